@@ -1,0 +1,287 @@
+//! The events themselves, as they are written to the journal and to `--json`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// One thing that happened.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Event {
+    /// From 0, without gaps.
+    pub seq: u64,
+    /// When, by this machine's clock.
+    pub at: jiff::Timestamp,
+    /// Since the run began, by the monotonic clock.
+    pub elapsed: Duration,
+    /// What.
+    #[serde(flatten)]
+    pub kind: Kind,
+}
+
+/// How a task ended on a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Done, and `changed` says whether anything was.
+    Ok,
+    /// Not run; the reason is in the result.
+    Skipped,
+    /// Failed.
+    Failed,
+    /// Failed, and `ignore_errors` said to go on.
+    Ignored,
+    /// The host could not be reached.
+    Unreachable,
+}
+
+/// What kind of failure it was: what decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// A bug in quorate: 1.
+    Bug,
+    /// A task failed; every member that was up is up: 2.
+    Failed,
+    /// Refused before any change: 3.
+    Refused,
+    /// Host unreachable, login or become refused: 4.
+    Unreachable,
+    /// Input found wrong only at run time: 5.
+    Input,
+    /// Host key: 6.
+    HostKey,
+    /// Own disk or journal: 7.
+    Disk,
+    /// Locked by another run: 8.
+    Locked,
+    /// A member was rolled back to its old binary and is healthy: 10.
+    RolledBack,
+    /// A member is down or unhealthy, the quorum holds: 11.
+    MemberDown,
+    /// The quorum is lost or not known to hold: 12.
+    QuorumLost,
+    /// The outcome of a host's transaction is not known yet: 13.
+    OutcomeUnknown,
+    /// All members new, the finish is incomplete; forward only: 14.
+    ForwardOnly,
+    /// Stopped at a safe point because somebody asked: 20.
+    Stopped,
+}
+
+impl Fault {
+    /// The exit code of a run whose worst fault this is.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Bug => 1,
+            Self::Failed => 2,
+            Self::Refused => 3,
+            Self::Unreachable => 4,
+            Self::Input => 5,
+            Self::HostKey => 6,
+            Self::Disk => 7,
+            Self::Locked => 8,
+            Self::RolledBack => 10,
+            Self::MemberDown => 11,
+            Self::QuorumLost => 12,
+            Self::OutcomeUnknown => 13,
+            Self::ForwardOnly => 14,
+            Self::Stopped => 20,
+        }
+    }
+}
+
+/// What changed, for `--diff`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Diff {
+    /// What it is of: a path on the host.
+    pub path: String,
+    /// Before.
+    pub before: String,
+    /// After.
+    pub after: String,
+}
+
+/// The guard's answer to "may this host be next?".
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Whether it may.
+    pub may: bool,
+    /// Why, with the numbers.
+    pub reason: String,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Kind {
+    /// The first of a run.
+    RunStarted {
+        /// The run's ID, a ULID.
+        run: String,
+        /// quorate's version.
+        version: String,
+        /// What is run: the playbook's path.
+        playbook: String,
+        /// All hosts of the inventory that plays may touch.
+        hosts: Vec<String>,
+        /// `--check`.
+        check: bool,
+    },
+    /// A play begins.
+    PlayStarted {
+        /// Its name.
+        name: String,
+        /// Its hosts, in order.
+        hosts: Vec<String>,
+    },
+    /// A play has no hosts, or is not run; why.
+    PlaySkipped {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// The next batch of a play with `serial` or `rolling`.
+    BatchStarted {
+        /// Its hosts.
+        hosts: Vec<String>,
+    },
+    /// The guard was asked.
+    GuardAsked {
+        /// Of which host.
+        host: String,
+        /// Its answer.
+        verdict: Verdict,
+    },
+    /// A task begins on the batch's hosts.
+    TaskStarted {
+        /// Its name, else its module.
+        name: String,
+        /// Its module.
+        module: String,
+        /// `path:line:col`.
+        place: String,
+        /// Whether it is a handler.
+        handler: bool,
+    },
+    /// The intent: on disk before the act, when the act changes a host.
+    ActBegins {
+        /// The host.
+        host: String,
+        /// The act in words: "stop, swap, start etcd".
+        act: String,
+    },
+    /// How far a long act is.
+    Progress {
+        /// The host.
+        host: String,
+        /// The act in words: "upload".
+        act: String,
+        /// Where it is: "catching up, 1200 of 1500 entries".
+        text: String,
+        /// Done so far, where it can be counted.
+        done: Option<u64>,
+        /// Of how many.
+        total: Option<u64>,
+    },
+    /// A task failed its `until` and is tried again.
+    Retry {
+        /// The host.
+        host: String,
+        /// The task.
+        task: String,
+        /// Which attempt failed, from 1.
+        attempt: u32,
+        /// How many retries remain.
+        left: u32,
+    },
+    /// One item of a loop is done.
+    ItemEnded {
+        /// The host.
+        host: String,
+        /// The item's label.
+        item: Value,
+        /// How it ended.
+        status: Status,
+        /// Whether it changed anything.
+        changed: bool,
+        /// The result as registered, censored if `no_log`.
+        result: Map<String, Value>,
+    },
+    /// A task ended on a host.
+    TaskEnded {
+        /// The host.
+        host: String,
+        /// The task's name.
+        task: String,
+        /// How it ended.
+        status: Status,
+        /// Whether it changed anything.
+        changed: bool,
+        /// What kind of failure, if it failed.
+        fault: Option<Fault>,
+        /// The result as registered, censored if `no_log`.
+        result: Map<String, Value>,
+        /// What changed, if asked for.
+        diff: Vec<Diff>,
+        /// On which other host it ran.
+        delegated_to: Option<String>,
+    },
+    /// A failure was rescued by its block.
+    Rescued {
+        /// The host.
+        host: String,
+    },
+    /// What one member's roll came to.
+    MemberRolled {
+        /// The host.
+        host: String,
+        /// The member's name in the cluster.
+        member: String,
+        /// Its version before.
+        from: String,
+        /// Its version now.
+        to: String,
+        /// How long it did not answer.
+        down: Duration,
+        /// How it ended, in a word: "upgraded", "rolled back".
+        outcome: String,
+    },
+    /// A backup is complete and proven.
+    BackupTaken {
+        /// The host it is of.
+        host: String,
+        /// Where it lies on the control machine.
+        path: String,
+        /// Bytes.
+        size: u64,
+        /// How it was proven: "restored and opened by etcd 2.0.5, 3123 keys".
+        proof: String,
+    },
+    /// Something the operator should know.
+    Warning {
+        /// What.
+        text: String,
+    },
+    /// The run stops here; no later host is touched.
+    Halted {
+        /// The kind of fault.
+        fault: Fault,
+        /// Why, with numbers.
+        reason: String,
+        /// What to do next.
+        next: String,
+    },
+    /// The last of a run.
+    RunEnded {
+        /// The exit code.
+        code: u8,
+        /// Hosts that were never touched, and why.
+        untouched: Vec<(String, String)>,
+    },
+    /// Written by a newer quorate.
+    #[serde(other)]
+    Unknown,
+}

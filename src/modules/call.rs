@@ -1,0 +1,101 @@
+//! How the engine calls a module, and what a module answers.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::events::{Diff, Fault, Kind};
+use crate::transport::BoxFuture;
+
+/// A module: what a task's name stands for.
+pub trait Module: Send + Sync {
+    /// Does it, or in a check run says what it would do.
+    ///
+    /// # Errors
+    /// When it failed; the failure says which kind and carries what is registered.
+    fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Outcome, Failure>>;
+}
+
+/// What a module that did not fail answers.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Whether anything was (in a check run: would be) changed.
+    pub changed: bool,
+    /// Why it was skipped, if it was.
+    pub skipped: Option<String>,
+    /// The return values beside `changed`, `failed` and `skipped`; `ansible_facts` become facts of the host.
+    pub result: Map<String, Value>,
+    /// What changed.
+    pub diff: Vec<Diff>,
+}
+
+/// Why a module failed.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The kind, which decides the exit code.
+    pub fault: Fault,
+    /// What failed and where, expected and found, the host's state, what to do next: at most four lines.
+    pub msg: String,
+    /// Return values beside `msg`.
+    pub result: Map<String, Value>,
+}
+
+/// The other hosts of the play, for modules that look at a whole cluster.
+pub trait Fleet: Send + Sync {
+    /// The hosts of the play in order, with those not yet in a batch and without those that failed.
+    fn hosts(&self) -> Vec<String>;
+    /// A variable of a host, rendered.
+    fn var(&self, host: &str, name: &str) -> Option<Value>;
+    /// What may be asked of a host; connects if need be.
+    fn probe<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<crate::remote::Probe, Failure>>;
+}
+
+/// One call of a module on one host.
+pub struct Call<'a> {
+    /// The host whose task it is.
+    pub host: &'a str,
+    /// The arguments, rendered and checked against the module's table row.
+    pub args: Map<String, Value>,
+    /// What may be asked of the host (of `delegate_to`'s, if set).
+    pub probe: crate::remote::Probe,
+    /// What may be done to it; `None` in a check run, so a check run cannot change anything.
+    pub change: Option<crate::remote::Change>,
+    /// The play's other hosts.
+    pub fleet: &'a dyn Fleet,
+    /// The host's variables, for modules that evaluate (`assert`, `debug`, `template`).
+    pub scope: &'a dyn crate::playbook::Scope,
+    /// The template engine.
+    pub templates: &'a crate::playbook::Templates,
+    /// The folder of the playbook: relative local paths start there.
+    pub playbook_dir: &'a Path,
+    /// This run's own folder on the control machine, for what the run keeps.
+    pub run_dir: PathBuf,
+    /// The run's ID.
+    pub run: &'a str,
+    /// Whether `--diff` was asked for.
+    pub diff: bool,
+    /// Says what goes on: `Progress`, `ActBegins` (on disk when it returns), `Warning`, `MemberRolled`, `BackupTaken`.
+    pub say: &'a (dyn Fn(Kind) -> Result<(), Failure> + Send + Sync),
+}
+
+impl Call<'_> {
+    /// An argument as text.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.args.get(name)?.as_str()
+    }
+
+    /// A bool argument, `false` if not given.
+    #[must_use]
+    pub fn flag(&self, name: &str) -> bool {
+        self.args.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+}
+
+impl Failure {
+    /// A failure of that kind with no return values.
+    #[must_use]
+    pub fn new(fault: Fault, msg: impl Into<String>) -> Self {
+        Self { fault, msg: msg.into(), result: Map::new() }
+    }
+}

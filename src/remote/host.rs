@@ -1,0 +1,101 @@
+//! A host that we have a session with, and as whom we act on it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::transport::{ExecError, Session};
+
+/// As whom to act: `become`.
+#[derive(Clone, Debug)]
+pub struct Become {
+    /// The user, `root` unless said otherwise.
+    pub user: String,
+    /// What sudo will ask for; none: `sudo -n` only.
+    pub password: Option<SecretString>,
+}
+
+/// A session, the user to act as, and the environment of what is run.
+#[derive(Clone)]
+pub struct RemoteHost {
+    pub(super) session: Arc<dyn Session>,
+    pub(super) r#become: Option<Become>,
+    pub(super) environment: Vec<(String, String)>,
+    /// For each command unless it says otherwise.
+    pub(super) deadline: Duration,
+}
+
+/// Why something asked of, or done to, a host has no good answer.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    /// The end was not seen: connection, deadline, password.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+    /// sudo does not let us.
+    #[error("{host}: become {user} refused: {detail}")]
+    Become {
+        /// The host.
+        host: String,
+        /// The user to become.
+        user: String,
+        /// sudo's words.
+        detail: String,
+    },
+    /// The host did it and it failed.
+    #[error("{host}: {act}: {detail}")]
+    Failed {
+        /// The host.
+        host: String,
+        /// What was tried: "write /etc/x".
+        act: String,
+        /// What the host said.
+        detail: String,
+    },
+    /// The host answered what no sound host answers.
+    #[error("{host}: {act}: unexpected answer: {detail}")]
+    Answer {
+        /// The host.
+        host: String,
+        /// What was asked.
+        act: String,
+        /// Expected and found.
+        detail: String,
+    },
+}
+
+impl RemoteHost {
+    /// The host as the user that logged in.
+    #[must_use]
+    pub fn new(session: Arc<dyn Session>) -> Self {
+        // 120 s: the longest a quiet command may take before it counts as hung (reliability, step 3 preflight).
+        Self { session, r#become: None, environment: Vec::new(), deadline: Duration::from_secs(120) }
+    }
+
+    /// The same host, acting as another user.
+    #[must_use]
+    pub fn acting_as(mut self, r#become: Option<Become>) -> Self {
+        self.r#become = r#become;
+        self
+    }
+
+    /// The same host with these variables set for what is run.
+    #[must_use]
+    pub fn with_environment(mut self, environment: Vec<(String, String)>) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    /// The same host with another deadline for each command.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Its name in the inventory.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.session.host()
+    }
+}
