@@ -1,1 +1,28 @@
-//! etcd
+//! What etcd is and when it is safe: versions, hops, flags, answers, the cluster as seen, and whether a member may stop.
+//!
+//! Everything here is a pure function over bytes and values; nothing asks a host.
+
+mod answer;
+mod binary;
+mod catch_up;
+mod flags;
+mod hop;
+mod order;
+mod release;
+mod strict_json;
+mod version;
+mod view;
+mod wal;
+
+pub use answer::{
+    AnswerError, Health, KeyCount, MemberEntry, SelfStats, count_keys, health, members, read_probe, self_stats,
+};
+pub use binary::{Architecture, BinaryFault, architecture, architecture_of_machine};
+pub use catch_up::{CatchUp, Lag, Stability};
+pub use flags::{FlagFault, Flags};
+pub use hop::{HOPS, Hop, HopRefusal, WayBack, judge};
+pub use order::{Rank, next};
+pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex};
+pub use version::{ClusterVersion, VersionAnswer, VersionFault, from_binary_output, from_version_body};
+pub use view::{ClusterView, MemberView, NotNow, may_stop, quorum};
+pub use wal::{WalFault, WalIdentity, identity};

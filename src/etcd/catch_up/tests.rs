@@ -1,0 +1,84 @@
+use super::super::answer::MemberEntry;
+use super::super::version::{ClusterVersion, VersionAnswer};
+use super::super::view::MemberView;
+use super::*;
+
+const NEW: Version = Version::new(2, 1, 1);
+
+fn view(index: u64, version: Version) -> ClusterView {
+    let entry = |id| MemberEntry { id, name: format!("m{id}"), peer_urls: vec![], client_urls: vec![] };
+    let member = |id: u64| MemberView {
+        id,
+        name: format!("m{id}"),
+        cluster: 1,
+        version: VersionAnswer { server: Version::new(2, 0, 5), cluster: ClusterVersion::Unknown },
+        health: Health::Healthy,
+        members: (1..=3).map(entry).collect(),
+        leader: Some(1),
+        index: 500,
+        term: 2,
+        read: Ok(()),
+    };
+    let mut hosts: std::collections::BTreeMap<_, _> = (1..=3).map(|id| (format!("h{id}"), Ok(member(id)))).collect();
+    let mut back = member(2);
+    back.index = index;
+    back.version.server = version;
+    hosts.insert("h2".to_owned(), Ok(back));
+    ClusterView { hosts, took: Duration::from_millis(10) }
+}
+
+fn wait() -> CatchUp {
+    CatchUp::new("h2", &NEW, Duration::from_secs(1))
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+#[test]
+fn is_done_after_five_good_looks_over_two_election_timeouts() {
+    let mut wait = wait();
+    for n in 0..8 {
+        assert!(matches!(wait.look(&view(500, NEW), ms(n * 250)), Err(Lag::Settling { .. })), "look {n}");
+    }
+    assert_eq!(wait.look(&view(501, NEW), ms(2000)), Ok(Stability { index: 501, answers: 9 }));
+}
+
+#[test]
+fn long_gaps_between_looks_do_not_count_as_stability() {
+    let mut wait = wait();
+    assert!(wait.look(&view(500, NEW), ms(0)).is_err());
+    assert!(matches!(wait.look(&view(500, NEW), ms(60_000)), Err(Lag::Settling { .. })));
+}
+
+#[test]
+fn the_goal_is_what_the_furthest_had_when_the_member_answered() {
+    let mut wait = wait();
+    assert_eq!(wait.look(&view(10, NEW), ms(0)), Err(Lag::Behind { index: 10, goal: 500 }));
+    let mut later = view(500, NEW);
+    later.hosts.get_mut("h1").unwrap().as_mut().unwrap().index = 900;
+    assert!(matches!(wait.look(&later, ms(100)), Err(Lag::Settling { .. })));
+}
+
+#[test]
+fn starts_again_when_the_leader_or_the_term_moves_or_a_look_is_bad() {
+    let mut wait = wait();
+    for n in 0..7 {
+        assert!(wait.look(&view(500, NEW), ms(n * 250)).is_err());
+    }
+    let mut elected = view(500, NEW);
+    for member in elected.hosts.values_mut().flatten() {
+        member.leader = Some(3);
+        member.term = 3;
+    }
+    assert!(matches!(wait.look(&elected, ms(2000)), Err(Lag::Settling { so_far, .. }) if so_far == ms(0)));
+    let mut silent = view(500, NEW);
+    silent.hosts.insert("h3".into(), Err("timed out".into()));
+    assert!(matches!(wait.look(&silent, ms(2500)), Err(Lag::Cluster(NotNow::Silent { .. }))));
+    assert!(matches!(wait.look(&elected, ms(2600)), Err(Lag::Settling { so_far, .. }) if so_far == ms(0)));
+}
+
+#[test]
+fn the_old_version_is_not_the_goal() {
+    assert!(matches!(wait().look(&view(500, Version::new(2, 0, 5)), ms(0)), Err(Lag::OtherVersion { .. })));
+}

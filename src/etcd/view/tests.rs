@@ -1,0 +1,102 @@
+use super::super::version::ClusterVersion;
+use super::*;
+
+fn entry(id: u64) -> MemberEntry {
+    MemberEntry {
+        id,
+        name: format!("etcd{id}"),
+        peer_urls: vec![format!("http://10.0.0.{id}:2380")],
+        client_urls: vec![],
+    }
+}
+
+fn cluster(size: u64) -> ClusterView {
+    let members: Vec<MemberEntry> = (1..=size).map(entry).collect();
+    let member = |id: u64| MemberView {
+        id,
+        name: format!("etcd{id}"),
+        cluster: 77,
+        version: VersionAnswer { server: semver::Version::new(2, 0, 5), cluster: ClusterVersion::Unknown },
+        health: Health::Healthy,
+        members: members.clone(),
+        leader: Some(1),
+        index: 100 + id,
+        term: 3,
+        read: Ok(()),
+    };
+    let hosts = (1..=size).map(|id| (format!("h{id}"), Ok(member(id)))).collect();
+    ClusterView { hosts, took: Duration::from_millis(20) }
+}
+
+fn changed(size: u64, host: &str, change: impl Fn(&mut MemberView)) -> Result<(), NotNow> {
+    let mut view = cluster(size);
+    change(view.hosts.get_mut(host).unwrap().as_mut().unwrap());
+    may_stop(&view, "h2", false)
+}
+
+#[test]
+fn any_member_of_a_sound_cluster_may_stop() {
+    for size in [3, 4, 5, 7] {
+        assert_eq!(may_stop(&cluster(size), "h2", false), Ok(()));
+    }
+}
+
+#[test]
+fn stops_when_a_voter_is_silent() {
+    let mut view = cluster(5);
+    view.hosts.insert("h4".into(), Err("connection refused".into()));
+    assert!(matches!(may_stop(&view, "h2", false), Err(NotNow::Silent { host, .. }) if host == "h4"));
+    // The silent one itself is no exception: what does not answer is not known to be down.
+    assert!(matches!(may_stop(&view, "h4", false), Err(NotNow::Silent { .. })));
+}
+
+#[test]
+fn stops_when_a_voter_is_unhealthy_or_does_not_read() {
+    assert!(matches!(changed(3, "h3", |m| m.health = Health::Unhealthy), Err(NotNow::Unhealthy { .. })));
+    assert!(matches!(changed(3, "h3", |m| m.read = Err("300".into())), Err(NotNow::NoRead { .. })));
+    assert!(matches!(changed(3, "h3", |m| m.leader = None), Err(NotNow::NoLeader { .. })));
+}
+
+#[test]
+fn stops_when_views_disagree() {
+    assert!(matches!(changed(3, "h3", |m| m.leader = Some(3)), Err(NotNow::TwoLeaders { leaders: (1, 3), .. })));
+    assert!(matches!(changed(3, "h3", |m| m.term = 4), Err(NotNow::TwoTerms { terms: (3, 4), .. })));
+    assert!(matches!(changed(3, "h3", |m| m.cluster = 78), Err(NotNow::TwoClusters { .. })));
+    assert!(matches!(changed(3, "h3", |m| drop(m.members.pop())), Err(NotNow::TwoMemberLists { .. })));
+}
+
+#[test]
+fn stops_when_the_inventory_is_not_the_membership() {
+    let mut view = cluster(3);
+    view.hosts.remove("h3");
+    assert!(matches!(may_stop(&view, "h2", false), Err(NotNow::NotTheMembers { detail }) if detail.contains("etcd3")));
+    assert!(matches!(changed(3, "h3", |m| m.id = 2), Err(NotNow::NotTheMembers { .. })));
+    assert!(matches!(may_stop(&cluster(3), "h9", false), Err(NotNow::NotAsked { .. })));
+}
+
+#[test]
+fn stops_when_a_member_lags_or_the_look_is_stale() {
+    assert!(matches!(changed(3, "h3", |m| m.index = 5000), Err(NotNow::Lags { .. })));
+    assert_eq!(changed(3, "h3", |m| m.index = 600), Ok(()));
+    let mut view = cluster(3);
+    view.took = Duration::from_secs(3);
+    assert!(matches!(may_stop(&view, "h2", false), Err(NotNow::Stale { .. })));
+}
+
+#[test]
+fn one_and_two_members_need_leave_for_downtime() {
+    for size in [1, 2] {
+        let host = format!("h{size}");
+        assert!(matches!(may_stop(&cluster(size), &host, false), Err(NotNow::NoQuorumLeft { .. })));
+        assert_eq!(may_stop(&cluster(size), &host, true), Ok(()));
+    }
+    // Leave for downtime is no leave for anything else.
+    let mut view = cluster(2);
+    view.hosts.insert("h1".into(), Err("timed out".into()));
+    assert!(matches!(may_stop(&view, "h2", true), Err(NotNow::Silent { .. })));
+}
+
+#[test]
+fn quorum_is_more_than_half() {
+    assert_eq!([1, 2, 3, 4, 5, 7].map(quorum), [1, 2, 2, 3, 3, 4]);
+}
