@@ -101,13 +101,19 @@ impl Problem {
     }
 }
 
+/// How like two names are, from 0 to 1. In short names Jaro-Winkler thinks little of one slip, `mgs` for `msg`.
+fn likeness(word: &str, name: &str) -> f64 {
+    let one_slip = word.len() > 2 && strsim::osa_distance(word, name) == 1;
+    strsim::jaro_winkler(word, name).max(if one_slip { 0.8 } else { 0.0 })
+}
+
 /// The name nearest to `word` among `known`, if it is near enough to be a slip of the fingers.
 #[must_use]
 pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     // 0.8 on Jaro-Winkler keeps `ansbile_user` for `ansible_user` and drops unrelated words of one stem.
     known
         .into_iter()
-        .map(|name| (strsim::jaro_winkler(word, name), name))
+        .map(|name| (likeness(word, name), name))
         .filter(|(likeness, _)| *likeness >= 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
