@@ -147,6 +147,16 @@ pub enum ExecError {
         /// The host.
         host: String,
     },
+    /// The host is there, but did not open the tunnel: nobody listens, or forwarding is forbidden. Not a lost host.
+    #[error("{host}: no tunnel to {to}: {detail}")]
+    TunnelRefused {
+        /// The host.
+        host: String,
+        /// `address:port`.
+        to: String,
+        /// What the host said.
+        detail: String,
+    },
     /// Reading what was to be sent, or writing what came, failed on this side.
     #[error("{host}: {detail}")]
     Local {
@@ -214,6 +224,11 @@ pub trait Session: Send + Sync {
     /// # Errors
     /// When the host refuses, cannot connect, or the connection is lost. A refused tunnel is not a lost host.
     fn tunnel<'a>(&'a self, address: &'a str, port: u16) -> BoxFuture<'a, Result<Box<dyn ByteStream>, ExecError>>;
+
+    /// Whether the connection still stands, as far as this side knows; a broken one carries nothing more.
+    fn alive(&self) -> bool {
+        true
+    }
 
     /// Says goodbye; commands still running lose their channel.
     fn close(&self) -> BoxFuture<'_, ()>;

@@ -1,0 +1,17 @@
+//! SSH: the only place where russh is named.
+
+mod agent;
+mod config;
+mod connector;
+mod dial;
+mod exec;
+mod key_file;
+mod known_hosts;
+mod leash;
+mod link;
+mod login;
+mod names;
+mod route;
+mod watcher;
+
+pub use connector::{Ask, SshConnector, SshOptions};
