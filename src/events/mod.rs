@@ -1,5 +1,11 @@
 //! The one stream of what happens; terminal, JSON and journal are readers of it, and a run's state is its fold.
 
+mod emitter;
+mod sink;
+mod state;
 mod stream;
 
+pub use emitter::Emitter;
+pub use sink::{Sink, SinkError};
+pub use state::{Backup, Counters, Halt, Rolled, State};
 pub use stream::{Diff, Event, Fault, Kind, Status, Verdict};

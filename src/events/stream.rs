@@ -90,6 +90,55 @@ impl Fault {
             Self::Stopped => 20,
         }
     }
+
+    /// What the exit code means, in a line.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Bug => "a bug in quorate",
+            Self::Failed => "a host failed a task; every member that was up is up",
+            Self::Refused => "refused before any change",
+            Self::Unreachable => "a host unreachable, or login or become refused",
+            Self::Input => "wrong input: usage, inventory or playbook",
+            Self::HostKey => "a host key is unknown or changed",
+            Self::Disk => "own disk or journal not writable",
+            Self::Locked => "locked by another run",
+            Self::RolledBack => "one member rolled back to its old binary and healthy; halted",
+            Self::MemberDown => "one member down or unhealthy, the quorum holds",
+            Self::QuorumLost => "quorum lost or not known to hold",
+            Self::OutcomeUnknown => "the outcome on a host is not known yet",
+            Self::ForwardOnly => "all members new, the finish incomplete; forward only",
+            Self::Stopped => "stopped at a safe point",
+        }
+    }
+
+    /// The graver of two: what the operator must hear of first decides the exit code.
+    ///
+    /// First how the cluster is now, by how soon somebody must look (12, 11, 13, 10, 14), then a stop that was asked for; then what
+    /// stopped the run itself; then what single hosts did, where unreachable outweighs failed as in Ansible.
+    #[must_use]
+    pub fn gravest(self, other: Self) -> Self {
+        if other.gravity() > self.gravity() { other } else { self }
+    }
+
+    fn gravity(self) -> u8 {
+        match self {
+            Self::QuorumLost => 13,
+            Self::MemberDown => 12,
+            Self::OutcomeUnknown => 11,
+            Self::RolledBack => 10,
+            Self::ForwardOnly => 9,
+            Self::Stopped => 8,
+            Self::Bug => 7,
+            Self::Disk => 6,
+            Self::HostKey => 5,
+            Self::Unreachable => 4,
+            Self::Locked => 3,
+            Self::Input => 2,
+            Self::Refused => 1,
+            Self::Failed => 0,
+        }
+    }
 }
 
 /// What changed, for `--diff`.

@@ -1,0 +1,252 @@
+//! What a run has come to: the fold of its events, and nothing else.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Event, Fault, Kind, Status};
+
+/// One host's line of the recap, counted as Ansible counts.
+///
+/// Source: ansible-core's strategy base class, read 2026-11-24: one per task and never per item; an ignored failure is
+/// also `ok` (and `changed`, if it changed anything); a failed task never adds to `changed`; a rescued failure is no `failed`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Tasks that ended well, those that changed something and ignored failures among them.
+    pub ok: u32,
+    /// Tasks that changed something.
+    pub changed: u32,
+    /// Tasks that did not reach the host.
+    pub unreachable: u32,
+    /// Tasks that failed and were neither ignored nor rescued.
+    pub failed: u32,
+    /// Tasks that were not run.
+    pub skipped: u32,
+    /// Failures that a block rescued.
+    pub rescued: u32,
+    /// Failures that `ignore_errors` or `ignore_unreachable` let pass.
+    pub ignored: u32,
+}
+
+/// What one member's roll came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rolled {
+    /// The host.
+    pub host: String,
+    /// The member's name in the cluster.
+    pub member: String,
+    /// Its version before.
+    pub from: String,
+    /// Its version now.
+    pub to: String,
+    /// How long it did not answer.
+    pub down: Duration,
+    /// How it ended, in a word.
+    pub outcome: String,
+}
+
+/// A backup that is complete and proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// The host it is of.
+    pub host: String,
+    /// Where it lies on the control machine.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// How it was proven.
+    pub proof: String,
+}
+
+/// Why the run stopped before its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Halt {
+    /// The kind of fault.
+    pub fault: Fault,
+    /// Why, with numbers.
+    pub reason: String,
+    /// What to do next.
+    pub next: String,
+}
+
+/// What is known of a run from the events so far; the same events always give the same state.
+///
+/// An event that was folded already (a replay) changes nothing, and nothing follows the run's last event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// The run's ID, once it started.
+    pub run: Option<String>,
+    /// The playbook's path.
+    pub playbook: String,
+    /// Whether it is a check run.
+    pub check: bool,
+    /// All hosts that plays may touch.
+    pub hosts: Vec<String>,
+    /// The recap: hosts that had a result, by name.
+    pub recap: BTreeMap<String, Counters>,
+    /// Members rolled, in order.
+    pub members: Vec<Rolled>,
+    /// Backups, in order.
+    pub backups: Vec<Backup>,
+    /// Warnings, in order.
+    pub warnings: Vec<String>,
+    /// Acts that began and of which no end was seen, by host: after a crash, what to look at first.
+    pub open_acts: BTreeMap<String, String>,
+    /// Why it stopped, if it did; of several reasons the gravest.
+    pub halt: Option<Halt>,
+    /// The exit code, if the last event is there.
+    pub ended: Option<u8>,
+    /// Since the run began, at the last event.
+    pub elapsed: Duration,
+    /// Events of a kind that this version does not know.
+    pub unknown: u64,
+    /// Failures that count, by host, in order.
+    faults: BTreeMap<String, Vec<Fault>>,
+    /// Reasons given for hosts that were not touched.
+    reasons: Vec<(String, String)>,
+    /// The number of the next event.
+    next: u64,
+}
+
+impl State {
+    /// The state after these events.
+    pub fn of<'e>(events: impl IntoIterator<Item = &'e Event>) -> Self {
+        let mut state = Self::default();
+        for event in events {
+            state.fold(event);
+        }
+        state
+    }
+
+    /// Takes the next event in.
+    pub fn fold(&mut self, event: &Event) {
+        if event.seq < self.next || self.ended.is_some() {
+            return;
+        }
+        self.next = event.seq + 1;
+        self.elapsed = event.elapsed;
+        match &event.kind {
+            Kind::RunStarted { run, playbook, hosts, check, .. } => {
+                self.run = Some(run.clone());
+                self.playbook.clone_from(playbook);
+                self.hosts.clone_from(hosts);
+                self.check = *check;
+            }
+            Kind::ActBegins { host, act } => {
+                self.open_acts.insert(host.clone(), act.clone());
+            }
+            Kind::TaskEnded { host, status, changed, fault, .. } => self.task_ended(host, *status, *changed, *fault),
+            Kind::Rescued { host } => self.rescued(host),
+            Kind::MemberRolled { host, member, from, to, down, outcome } => self.members.push(Rolled {
+                host: host.clone(),
+                member: member.clone(),
+                from: from.clone(),
+                to: to.clone(),
+                down: *down,
+                outcome: outcome.clone(),
+            }),
+            Kind::BackupTaken { host, path, size, proof } => {
+                self.backups.push(Backup { host: host.clone(), path: path.clone(), size: *size, proof: proof.clone() })
+            }
+            Kind::Warning { text } => self.warnings.push(text.clone()),
+            Kind::Halted { fault, reason, next } => self.halted(*fault, reason, next),
+            Kind::RunEnded { code, untouched } => {
+                self.ended = Some(*code);
+                self.reasons.clone_from(untouched);
+            }
+            Kind::Unknown => self.unknown += 1,
+            Kind::PlayStarted { .. }
+            | Kind::PlaySkipped { .. }
+            | Kind::BatchStarted { .. }
+            | Kind::GuardAsked { .. }
+            | Kind::TaskStarted { .. }
+            | Kind::Progress { .. }
+            | Kind::Retry { .. }
+            | Kind::ItemEnded { .. } => {}
+        }
+    }
+
+    fn task_ended(&mut self, host: &str, status: Status, changed: bool, fault: Option<Fault>) {
+        self.open_acts.remove(host);
+        let line = self.recap.entry(host.to_owned()).or_default();
+        match status {
+            Status::Ok => {
+                line.ok += 1;
+                line.changed += u32::from(changed);
+            }
+            Status::Ignored => {
+                line.ok += 1;
+                line.changed += u32::from(changed);
+                line.ignored += 1;
+            }
+            Status::Skipped => line.skipped += 1,
+            Status::Failed => line.failed += 1,
+            Status::Unreachable => line.unreachable += 1,
+        }
+        let counts = match status {
+            Status::Failed => fault.or(Some(Fault::Failed)),
+            Status::Unreachable => fault.or(Some(Fault::Unreachable)),
+            Status::Ok | Status::Skipped | Status::Ignored => None,
+        };
+        if let Some(fault) = counts {
+            self.faults.entry(host.to_owned()).or_default().push(fault);
+        }
+    }
+
+    fn rescued(&mut self, host: &str) {
+        let line = self.recap.entry(host.to_owned()).or_default();
+        line.rescued += 1;
+        line.failed = line.failed.saturating_sub(1);
+        if let Some(faults) = self.faults.get_mut(host) {
+            faults.pop();
+        }
+    }
+
+    fn halted(&mut self, fault: Fault, reason: &str, next: &str) {
+        if self.halt.as_ref().is_some_and(|known| known.fault.gravest(fault) == known.fault) {
+            return;
+        }
+        self.halt = Some(Halt { fault, reason: reason.to_owned(), next: next.to_owned() });
+    }
+
+    /// Whether the run's last event is there.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// The gravest fault so far: the halt's and those of tasks, unless they were rescued or ignored.
+    #[must_use]
+    pub fn worst(&self) -> Option<Fault> {
+        let halt = self.halt.iter().map(|halt| halt.fault);
+        self.faults.values().flatten().copied().chain(halt).reduce(Fault::gravest)
+    }
+
+    /// The exit code: what the last event says, else what the events so far come to.
+    ///
+    /// A run that has no last event and an act without an end is "not known yet", 13.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if let Some(code) = self.ended {
+            return code;
+        }
+        let open = (!self.open_acts.is_empty()).then_some(Fault::OutcomeUnknown);
+        self.worst().into_iter().chain(open).reduce(Fault::gravest).map_or(0, Fault::exit_code)
+    }
+
+    /// The hosts that were not touched, in the run's order, each with the reason if one was given.
+    #[must_use]
+    pub fn untouched(&self) -> Vec<(String, Option<String>)> {
+        let reason_of = |host: &String| self.reasons.iter().find(|(name, _)| name == host).map(|(_, why)| why.clone());
+        let silent = self.hosts.iter().filter(|host| !self.recap.contains_key(*host));
+        let mut all: Vec<_> = silent.map(|host| (host.clone(), reason_of(host))).collect();
+        for (host, reason) in &self.reasons {
+            if !all.iter().any(|(name, _)| name == host) {
+                all.push((host.clone(), Some(reason.clone())));
+            }
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+use serde_json::Map;
+
+use super::*;
+
+/// Numbers kinds as the emitter would.
+fn events(kinds: Vec<Kind>) -> Vec<Event> {
+    let number = |(seq, kind)| Event {
+        seq: seq as u64,
+        at: jiff::Timestamp::UNIX_EPOCH,
+        elapsed: Duration::from_secs(seq as u64),
+        kind,
+    };
+    kinds.into_iter().enumerate().map(number).collect()
+}
+
+fn started() -> Kind {
+    Kind::RunStarted {
+        run: "01J".to_owned(),
+        version: "0".to_owned(),
+        playbook: "p.yml".to_owned(),
+        hosts: vec!["n1".to_owned(), "n2".to_owned()],
+        check: false,
+    }
+}
+
+fn ended(status: Status, changed: bool, fault: Option<Fault>) -> Kind {
+    Kind::TaskEnded {
+        host: "n1".to_owned(),
+        task: "t".to_owned(),
+        status,
+        changed,
+        fault,
+        result: Map::new(),
+        diff: Vec::new(),
+        delegated_to: None,
+    }
+}
+
+fn rescued() -> Kind {
+    Kind::Rescued { host: "n1".to_owned() }
+}
+
+fn halted(fault: Fault) -> Kind {
+    Kind::Halted { fault, reason: format!("{fault:?}"), next: String::new() }
+}
+
+fn act() -> Kind {
+    Kind::ActBegins { host: "n1".to_owned(), act: "stop, swap, start".to_owned() }
+}
+
+fn line(kinds: Vec<Kind>) -> Counters {
+    State::of(&events(kinds)).recap["n1"]
+}
+
+#[test]
+fn a_changed_task_is_ok_and_changed() {
+    let counted = line(vec![ended(Status::Ok, true, None), ended(Status::Ok, false, None)]);
+    assert_eq!(counted, Counters { ok: 2, changed: 1, ..Counters::default() });
+}
+
+#[test]
+fn an_ignored_failure_is_ok_and_ignored_and_changed_if_it_changed() {
+    let counted = line(vec![ended(Status::Ignored, true, Some(Fault::Failed))]);
+    assert_eq!(counted, Counters { ok: 1, changed: 1, ignored: 1, ..Counters::default() });
+}
+
+#[test]
+fn a_failed_task_never_counts_as_changed() {
+    let counted = line(vec![ended(Status::Failed, true, Some(Fault::Failed))]);
+    assert_eq!(counted, Counters { failed: 1, ..Counters::default() });
+}
+
+#[test]
+fn a_rescued_failure_is_no_failure_and_a_failed_rescue_is_one() {
+    let failed = || ended(Status::Failed, false, Some(Fault::Failed));
+    assert_eq!(line(vec![failed(), rescued()]), Counters { rescued: 1, ..Counters::default() });
+    assert_eq!(line(vec![failed(), rescued(), failed()]), Counters { rescued: 1, failed: 1, ..Counters::default() });
+    assert_eq!(State::of(&events(vec![failed(), rescued()])).exit_code(), 0);
+    assert_eq!(State::of(&events(vec![failed(), rescued(), failed()])).exit_code(), 2);
+}
+
+#[test]
+fn skipped_and_unreachable_have_their_own_columns() {
+    let counted = line(vec![ended(Status::Skipped, false, None), ended(Status::Unreachable, false, None)]);
+    assert_eq!(counted, Counters { skipped: 1, unreachable: 1, ..Counters::default() });
+}
+
+#[test]
+fn a_replay_changes_nothing() {
+    let all = events(vec![started(), ended(Status::Ok, true, None), halted(Fault::Stopped)]);
+    let once = State::of(&all);
+    let twice = State::of(all.iter().chain(&all));
+    assert_eq!(once, twice);
+    assert_eq!(once, State::of(all.iter().flat_map(|event| [event, event])));
+}
+
+#[test]
+fn nothing_follows_the_last_event() {
+    let over = Kind::RunEnded { code: 20, untouched: Vec::new() };
+    let state = State::of(&events(vec![started(), over, halted(Fault::QuorumLost)]));
+    assert!(state.is_over());
+    assert_eq!((state.exit_code(), state.halt), (20, None));
+}
+
+#[test]
+fn unreachable_outweighs_failed_and_a_member_down_outweighs_both() {
+    let failed = || ended(Status::Failed, false, Some(Fault::Failed));
+    let lost = || ended(Status::Unreachable, false, Some(Fault::Unreachable));
+    assert_eq!(State::of(&events(vec![lost(), failed()])).exit_code(), 4);
+    let state = State::of(&events(vec![halted(Fault::MemberDown), lost(), halted(Fault::Stopped)]));
+    assert_eq!(state.exit_code(), 11);
+    assert_eq!(state.halt.map(|halt| halt.fault), Some(Fault::MemberDown));
+}
+
+#[test]
+fn an_act_without_an_end_is_not_known_yet() {
+    let cut_off = State::of(&events(vec![started(), act()]));
+    assert_eq!(cut_off.open_acts["n1"], "stop, swap, start");
+    assert_eq!(cut_off.exit_code(), 13);
+    let seen = State::of(&events(vec![started(), act(), ended(Status::Ok, true, None)]));
+    assert_eq!((seen.open_acts.len(), seen.exit_code()), (0, 0));
+}
+
+#[test]
+fn a_host_without_a_result_is_untouched_and_keeps_its_reason() {
+    let over = |untouched| Kind::RunEnded { code: 2, untouched };
+    let ran = || ended(Status::Ok, false, None);
+    let silent = State::of(&events(vec![started(), ran()]));
+    assert_eq!(silent.untouched(), [("n2".to_owned(), None)]);
+    let told = vec![("n2".to_owned(), "n1 is down".to_owned())];
+    let state = State::of(&events(vec![started(), ran(), over(told)]));
+    assert_eq!(state.untouched(), [("n2".to_owned(), Some("n1 is down".to_owned()))]);
+}
+
+#[test]
+fn an_event_of_a_newer_quorate_is_counted_and_passed_over() {
+    let line = r#"{"seq":0,"at":"2026-11-24T18:00:00Z","elapsed":{"secs":1,"nanos":0},"event":"moon_rose","phase":3}"#;
+    let event: Event = serde_json::from_str(line).unwrap();
+    let state = State::of([&event]);
+    assert_eq!((state.unknown, state.exit_code()), (1, 0));
+}
