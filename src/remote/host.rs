@@ -62,13 +62,23 @@ pub enum RemoteError {
         /// Expected and found.
         detail: String,
     },
+    /// We do not ask or do such a thing of any host; nothing was sent.
+    #[error("{host}: {act}: refused: {detail}")]
+    Refused {
+        /// The host.
+        host: String,
+        /// What was wanted.
+        act: String,
+        /// Why not.
+        detail: String,
+    },
 }
 
 impl RemoteHost {
     /// The host as the user that logged in.
     #[must_use]
     pub fn new(session: Arc<dyn Session>) -> Self {
-        // 120 s: the longest a quiet command may take before it counts as hung (reliability, step 3 preflight).
+        // 120 s: the longest a quiet command may take before it counts as hung (a hung fsync or a dead NFS mount).
         Self { session, r#become: None, environment: Vec::new(), deadline: Duration::from_secs(120) }
     }
 
@@ -91,6 +101,23 @@ impl RemoteHost {
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
+    }
+
+    /// The session, for tunnels.
+    pub(super) fn session(&self) -> &dyn Session {
+        self.session.as_ref()
+    }
+
+    pub(super) fn failed(&self, act: &str, detail: impl Into<String>) -> RemoteError {
+        RemoteError::Failed { host: self.name().to_owned(), act: act.to_owned(), detail: detail.into() }
+    }
+
+    pub(super) fn answer(&self, act: &str, detail: impl Into<String>) -> RemoteError {
+        RemoteError::Answer { host: self.name().to_owned(), act: act.to_owned(), detail: detail.into() }
+    }
+
+    pub(super) fn refused(&self, act: &str, detail: impl Into<String>) -> RemoteError {
+        RemoteError::Refused { host: self.name().to_owned(), act: act.to_owned(), detail: detail.into() }
     }
 
     /// Its name in the inventory.

@@ -1,11 +1,23 @@
 //! What we may ask a host ([`Probe`]) and what we may do to it ([`Change`]), over a session.
 
 mod change;
+mod heard;
 mod host;
+mod http;
+mod job;
 mod path;
 mod probe;
+mod shell;
+mod sink;
+#[cfg(test)]
+mod tests;
+mod window;
 
-pub use change::{Attributes, Change, Permit};
+pub use change::{Attributes, Change, Permit, UnitAction};
+pub use heard::Heard;
 pub use host::{Become, RemoteError, RemoteHost};
+pub use http::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Scheme, Tls};
+pub use job::{Ran, RunOptions};
 pub use path::RemotePath;
-pub use probe::{Listing, Probe, Ran, Space, Stat, UnitState};
+pub use probe::{ExecStart, Listing, Probe, Process, Space, Stat, Streamed, UnitState};
+pub use window::{Receipt, Serve, Swap, TakeBack, Window, WindowEnd, WindowState};

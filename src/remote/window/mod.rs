@@ -1,0 +1,252 @@
+//! The window: stop, swap, start as one transaction that runs on the host and survives the session.
+//!
+//! The script `window.sh` does the work as a transient systemd unit; here it is begun, watched and read back.
+
+mod receipt;
+
+use std::time::Duration;
+
+pub use receipt::{Receipt, WindowEnd};
+
+use super::shell;
+use super::{Attributes, Change, Probe, RemoteError, RemotePath};
+
+const SCRIPT: &str = include_str!("window.sh");
+
+/// Where the folders of all windows are: on disk, since a receipt must survive a reboot; root's alone.
+const FOLDER: &str = "/var/lib/quorate/windows";
+
+/// One file to be swapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Swap {
+    /// What is replaced: a file, or a link that is made to point elsewhere.
+    pub target: RemotePath,
+    /// What takes its place; on the same file system, with owner and mode as they shall be.
+    pub staged: RemotePath,
+    /// Under which name the old file stays.
+    pub kept: RemotePath,
+    /// SHA-256 of the staged file, in hex.
+    pub want: String,
+    /// What stands at the target now: SHA-256 in hex, or `link:` and where it points.
+    pub before: String,
+}
+
+/// How the host itself finds out whether the program serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Serve {
+    /// The address it listens on.
+    pub address: String,
+    /// Its port.
+    pub port: u16,
+    /// A path that answers 200 without asking anybody else; `None` where it speaks TLS: then listening is enough.
+    pub path: Option<String>,
+}
+
+/// Whether the host may put the old files back by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TakeBack {
+    /// Yes.
+    Open,
+    /// Only if each of these answers and its answer does not hold the text.
+    Ask(Vec<(Serve, String)>),
+    /// No.
+    Closed,
+}
+
+/// All that a window needs to know.
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// Its name, which is its folder's: letters, digits and dashes.
+    pub name: String,
+    /// The unit.
+    pub unit: String,
+    /// The invocation of the unit that was examined; another one means somebody else restarted it.
+    pub invocation: String,
+    /// What is swapped.
+    pub swaps: Vec<Swap>,
+    /// Whether systemd must read its files again.
+    pub reload: bool,
+    /// The folder of the write-ahead log and the bytes, in hex, that its newest file must hold near its beginning.
+    pub identity: Option<(RemotePath, String)>,
+    /// How it is seen to serve.
+    pub serve: Serve,
+    /// Whether the old files may come back.
+    pub take_back: TakeBack,
+    /// The longest stop: the unit's own `TimeoutStopSec` and a margin.
+    pub stop: Duration,
+    /// How long the program may take to serve.
+    pub start: Duration,
+    /// How long one process must have served, unless somebody confirms earlier.
+    pub soak: Duration,
+}
+
+/// How a window stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WindowState {
+    /// There is no such window, or its unit never ran.
+    NotBegun,
+    /// It is at work; the last line of its log.
+    Running(String),
+    /// It has ended.
+    Ended(Receipt),
+    /// It began and is gone without a result: the host was powered down or somebody killed it.
+    Vanished,
+}
+
+/// `$1` folder, `$2` unit of the window.
+const STATE: &str = r#"
+if [ -f "$1/result" ]; then echo ended; cat "$1/result"; exit 0; fi
+case $(systemctl show -p ActiveState "$2") in
+*=active | *=activating) echo running; tail -n 1 "$1/log" 2>/dev/null; exit 0 ;;
+esac
+if [ -f "$1/result" ]; then echo ended; cat "$1/result"; exit 0; fi
+if [ -f "$1/intent" ]; then echo vanished; else echo none; fi
+"#;
+
+/// `$1` unit of the window, `$2` its folder. Old systemd has no `--collect`; then a failed unit stays until `reset-failed`.
+const BEGIN: &str = r#"
+systemctl reset-failed "$1" 2>/dev/null
+if systemd-run --help | grep -q -- --collect; then set -- "$1" "$2" --collect; else set -- "$1" "$2"; fi
+unit=$1 dir=$2; shift 2
+exec systemd-run --unit="$unit" "$@" --description="quorate: stop, swap, start ($dir)" /bin/sh "$dir/window.sh" "$dir"
+"#;
+
+/// The unit in which the window of `unit` runs: one name, so that systemd itself lets only one be at work.
+fn unit_of(unit: &str) -> String {
+    format!("quorate-window-{}", unit.trim_end_matches(".service"))
+}
+
+impl Window {
+    /// The window's folder on the host.
+    #[must_use]
+    pub fn folder(name: &str) -> Option<RemotePath> {
+        let sound = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        sound.then(|| RemotePath::from_absolute(FOLDER)).flatten().map(|folder| folder.join(name))
+    }
+
+    fn plan(&self) -> String {
+        let (take_back, _) = self.asked();
+        let (dir, hex) = self.identity.as_ref().map_or(("", ""), |(dir, hex)| (dir.as_str(), hex.as_str()));
+        let seconds = |duration: Duration| duration.as_secs().max(1).to_string();
+        let port = self.serve.port.to_string();
+        shell::assignments(&[
+            ("unit", &self.unit),
+            ("invocation", &self.invocation),
+            ("reload", if self.reload { "yes" } else { "no" }),
+            ("identity_dir", dir),
+            ("identity_hex", hex),
+            ("serve_address", &self.serve.address),
+            ("serve_port", &port),
+            ("serve_http", if self.serve.path.is_some() { "yes" } else { "no" }),
+            ("serve_path", self.serve.path.as_deref().unwrap_or("/")),
+            ("way_back", take_back),
+            ("stop_seconds", &seconds(self.stop)),
+            ("start_seconds", &seconds(self.start)),
+            ("soak_seconds", &seconds(self.soak)),
+        ])
+    }
+
+    fn asked(&self) -> (&'static str, String) {
+        match &self.take_back {
+            TakeBack::Open => ("open", String::new()),
+            TakeBack::Closed => ("closed", String::new()),
+            TakeBack::Ask(peers) => {
+                let line = |(serve, closed): &(Serve, String)| {
+                    let path = serve.path.as_deref().unwrap_or("/");
+                    format!("{}\t{}\t{path}\t{closed}\n", serve.address, serve.port)
+                };
+                ("ask", peers.iter().map(line).collect())
+            }
+        }
+    }
+
+    fn files(&self) -> String {
+        let line = |s: &Swap| format!("{}\t{}\t{}\t{}\t{}\n", s.target, s.staged, s.kept, s.want, s.before);
+        self.swaps.iter().map(line).collect()
+    }
+}
+
+impl Probe {
+    /// How the window of that name stands.
+    ///
+    /// # Errors
+    /// When the host does not say.
+    pub async fn window(&self, name: &str, unit: &str) -> Result<WindowState, RemoteError> {
+        let act = format!("look at window {name}");
+        let Some(folder) = Window::folder(name) else { return Ok(WindowState::NotBegun) };
+        let ran = self.script(&act, STATE, &[folder.as_str(), &unit_of(unit)], None).await?;
+        let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+        let (word, rest) = text.split_once('\n').unwrap_or((&text, ""));
+        match word {
+            "none" => Ok(WindowState::NotBegun),
+            "running" => Ok(WindowState::Running(rest.trim().to_owned())),
+            "vanished" => Ok(WindowState::Vanished),
+            "ended" => {
+                let receipt = Receipt::from_text(rest).map_err(|what| self.host.answer(&act, what))?;
+                Ok(WindowState::Ended(receipt))
+            }
+            _ => Err(self.host.answer(&act, ran.words())),
+        }
+    }
+
+    /// Whether a window of that unit, of whatever run, is at work on the host.
+    ///
+    /// # Errors
+    /// When the host does not say.
+    pub async fn window_at_work(&self, unit: &str) -> Result<bool, RemoteError> {
+        let state = self.unit(&format!("{}.service", unit_of(unit))).await?;
+        Ok(matches!(state.active_state(), "active" | "activating" | "deactivating"))
+    }
+
+    /// The last lines that the unit printed before the window ended; data of the host.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub async fn window_journal(&self, name: &str) -> Result<String, RemoteError> {
+        // 20 lines of a log are far below this even when each is a JSON line of etcd.
+        const CAP: usize = 64 * 1024;
+        let Some(folder) = Window::folder(name) else { return Ok(String::new()) };
+        let bytes = self.read(&folder.join("journal"), CAP).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+impl Change {
+    /// Puts the window's folder on the host and starts it; when this returns, the host does the rest alone.
+    ///
+    /// # Errors
+    /// When it did not begin. If the connection was lost meanwhile it may have begun: [`Probe::window`] knows.
+    pub async fn begin(&self, window: &Window) -> Result<(), RemoteError> {
+        let act = format!("begin window {}", window.name);
+        let Some(folder) = Window::folder(&window.name) else {
+            return Err(self.probe().host.refused(&act, "no name for a window"));
+        };
+        let odd = |path: &RemotePath| path.as_str().contains('\t');
+        if window.swaps.iter().any(|s| odd(&s.target) || odd(&s.staged) || odd(&s.kept)) {
+            return Err(self.probe().host.refused(&act, "a path with a tab in it"));
+        }
+        let ours = Attributes { mode: Some(0o700), ..Attributes::default() };
+        let private = Attributes { mode: Some(0o600), ..Attributes::default() };
+        self.mkdir(&folder.parent(), &ours, true).await?;
+        self.mkdir(&folder, &ours, false).await?;
+        self.write(&folder.join("plan"), window.plan().as_bytes(), &private).await?;
+        self.write(&folder.join("files"), window.files().as_bytes(), &private).await?;
+        self.write(&folder.join("peers"), window.asked().1.as_bytes(), &private).await?;
+        self.write(&folder.join("window.sh"), SCRIPT.as_bytes(), &ours).await?;
+        let ran = self.script(&act, BEGIN, &[&unit_of(&window.unit), folder.as_str()], None).await?;
+        if ran.success() { Ok(()) } else { Err(self.probe().host.failed(&act, ran.words())) }
+    }
+
+    /// Tells the window that enough was seen: it need not wait out its soak.
+    ///
+    /// # Errors
+    /// When it could not be told; it then ends by itself.
+    pub async fn confirm(&self, name: &str) -> Result<(), RemoteError> {
+        let Some(folder) = Window::folder(name) else { return Ok(()) };
+        let private = Attributes { mode: Some(0o600), ..Attributes::default() };
+        self.write(&folder.join("confirmed"), b"", &private).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+#!/bin/sh
+# Stops one unit, swaps its files, starts it again; takes the swap back if the new program does not serve.
+#
+# It runs as a transient systemd unit of its own, so it comes to its end whatever becomes of the session that began it,
+# and its end is always: some program of the unit is running, or `result` says why not. All it knows is in its folder:
+#   plan       what is to be done (shell variables)      files    what is swapped: target, staged, kept, sums
+#   intent     written before anything is stopped        log      each step, with seconds since boot
+#   confirmed  put there by whoever has seen enough      journal  what the unit said last
+#   result     written last
+set -u
+umask 077
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+dir=$1
+cd "$dir" || exit 1
+. ./plan
+tab=$(printf '\t')
+
+now() { read -r up rest </proc/uptime; printf '%s' "$up"; }
+note() { printf '%s %s\n' "$(now)" "$*" >>log; }
+# Writes a file so that it is whole or not there, also after a power cut.
+put() { printf '%s\n' "$2" >".$1.new" && sync ".$1.new" && mv -f ".$1.new" "$1" && sync .; }
+property() { systemctl show -p "$1" "$unit" | sed "s/^$1=//"; }
+sum() { sha256sum <"$1" | cut -d' ' -f1; }
+
+# What the unit said last; the words of a program that is given up are kept, not those of the one that follows it.
+words() { [ -s journal ] || journalctl -u "$unit" -n 20 --no-pager -o cat >journal 2>/dev/null; }
+
+stopped=0 started=0 serving=0
+finish() { # outcome, detail
+    note "$1: $2"
+    words
+    put result "outcome=$1
+detail=$2
+stopped=$stopped
+started=$started
+serving=$serving
+pid=$(property MainPID)
+invocation=$(property InvocationID)"
+    exit 0
+}
+
+# The data must be there and be this member's: an empty or foreign directory would make it join as somebody who forgot.
+whose_data() {
+    [ -n "$identity_dir" ] || return 0
+    last=$(ls "$identity_dir" 2>/dev/null | grep '\.wal$' | tail -n 1)
+    [ -n "$last" ] || { why="no write-ahead log in $identity_dir"; return 1; }
+    head=$(od -An -v -tx1 -N 512 "$identity_dir/$last" | tr -d ' \n')
+    case $head in
+    *"$identity_hex"*) return 0 ;;
+    *) why="$identity_dir/$last is not the log of this member"; return 1 ;;
+    esac
+}
+
+# What stands at a target now, as a text that can be compared and put back.
+standing() { if [ -L "$1" ]; then printf 'link:%s' "$(readlink "$1")"; elif [ -f "$1" ]; then sum "$1"; else printf none; fi; }
+
+# Puts `$1` in the place of `$2` by rename; the program that still runs keeps its own inode.
+replace() {
+    rm -f "$2.quorate-new"
+    if [ -L "$2" ]; then ln -s "$1" "$2.quorate-new"; else
+        ln "$1" "$2.quorate-new" 2>/dev/null || { cp -p "$1" "$2.quorate-new" && sync "$2.quorate-new"; }
+    fi && mv -f -T "$2.quorate-new" "$2" && sync "$(dirname "$2")" || { rm -f "$2.quorate-new"; return 1; }
+}
+
+# Keeps what stands at a target beside it.
+keep() {
+    if [ -L "$1" ]; then readlink -f "$1" >"link$3"; return; fi
+    [ -f "$2" ] && [ "$(sum "$2")" = "$(sum "$1")" ] && return
+    rm -f "$2" && { ln "$1" "$2" 2>/dev/null || cp -p "$1" "$2"; } && sync "$(dirname "$2")"
+}
+
+swap() {
+    n=0
+    while IFS=$tab read -r target staged kept want before; do
+        n=$((n + 1))
+        keep "$target" "$kept" "$n" || { why="cannot keep $target as $kept"; return 1; }
+        replace "$staged" "$target" || { why="cannot put $staged in the place of $target"; return 1; }
+        note "swapped $target"
+    done <files
+}
+
+unswap() {
+    n=0
+    while IFS=$tab read -r target staged kept want before; do
+        n=$((n + 1))
+        [ "$(standing "$target")" = "$before" ] && continue
+        if [ -f "link$n" ]; then old=$(cat "link$n"); else old=$kept; fi
+        replace "$old" "$target" || { why="cannot put $old back in the place of $target"; return 1; }
+        note "put back $target"
+    done <files
+}
+
+stop() {
+    # systemd itself kills after the unit's own time-out; ours is longer and only for a systemd that hangs.
+    timeout "$stop_seconds" systemctl stop "$unit"
+    [ "$(property MainPID)" = 0 ] || { why="$unit did not stop within $stop_seconds s"; return 1; }
+}
+
+start() {
+    [ "$reload" = yes ] && systemctl daemon-reload
+    systemctl reset-failed "$unit" 2>/dev/null
+    systemctl start --no-block "$unit" || { why="systemd refuses to start $unit"; return 1; }
+}
+
+# Whether the program answers on its own host; where there is no bash to ask with, whether it listens.
+answers() {
+    if [ "$serve_http" = yes ] && command -v bash >/dev/null; then
+        timeout 2 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\nHost: %s:%s\r\n\r\n" "$3" "$1" "$2" >&3 &&
+            IFS= read -r line <&3 && case $line in "HTTP/1."?" 200"*) ;; *) exit 1 ;; esac' - "$serve_address" "$serve_port" "$serve_path" 2>/dev/null
+    else
+        grep -qi ":$(printf '%04X' "$serve_port") [0-9A-F]*:0000 0A" /proc/net/tcp /proc/net/tcp6 2>/dev/null
+    fi
+}
+
+# Waits until one and the same process has served for the soak (or was confirmed); gives up early on a crash loop.
+serve() { # seconds
+    end=$(($(now | cut -d. -f1) + $1)) since=0 last=0 processes=0 serving=0
+    while :; do
+        pid=$(property MainPID) at=$(now)
+        [ "$(property ActiveState)" = failed ] && { why="$unit failed to start"; return 1; }
+        if [ "$pid" != 0 ] && [ "$pid" != "$last" ]; then
+            last=$pid since=0 processes=$((processes + 1))
+            [ "$processes" -gt 3 ] && { why="$unit was started $processes times and does not stay up"; return 1; }
+        fi
+        if [ "$pid" != 0 ] && answers; then
+            if [ "$since" = 0 ]; then since=${at%.*} serving=$at; note "process $pid answers"; fi
+            [ -e confirmed ] && return 0
+            [ $((${at%.*} - since)) -ge "$soak_seconds" ] && return 0
+        else
+            since=0
+        fi
+        [ "${at%.*}" -ge "$end" ] && { why="$unit does not serve after $1 s"; return 1; }
+        sleep 0.1
+    done
+}
+
+# Whether the other members still hold the way back open; who cannot be asked counts as closed.
+way_back() {
+    [ "$way_back" = open ] && return 0
+    [ "$way_back" = ask ] && [ -s peers ] && command -v bash >/dev/null || return 1
+    while IFS=$tab read -r address port path closed; do
+        body=$(timeout 3 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\nHost: %s:%s\r\n\r\n" "$3" "$1" "$2" >&3 && cat <&3' - "$address" "$port" "$path" 2>/dev/null)
+        case $body in *" 200 "*) ;; *) return 1 ;; esac
+        case $body in *"$closed"*) return 1 ;; esac
+    done <peers
+}
+
+undo() { # why the new one is given up
+    if ! way_back; then start; finish not-serving "$1; the way back is closed or could not be asked, so the new program is left to start"; fi
+    note "taking back: $1"
+    words
+    stop || finish down "$1; then $why"
+    unswap || { start; finish down "$1; then $why"; }
+    whose_data || finish down "$1; then $why"
+    start || finish down "$1; then $why"
+    serve "$start_seconds" || finish down "$1; the old program was put back, but $why"
+    finish rolled-back "$1"
+}
+
+why=
+put intent "began=$(now)" || { echo "cannot write $dir/intent" >&2; exit 1; }
+[ "$(property InvocationID)" = "$invocation" ] || finish refused "$unit was restarted by somebody else since it was examined"
+whose_data || finish refused "$why"
+while IFS=$tab read -r target staged kept want before; do
+    [ "$(sum "$staged")" = "$want" ] || finish refused "$staged is not what was staged: its sha256 is not $want"
+    [ "$(standing "$target")" = "$before" ] || finish refused "$target was changed by somebody else since it was examined"
+done <files
+
+stopped=$(now)
+note "stopping $unit"
+if ! stop; then start; finish down "$why; it was told to start again"; fi
+note "stopped"
+if ! swap; then undo "$why"; fi
+whose_data || undo "$why"
+started=$(now)
+note "starting"
+start || undo "$why"
+serve "$start_seconds" || undo "$why"
+finish done "process $last serves"
