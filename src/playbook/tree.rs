@@ -1,6 +1,6 @@
 //! The typed tree of a playbook. Values that may hold templates stay [`Node`]s until the engine renders them.
 
-use crate::inventory::{Entry, Node, Place};
+use crate::inventory::{Entry, Node, Place, Problem};
 
 /// What a playbook may name: given by those above us who know the modules.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Vocabulary {
 pub struct Playbook {
     /// Its plays in order.
     pub plays: Vec<Play>,
+    /// What is not wrong but will surprise somebody; said once before the run.
+    pub warnings: Vec<Problem>,
 }
 
 /// A Jinja expression without braces, as in `when:`.
