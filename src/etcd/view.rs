@@ -155,6 +155,20 @@ pub enum NotNow {
     },
 }
 
+impl NotNow {
+    /// Whether it may be over in a moment: an election, a busy moment, answers from before and after a change.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::NotAsked { .. } | Self::TwoClusters { .. } | Self::NotTheMembers { .. } => false,
+            // Of a host without facts nobody asks again within one look.
+            Self::Silent { .. } | Self::NoQuorumLeft { .. } => false,
+            Self::Stale { .. } | Self::Unhealthy { .. } | Self::NoRead { .. } | Self::NoLeader { .. } => true,
+            Self::TwoLeaders { .. } | Self::TwoTerms { .. } | Self::TwoMemberLists { .. } | Self::Lags { .. } => true,
+        }
+    }
+}
+
 /// How many of `voters` must agree: more than half.
 #[must_use]
 pub fn quorum(voters: usize) -> usize {

@@ -100,3 +100,13 @@ fn one_and_two_members_need_leave_for_downtime() {
 fn quorum_is_more_than_half() {
     assert_eq!([1, 2, 3, 4, 5, 7].map(quorum), [1, 2, 2, 3, 3, 4]);
 }
+
+#[test]
+fn an_election_may_pass_and_a_foreign_cluster_may_not() {
+    let hosts = || ("a".to_owned(), "b".to_owned());
+    let took = Duration::from_secs(3);
+    assert!(NotNow::Stale { took, limit: FRESH }.may_pass());
+    assert!(NotNow::TwoLeaders { hosts: hosts(), leaders: (1, 2) }.may_pass());
+    assert!(!NotNow::TwoClusters { hosts: hosts(), clusters: (1, 2) }.may_pass());
+    assert!(!NotNow::NoQuorumLeft { host: "a".to_owned(), left: 1, voters: 2, quorum: 2 }.may_pass());
+}
