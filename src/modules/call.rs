@@ -56,7 +56,8 @@ pub struct Call<'a> {
     pub host: &'a str,
     /// The arguments, rendered and checked against the module's table row.
     pub args: Map<String, Value>,
-    /// What may be asked of the host (of `delegate_to`'s, if set).
+    /// What may be asked of the host (of `delegate_to`'s, if set); answers nothing for a module that works on the
+    /// control machine.
     pub probe: crate::remote::Probe,
     /// What may be done to it; `None` in a check run, so a check run cannot change anything.
     pub change: Option<crate::remote::Change>,
@@ -74,6 +75,12 @@ pub struct Call<'a> {
     pub run: &'a str,
     /// Whether `--diff` was asked for.
     pub diff: bool,
+    /// How often `-v` was given.
+    pub verbosity: u8,
+    /// The arguments as written, for the places of expressions in them (`assert`).
+    pub written: &'a crate::inventory::Node,
+    /// Whether somebody asked the run to stop: a wait should end early and say so.
+    pub stopping: &'a (dyn Fn() -> bool + Send + Sync),
     /// Says what goes on: `Progress`, `ActBegins` (on disk when it returns), `Warning`, `MemberRolled`, `BackupTaken`.
     pub say: &'a (dyn Fn(Kind) -> Result<(), Failure> + Send + Sync),
 }
@@ -97,5 +104,26 @@ impl Failure {
     #[must_use]
     pub fn new(fault: Fault, msg: impl Into<String>) -> Self {
         Self { fault, msg: msg.into(), result: Map::new() }
+    }
+
+    /// The same with return values.
+    #[must_use]
+    pub fn with(mut self, result: Map<String, Value>) -> Self {
+        self.result = result;
+        self
+    }
+}
+
+impl From<crate::remote::RemoteError> for Failure {
+    /// A lost link and a refused login or `become` leave the host unreachable; anything else is a failed task.
+    fn from(error: crate::remote::RemoteError) -> Self {
+        use crate::remote::RemoteError;
+        use crate::transport::ExecError;
+        let fault = match &error {
+            RemoteError::Exec(ExecError::Lost { .. } | ExecError::BecomeRefused { .. })
+            | RemoteError::Become { .. } => Fault::Unreachable,
+            _ => Fault::Failed,
+        };
+        Self::new(fault, error.to_string())
     }
 }

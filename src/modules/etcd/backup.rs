@@ -1,0 +1,359 @@
+//! `etcd_backup`: a copy of a member's data, proven and off the host, while the member runs.
+//!
+//! The copy is made by `etcdctl backup`, which gives it identities of its own, so that it can bring back a dead cluster and can never be
+//! put under a living one by mistake (etcd v2.3.8 Documentation/admin_guide.md, read 2026-11-24).
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
+
+use crate::events::{Fault, Kind};
+use crate::modules::table::{Argument, Row, Shape};
+use crate::modules::{Call, Failure, Module, Outcome};
+use crate::remote::{Attributes, Change, Probe, RemotePath, RunOptions};
+use crate::transport::BoxFuture;
+
+use super::facts::{Facts, refused};
+use super::preflight::data_size;
+use super::proof::{self, Proof};
+use super::release::Origin;
+use super::{RELEASES, UNIT};
+
+/// Where copies are made on the host until they are carried off: never inside the data directory, root's alone.
+const FOLDER: &str = "/var/lib/quorate/backups";
+/// Runs whose backups stay, unless `keep` says otherwise.
+const KEEP: usize = 5;
+
+/// What lies beside a backup, so that it explains itself in ten years.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    /// The run that took it.
+    pub(super) run: String,
+    /// When, by the control machine.
+    pub(super) taken: jiff::Timestamp,
+    /// The inventory's host.
+    pub(super) host: String,
+    /// The member.
+    pub(super) member: String,
+    /// Its ID and the cluster's, in hex.
+    pub(super) member_id: String,
+    pub(super) cluster_id: String,
+    /// The version that ran.
+    pub(super) version: String,
+    /// How it was made and what it is good for.
+    pub(super) kind: String,
+    /// The file, its size and SHA-256.
+    pub(super) file: String,
+    pub(super) size: u64,
+    pub(super) sha256: String,
+    /// Owner, group and mode of the data directory, which a restore must give again.
+    pub(super) owner: String,
+    pub(super) mode: String,
+    /// How it was proven; a manifest without proof does not exist.
+    pub(super) proof: Proof,
+}
+
+/// Its row.
+pub(crate) const ROW: Row = Row {
+    arguments: &[
+        UNIT,
+        RELEASES,
+        Argument::new(
+            "dest",
+            Shape::Path,
+            "the folder on the control machine, from where quorate is started; else `backups` beside the runs",
+        ),
+        Argument::new("keep", Shape::Int, "how many backups of a host stay").default("5"),
+    ],
+    returns: &[
+        ("path", "where it lies on the control machine"),
+        ("size", "its bytes"),
+        ("sha256", "its SHA-256"),
+        ("proof", "how it was proven"),
+    ],
+    module: Some(&EtcdBackup),
+    ..Row::new("etcd_backup", "copies a running member, proves the copy by opening it, and carries it off")
+};
+
+struct EtcdBackup;
+
+impl Module for EtcdBackup {
+    fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
+        Box::pin(async move {
+            let facts = Facts::gather(&call.probe, call.text("unit").unwrap_or("etcd")).await?;
+            let view = facts.view().await?;
+            let into = folder(&call)?.join(format!("{:x}", view.cluster)).join(call.run);
+            let size = data_size(&call.probe, &facts.data_dir).await?;
+            room(&call.probe, size, 0).await?;
+            let path = into.join(call.host);
+            let mut result = Map::new();
+            result.insert("path".into(), json!(path.display().to_string()));
+            let Some(change) = call.change.clone() else {
+                return Ok(Outcome { changed: true, result, ..Outcome::default() });
+            };
+            let host = call.host.to_owned();
+            (call.say)(Kind::ActBegins { host, act: format!("back up {} of {}", facts.data_dir, view.name) })?;
+            let scratch = scratch(call.run);
+            let made = take(&call, &change, &facts, &scratch, &into, size).await;
+            // The scratch copy goes, whatever came out of it.
+            let cleaned = change.remove(&scratch, true).await;
+            let (manifest, path) = made?;
+            cleaned?;
+            let keep = call.args.get("keep").and_then(serde_json::Value::as_u64).and_then(|n| usize::try_from(n).ok());
+            if let Some(cluster) = into.parent() {
+                retain(cluster, call.host, keep.unwrap_or(KEEP))?;
+            }
+            result.insert("sha256".into(), json!(manifest.sha256));
+            result.insert("size".into(), json!(manifest.size));
+            result.insert("proof".into(), json!(manifest.proof.words()));
+            let (host, proof) = (call.host.to_owned(), manifest.proof.words());
+            let path = path.display().to_string();
+            (call.say)(Kind::BackupTaken { host, path, size: manifest.size, proof })?;
+            Ok(Outcome { changed: true, result, ..Outcome::default() })
+        })
+    }
+}
+
+/// The folder of all backups on the control machine: `dest`, else beside the runs.
+fn folder(call: &Call<'_>) -> Result<PathBuf, Failure> {
+    if let Some(dest) = call.text("dest") {
+        return Ok(PathBuf::from(dest));
+    }
+    let state = call.run_dir.parent().and_then(Path::parent);
+    state.map(|state| state.join("backups")).ok_or_else(|| Failure::new(Fault::Bug, "the run has no state folder"))
+}
+
+fn scratch(run: &str) -> RemotePath {
+    RemotePath::root().join(FOLDER).join(run)
+}
+
+/// Room for the copies, the archive and the unpacked proof: never more than three of them at a time, each at most as large as the data;
+/// `before` bytes will be taken by then.
+pub(super) async fn room(probe: &Probe, size: u64, before: u64) -> Result<(), Failure> {
+    let space = probe.space(&scratch("x")).await?;
+    let needed = size.saturating_mul(3).saturating_add(64 << 20).saturating_add(before);
+    if space.free >= needed {
+        return Ok(());
+    }
+    let (free, needed) = (space.free >> 20, needed >> 20);
+    Err(refused(
+        probe.name(),
+        format!("{} has {free} MiB free, backing up {} MiB of data needs {needed} MiB", space.mount, size >> 20),
+    ))
+}
+
+/// `$1` etcdctl, `$2` data directory, `$3` scratch folder, `$4` log directory.
+///
+/// `etcdctl backup` leaves out the log's open segment of a running member, since that is locked (seen with 2.0.5: a young cluster's backup
+/// was empty). So snapshots and log are copied first and the tool reads the copy. That is sound for 2.x, which has no database file: the
+/// log only grows, and the tool stops at a torn last record; whether all of it is there, the proof says.
+const COPY: &str = r#"
+umask 077
+etcdctl=$1 data=$2 scratch=$3 wal=$4
+live=$scratch/live/member copy=$scratch/copy
+mkdir -p "$live/snap" "$live/wal" || exit 1
+cp -p "$data"/member/snap/*.snap "$live/snap/" 2>/dev/null
+cp -p "$wal"/*.wal "$live/wal/" || exit 1
+# Early tools (2.0.5 seen) look for snap and wal right below the directory that they are given, later ones below member.
+if ! said=$("$etcdctl" backup --data-dir "$scratch/live" --backup-dir "$copy" 2>&1); then
+    rm -rf "$copy" && mkdir -p "$copy/member" || exit 1
+    "$etcdctl" backup --data-dir "$live" --backup-dir "$copy/member" >&2 || { echo "before: $said" >&2; exit 1; }
+fi
+[ -n "$(ls "$copy/member/wal" 2>/dev/null)" ] || { echo "etcdctl said nothing, but there is no log in the copy" >&2; exit 1; }
+rm -rf "$scratch/live"
+chown -R --reference="$data" "$copy" && chmod --reference="$data" "$copy" || exit 1
+tar -C "$scratch" --numeric-owner -cf "$scratch/copy.tar" copy && sync "$scratch/copy.tar" && rm -rf "$copy" || exit 1
+sha256sum <"$scratch/copy.tar" | cut -d' ' -f1
+"#;
+
+/// `$1` folder of the scratch copies. Those that killed runs have left go after a day: longer than any backup takes, and not sooner,
+/// since a run from another control machine may be at work.
+const SWEEP: &str = r#"exec find "$1" -mindepth 1 -maxdepth 1 -type d -mmin +1440 -exec rm -rf -- {} +"#;
+
+async fn take(
+    call: &Call<'_>,
+    change: &Change,
+    facts: &Facts,
+    scratch: &RemotePath,
+    into: &Path,
+    size: u64,
+) -> Result<(Manifest, PathBuf), Failure> {
+    let private = Attributes { mode: Some(0o700), ..Attributes::default() };
+    change.mkdir(&scratch.parent(), &private, true).await?;
+    // Left by a run that was killed in the middle; it was of this run only if this run is tried again.
+    change.remove(scratch, true).await?;
+    change.mkdir(scratch, &private, false).await?;
+    let swept = change.script("remove old scratch copies", SWEEP, &[FOLDER], None).await?;
+    if !swept.success() {
+        (call.say)(Kind::Warning {
+            text: format!("{}: old scratch copies in {FOLDER}: {}", call.host, swept.words()),
+        })?;
+    }
+    let view = facts.view().await?;
+    // 5 MiB/s is what an old disk under etcd's load still gives (reliability, step 6); three passes over the data.
+    let deadline = Duration::from_secs(120 + 3 * size / (5 << 20));
+    let live = proof::count(&facts.client, &facts.host(), deadline).await?;
+    let etcdctl = etcdctl(call, change, facts, &view.version.server, scratch).await?;
+    let wal = facts.wal_dir.as_str();
+    let argv = ["/bin/sh", "-c", COPY, "quorate", etcdctl.as_str(), facts.data_dir.as_str(), scratch.as_str(), wal];
+    let options = RunOptions { deadline: Some(deadline), ..RunOptions::default() };
+    let ran = change.run(&argv, options).await?;
+    if !ran.success() {
+        return Err(Failure::new(Fault::Failed, format!("{}: etcdctl backup: {}", call.host, ran.words())));
+    }
+    let hashed = String::from_utf8_lossy(&ran.stdout).trim().to_owned();
+    let archive = scratch.join("copy.tar");
+    let partial = into.join(format!("{}.partial", call.host));
+    let size = carry_off(call, &archive, &partial, &hashed).await?;
+    let proof = proof::open(call, change, facts, &archive, scratch, live, deadline).await?;
+    let stat = call.probe.stat(&facts.data_dir, true).await?;
+    let manifest = Manifest {
+        run: call.run.to_owned(),
+        taken: jiff::Timestamp::now(),
+        host: call.host.to_owned(),
+        member: view.name,
+        member_id: format!("{:x}", view.id),
+        cluster_id: format!("{:x}", view.cluster),
+        version: view.version.server.to_string(),
+        kind: "etcdctl backup of the running member: brings back a dead cluster by etcd_restore; never for one member of a living one".to_owned(),
+        file: "copy.tar".to_owned(),
+        size,
+        sha256: hashed,
+        owner: stat.as_ref().map(|s| format!("{}:{}", s.owner, s.group)).unwrap_or_default(),
+        mode: stat.map(|s| format!("{:04o}", s.mode)).unwrap_or_default(),
+        proof,
+    };
+    let path = complete(&partial, &into.join(call.host), &manifest).map_err(|e| disk(&partial, &e))?;
+    Ok((manifest, path))
+}
+
+fn disk(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Fault::Disk, format!("{}: {error}", path.display()))
+}
+
+/// An etcdctl that can read this data: the one beside the program, else out of the release archive of the running version.
+async fn etcdctl(
+    call: &Call<'_>,
+    change: &Change,
+    facts: &Facts,
+    version: &semver::Version,
+    scratch: &RemotePath,
+) -> Result<RemotePath, Failure> {
+    let beside = facts.program.parent().join("etcdctl");
+    let there = call.probe.run(&[beside.as_str(), "--version"]).await?;
+    let says = String::from_utf8_lossy(&there.stdout);
+    // `etcdctl version 2.0.5`. The format of the data is one through all of 2.x; a 2.3 tool already fails on a log of 3.0 (#7150).
+    if there.success() && says.starts_with(&format!("etcdctl version {}.", version.major)) {
+        return Ok(beside);
+    }
+    let need = |why: String| {
+        let text = format!(
+            "no etcdctl of {}.x for the backup: {beside} does not run as one, and {why}\n\
+             put etcdctl of {version} beside etcd, or the archive of {version} into the folder `releases`",
+            version.major
+        );
+        refused(call.host, text)
+    };
+    let Ok(origin @ Origin::Releases(_)) = Origin::from_call(call) else {
+        return Err(need("no folder of releases was given".to_owned()));
+    };
+    let (wanted, machine, into) = (version.clone(), facts.machine.clone(), call.run_dir.join("binaries"));
+    let work = tokio::task::spawn_blocking(move || origin.obtain("etcdctl", &wanted, &machine, &into));
+    let binary =
+        work.await.map_err(|e| Failure::new(Fault::Bug, e.to_string()))?.map_err(|failure| need(failure.msg))?;
+    let target = scratch.join("etcdctl");
+    let file = tokio::fs::File::open(&binary.path).await.map_err(|e| disk(&binary.path, &e))?;
+    let attributes = Attributes { mode: Some(0o700), ..Attributes::default() };
+    change.upload(&target, file, binary.size, &binary.sha256, &attributes).await?;
+    Ok(target)
+}
+
+/// Streams the archive to `partial/copy.tar` here; what came must have the sum that the host took.
+async fn carry_off(call: &Call<'_>, archive: &RemotePath, partial: &Path, hashed: &str) -> Result<u64, Failure> {
+    let fresh = || -> std::io::Result<std::fs::File> {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        if partial.exists() {
+            std::fs::remove_dir_all(partial)?;
+        }
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(partial)?;
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(partial.join("copy.tar"))
+    };
+    let file = fresh().map_err(|e| disk(partial, &e))?;
+    let durable = file.try_clone().map_err(|e| disk(partial, &e))?;
+    let (size, came) = call.probe.download(archive, tokio::fs::File::from_std(file)).await?;
+    if came != hashed {
+        let text = format!("{}: the backup did not arrive whole\nexpected {hashed}\nfound    {came}", call.host);
+        return Err(Failure::new(Fault::Failed, text));
+    }
+    durable.sync_all().map_err(|e| disk(partial, &e))?;
+    Ok(size)
+}
+
+/// Writes the manifest and gives the folder its name: from here on the backup counts.
+fn complete(partial: &Path, path: &Path, manifest: &Manifest) -> std::io::Result<PathBuf> {
+    let text = serde_json::to_vec_pretty(manifest).map_err(std::io::Error::other)?;
+    let file = partial.join("manifest.json");
+    std::fs::write(&file, text)?;
+    std::fs::File::open(&file)?.sync_all()?;
+    if path.exists() {
+        std::fs::remove_dir_all(path)?;
+    }
+    std::fs::rename(partial, path)?;
+    if let Some(folder) = path.parent() {
+        std::fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(path.to_owned())
+}
+
+/// Removes the host's backups beyond the newest `keep`; at least one stays, and only complete ones count. What runs before the newest
+/// one have left unfinished goes too: nobody comes back for it.
+fn retain(cluster: &Path, host: &str, keep: usize) -> Result<(), Failure> {
+    let runs = std::fs::read_dir(cluster).map_err(|e| disk(cluster, &e))?;
+    // Runs are named by ULIDs, so names in order are times in order.
+    let mut runs: Vec<PathBuf> = runs.flatten().map(|run| run.path()).collect();
+    runs.sort();
+    let complete: Vec<&PathBuf> = runs.iter().filter(|run| run.join(host).join("manifest.json").is_file()).collect();
+    let surplus = complete.len().saturating_sub(keep.max(1));
+    let old = complete.iter().take(surplus).map(|run| (*run, run.join(host)));
+    let before = runs.iter().filter(|run| complete.last().is_some_and(|newest| run < newest));
+    let partial = before.map(|run| (run, run.join(format!("{host}.partial")))).filter(|(_, path)| path.is_dir());
+    for (run, path) in old.chain(partial) {
+        std::fs::remove_dir_all(&path).map_err(|e| disk(&path, &e))?;
+        // Only an empty folder goes: other hosts' backups of that run have their own turn.
+        std::fs::remove_dir(run).ok();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_on_the_host_is_a_path() {
+        assert_eq!(scratch("01X").as_str(), "/var/lib/quorate/backups/01X");
+    }
+
+    #[test]
+    fn retention_keeps_the_newest_and_never_the_last_one_away() {
+        let dir = tempfile::tempdir().unwrap();
+        for run in ["01A", "01B", "01C"] {
+            let path = dir.path().join(run).join("h1");
+            std::fs::create_dir_all(&path).unwrap();
+            std::fs::write(path.join("manifest.json"), "{}").unwrap();
+        }
+        for unfinished in ["01B/h2.partial", "01A0/h1.partial", "01D/h1.partial"] {
+            std::fs::create_dir_all(dir.path().join(unfinished)).unwrap();
+        }
+        let left = |dir: &Path| ["01A", "01B", "01C"].map(|run| dir.join(run).join("h1").exists());
+        retain(dir.path(), "h1", 2).unwrap();
+        assert_eq!(left(dir.path()), [false, true, true]);
+        retain(dir.path(), "h1", 0).unwrap();
+        assert_eq!(left(dir.path()), [false, false, true]);
+        assert!(!dir.path().join("01A").exists() && !dir.path().join("01A0").exists());
+        // A younger run may be at work, and another host's is not ours to judge.
+        assert!(dir.path().join("01D/h1.partial").exists() && dir.path().join("01B/h2.partial").exists());
+    }
+}

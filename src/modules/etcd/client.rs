@@ -1,0 +1,209 @@
+//! Asking one member over HTTP, through the tunnel of its own host.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::etcd::{self, AnswerError, KeyCount, MemberView, VersionAnswer};
+use crate::remote::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Probe, Scheme, Tls};
+
+/// For one question. A sound member answers within milliseconds; `/health` of 2.0 waits up to 750 ms for its index to move and a read
+/// through raft up to one election. Longer than that is silence.
+const QUESTION: Duration = Duration::from_secs(3);
+
+/// For a change of the member list: etcd itself gives up after 5 s and an election (v2.0.5 etcdserver/etcdhttp, read 2026-11-24).
+const CHANGE: Duration = Duration::from_secs(10);
+
+/// The store is listed whole to count its keys: 256 MiB of JSON is five times the 50 MB of data that the upgrade guides hold for much.
+const STORE_CAP: usize = 256 * 1024 * 1024;
+
+/// A key that nobody has, asked for to make a read go through raft.
+const ABSENT_KEY: &str = "/v2/keys/quorate-absent-key";
+
+/// One member's client address, as its own host reaches it.
+#[derive(Clone)]
+pub(super) struct Client {
+    probe: Probe,
+    scheme: Scheme,
+    /// Where it listens.
+    pub(super) address: String,
+    /// Its port.
+    pub(super) port: u16,
+    tls: Option<Tls>,
+}
+
+/// Whom a member's client port trusts, and the certificate and key that open it.
+pub(super) struct ClientTls {
+    /// The authority, in PEM.
+    pub(super) ca_pem: Vec<u8>,
+    /// Certificate and key, in PEM.
+    pub(super) own: Option<(Vec<u8>, SecretString)>,
+}
+
+/// Why a member has not answered.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClientError {
+    /// No HTTP answer.
+    #[error("{}: {}", .0.url, .0.text)]
+    Http(Box<HttpError>),
+    /// An answer that is none.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// No version.
+    #[error("/version: {0}")]
+    Version(#[from] etcd::VersionFault),
+    /// A header is missing or no number.
+    #[error("/v2/keys/: expected a number in the header {header}, found `{found}`")]
+    Header {
+        /// Which.
+        header: &'static str,
+        /// What was there.
+        found: String,
+    },
+}
+
+impl ClientError {
+    /// Whether the session itself is gone: then it is the host that is unreachable, not the member.
+    pub(super) fn lost(&self) -> bool {
+        matches!(self, Self::Http(error) if matches!(error.kind, HttpErrorKind::Lost(_)))
+    }
+}
+
+/// Raft's place of a member: applied index, term, and the cluster's ID.
+pub(super) struct Position {
+    pub(super) index: u64,
+    pub(super) term: u64,
+    pub(super) cluster: u64,
+    /// The index of the v2 store: grows by one with each write.
+    pub(super) store: u64,
+}
+
+impl Client {
+    /// The member that listens at `url` on the host of `probe`; `None` if it is no URL with host and port.
+    pub(super) fn new(probe: &Probe, url: &str, tls: Option<ClientTls>) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let scheme = match scheme {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
+            _ => return None,
+        };
+        let authority = rest.split('/').next()?;
+        let (address, port) = authority.rsplit_once(':')?;
+        let address = address.trim_start_matches('[').trim_end_matches(']');
+        // A member that listens on all addresses is asked on its own loopback.
+        let address = if matches!(address, "0.0.0.0" | "::" | "") { "127.0.0.1" } else { address };
+        let tls = tls.map(|ClientTls { ca_pem, own }| {
+            let (cert_pem, key_pem) = own.unzip();
+            Tls { ca_pem, cert_pem, key_pem, server_name: None }
+        });
+        let tls = if scheme == Scheme::Https { tls } else { None };
+        Some(Self { probe: probe.clone(), scheme, address: address.to_owned(), port: port.parse().ok()?, tls })
+    }
+
+    /// The host it is on.
+    pub(super) fn host(&self) -> &str {
+        self.probe.name()
+    }
+
+    /// Whether it speaks TLS.
+    pub(super) fn secure(&self) -> bool {
+        self.scheme == Scheme::Https
+    }
+
+    async fn ask(&self, path: &str, deadline: Duration, cap: usize) -> Result<HttpResponse, ClientError> {
+        let mut request = HttpRequest::get(self.scheme, &self.address, self.port, path);
+        request.deadline = deadline;
+        request.cap = cap;
+        request.tls = self.tls.clone();
+        self.probe.http(request).await.map_err(|error| ClientError::Http(Box::new(error)))
+    }
+
+    async fn get(&self, path: &str) -> Result<HttpResponse, ClientError> {
+        self.ask(path, QUESTION, 1024 * 1024).await
+    }
+
+    /// Sends JSON; for changes of the member list, which a member answers once the others have agreed.
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<HttpResponse, ClientError> {
+        let mut request = HttpRequest::get(self.scheme, &self.address, self.port, path);
+        request.method = method.to_owned();
+        request.headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
+        request.body = body.to_string().into_bytes();
+        request.deadline = CHANGE;
+        request.tls = self.tls.clone();
+        self.probe.http(request).await.map_err(|error| ClientError::Http(Box::new(error)))
+    }
+
+    /// `/version`.
+    pub(super) async fn version(&self) -> Result<VersionAnswer, ClientError> {
+        Ok(etcd::from_version_body(&self.get("/version").await?.body)?)
+    }
+
+    /// Index and term in the headers of the root of the store. Its body may be long, so only the headers are asked for.
+    pub(super) async fn position(&self) -> Result<Position, ClientError> {
+        let mut request = HttpRequest::get(self.scheme, &self.address, self.port, "/v2/keys/");
+        request.method = "HEAD".to_owned();
+        request.deadline = QUESTION;
+        request.tls = self.tls.clone();
+        let answer = self.probe.http(request).await.map_err(|error| ClientError::Http(Box::new(error)))?;
+        let text = |header: &'static str| {
+            let value = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(header));
+            value.map(|(_, value)| value.as_str()).unwrap_or_default()
+        };
+        let number = |header: &'static str, radix| {
+            u64::from_str_radix(text(header), radix)
+                .map_err(|_| ClientError::Header { header, found: text(header).chars().take(40).collect() })
+        };
+        Ok(Position {
+            index: number("X-Raft-Index", 10)?,
+            term: number("X-Raft-Term", 10)?,
+            cluster: number("X-Etcd-Cluster-Id", 16)?,
+            store: number("X-Etcd-Index", 10)?,
+        })
+    }
+
+    /// A read through raft: this member and a quorum answer it together.
+    pub(super) async fn read(&self) -> Result<(), ClientError> {
+        let answer = self.get(&format!("{ABSENT_KEY}?quorum=true")).await?;
+        Ok(etcd::read_probe(answer.status, &answer.body)?)
+    }
+
+    /// The keys of the whole store, and the store's index just before.
+    pub(super) async fn keys(&self, deadline: Duration) -> Result<(KeyCount, u64), ClientError> {
+        let before = self.position().await?;
+        let answer = self.ask("/v2/keys/?recursive=true&sorted=false", deadline, STORE_CAP).await?;
+        Ok((etcd::count_keys(answer.status, &answer.body)?, before.store))
+    }
+
+    /// Everything at once: what the verdicts are made of.
+    pub(super) async fn view(&self) -> Result<MemberView, ClientError> {
+        // Side by side, since the look must be short: `/health` alone may wait 750 ms.
+        let (version, health, members, stats, position, read) = tokio::join!(
+            self.version(),
+            self.get("/health"),
+            self.get("/v2/members"),
+            self.get("/v2/stats/self"),
+            self.position(),
+            self.read(),
+        );
+        let (health, members, stats, position) = (health?, members?, stats?, position?);
+        let stats = etcd::self_stats(stats.status, &stats.body)?;
+        let leader = if stats.leads { Some(stats.id) } else { stats.leader };
+        Ok(MemberView {
+            id: stats.id,
+            name: stats.name,
+            cluster: position.cluster,
+            version: version?,
+            health: etcd::health(health.status, &health.body)?,
+            members: etcd::members(members.status, &members.body)?,
+            leader,
+            index: position.index,
+            term: position.term,
+            read: read.map_err(|error| error.to_string()),
+        })
+    }
+}

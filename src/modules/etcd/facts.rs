@@ -1,0 +1,240 @@
+//! What etcd is on a host: unit, process, options, data, binary, member. From the running process, not from what files say.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use semver::Version;
+use serde_json::{Map, json};
+
+use crate::etcd::{ClusterVersion, Flags, MemberView, WalIdentity};
+use crate::events::Fault;
+use crate::modules::table::{CheckMode, Row};
+use crate::modules::{Call, Failure, Module, Outcome};
+
+use crate::remote::{Probe, Process, RemotePath, UnitState};
+use crate::transport::BoxFuture;
+
+use super::UNIT;
+use super::client::{Client, ClientTls};
+
+/// A certificate or key is a few KiB; a chain of ten some 20.
+const PEM_CAP: usize = 256 * 1024;
+
+/// Why the facts of a host are not to be had.
+pub(super) fn refused(host: &str, what: impl std::fmt::Display) -> Failure {
+    Failure::new(Fault::Refused, format!("{host}: {what}"))
+}
+
+/// What etcd is on one host.
+#[derive(Clone)]
+pub(super) struct Facts {
+    /// The unit's name.
+    pub(super) unit: String,
+    /// What systemd says of it.
+    pub(super) state: UnitState,
+    /// Its options.
+    pub(super) flags: Flags,
+    /// The data directory, absolute and without links.
+    pub(super) data_dir: RemotePath,
+    /// The directory of the write-ahead log.
+    pub(super) wal_dir: RemotePath,
+    /// Who wrote it.
+    pub(super) identity: WalIdentity,
+    /// The program as the unit names it; may be a link.
+    pub(super) program: RemotePath,
+    /// What `uname -m` says.
+    pub(super) machine: String,
+    /// How the member is asked.
+    pub(super) client: Client,
+}
+
+/// `$1` the directory; prints the newest segment's name.
+const NEWEST_SEGMENT: &str = r#"ls "$1" | grep '\.wal$' | tail -n 1"#;
+/// `$1` the segment; prints its first 512 bytes as they are.
+const HEAD: &str = r#"exec head -c 512 "$1""#;
+const MACHINE: &str = "exec uname -m";
+
+impl Facts {
+    /// Asks the host.
+    ///
+    /// # Errors
+    /// A refusal when etcd does not run there as a unit whose process, data and log can be found.
+    pub(super) async fn gather(probe: &Probe, unit: &str) -> Result<Self, Failure> {
+        let host = probe.name().to_owned();
+        let unit = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
+        let (state, machine) = tokio::join!(probe.unit(&unit), probe.script("uname", MACHINE, &[], None));
+        let (state, machine) = (state?, machine?);
+        if !state.exists() {
+            return Err(refused(&host, format!("systemd knows no unit {unit} (LoadState {})", state.load_state())));
+        }
+        let Some(pid) = state.main_pid() else {
+            let (active, sub) = (state.active_state(), state.sub_state());
+            return Err(refused(&host, format!("{unit} has no running process: it is {active} ({sub})")));
+        };
+        let process = probe.process(pid).await?;
+        let flags = Flags::from_process(&process.cmdline, &process.environ);
+        let program = state.binary().ok_or_else(|| refused(&host, format!("{unit} has no absolute ExecStart")))?;
+        let data_dir = Self::real_dir(probe, &process, &flags.data_dir()).await?;
+        let wal_dir = match flags.wal_dir() {
+            Some(dir) => Self::real_dir(probe, &process, dir).await?,
+            None => data_dir.join("member/wal"),
+        };
+        let identity = Self::log(probe, &host, &wal_dir).await?;
+        let machine = String::from_utf8_lossy(&machine.stdout).trim().to_owned();
+        let client = Self::client(probe, &host, &process, &flags).await?;
+        Ok(Self { unit, state, flags, data_dir, wal_dir, identity, program, machine, client })
+    }
+
+    async fn real_dir(probe: &Probe, process: &Process, dir: &str) -> Result<RemotePath, Failure> {
+        let text = if dir.starts_with('/') { dir.to_owned() } else { format!("{}/{dir}", process.cwd) };
+        let none = || refused(probe.name(), format!("`{dir}` is no directory that can be named"));
+        let path = RemotePath::from_absolute(&text).ok_or_else(none)?;
+        probe.canonical(&path).await.map_err(|e| refused(probe.name(), e))
+    }
+
+    async fn log(probe: &Probe, host: &str, wal_dir: &RemotePath) -> Result<WalIdentity, Failure> {
+        let newest = probe.script("find the log", NEWEST_SEGMENT, &[wal_dir.as_str()], None).await?;
+        let name = String::from_utf8_lossy(&newest.stdout).trim().to_owned();
+        if name.is_empty() || name.contains('/') {
+            let what = format!("no write-ahead log in {wal_dir}: this is not the directory that a member has run from");
+            return Err(refused(host, what));
+        }
+        let file = wal_dir.join(&name);
+        let head = probe.script("read the log's head", HEAD, &[file.as_str()], None).await?;
+
+        crate::etcd::identity(&head.stdout).map_err(|fault| refused(host, format!("{file}: {fault}")))
+    }
+
+    async fn client(probe: &Probe, host: &str, process: &Process, flags: &Flags) -> Result<Client, Failure> {
+        let urls = flags.listen_client_urls();
+        // Plain HTTP first if it offers any: one thing less that can be wrong.
+        let url = urls.iter().find(|url| url.starts_with("http://")).or_else(|| urls.first());
+        let url = url.ok_or_else(|| refused(host, "it listens for no clients"))?;
+        let tls = if url.starts_with("https://") { Some(Self::tls(probe, host, process, flags).await?) } else { None };
+        Client::new(probe, url, tls)
+            .ok_or_else(|| refused(host, format!("`{url}` is no client URL with host and port")))
+    }
+
+    /// The member's own certificate and key open its own client port; they are read into memory and go nowhere else.
+    async fn tls(probe: &Probe, host: &str, process: &Process, flags: &Flags) -> Result<ClientTls, Failure> {
+        let (cert, key, ca) = flags.client_tls();
+        let ca =
+            ca.or(cert).ok_or_else(|| refused(host, "it speaks TLS but no certificate is named in its options"))?;
+        let ca_pem = Self::pem(probe, host, process, ca).await?;
+        let own = match (cert, key) {
+            (Some(cert), Some(key)) => {
+                let cert = Self::pem(probe, host, process, cert).await?;
+                let key = Self::pem(probe, host, process, key).await?;
+                let key = String::from_utf8(key).map_err(|_| refused(host, "its key is no PEM text"))?;
+                Some((cert, SecretString::from(key)))
+            }
+            _ => None,
+        };
+        Ok(ClientTls { ca_pem, own })
+    }
+
+    async fn pem(probe: &Probe, host: &str, process: &Process, path: &str) -> Result<Vec<u8>, Failure> {
+        let text = if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", process.cwd) };
+        let path = RemotePath::from_absolute(&text).ok_or_else(|| refused(host, format!("`{path}` is no path")))?;
+        probe.read(&path, PEM_CAP).await.map_err(|e| refused(host, e))
+    }
+
+    /// The member as it answers now, with its identity checked against its log.
+    ///
+    /// # Errors
+    /// When it does not answer in full, or answers as another member or cluster.
+    pub(super) async fn view(&self) -> Result<MemberView, Failure> {
+        let host = self.host();
+        let view = self.client.view().await.map_err(|error| {
+            let fault = if error.lost() { Fault::Unreachable } else { Fault::Refused };
+            Failure::new(fault, format!("{host}: {error}"))
+        })?;
+        if (view.id, view.cluster) != (self.identity.member, self.identity.cluster) {
+            let (id, cluster) = (view.id, view.cluster);
+            let WalIdentity { member, cluster: logged } = self.identity;
+            let what = format!(
+                "what answers is member {id:x} of cluster {cluster:x}, but the log in {} is of member {member:x} of cluster {logged:x}",
+                self.wal_dir
+            );
+            return Err(refused(&host, what));
+        }
+        Ok(view)
+    }
+
+    /// The host's name.
+    pub(super) fn host(&self) -> String {
+        self.client.host().to_owned()
+    }
+
+    /// How long its stop may take: the unit's own time-out, after which systemd kills, and 15 s for that (reliability R4).
+    pub(super) fn stop_deadline(&self) -> Duration {
+        // systemd's default; also for `infinity`, where nothing would ever end the wait.
+        self.state.timeout_stop().unwrap_or(Duration::from_secs(90)).min(Duration::from_secs(600))
+            + Duration::from_secs(15)
+    }
+}
+
+/// The cluster version as text.
+pub(super) fn cluster_text(version: &ClusterVersion) -> Option<String> {
+    match version {
+        ClusterVersion::Unknown => None,
+        ClusterVersion::NotDecided => Some("not_decided".to_owned()),
+        ClusterVersion::Is(version) => Some(version.to_string()),
+    }
+}
+
+/// A version argument.
+pub(super) fn version_argument(call: &Call<'_>) -> Result<Version, Failure> {
+    let text = call.text("version").unwrap_or_default();
+    Version::parse(text.trim_start_matches('v')).map_err(|_| {
+        Failure::new(
+            Fault::Input,
+            format!("version: expected a full version such as 2.1.1 (in quotes), found `{text}`"),
+        )
+    })
+}
+
+/// Its row.
+pub(crate) const ROW: Row = Row {
+    arguments: &[UNIT],
+    returns: &[("ansible_facts.etcd", "unit, process, data, member, version, leader, indices, members")],
+    facts: &["etcd"],
+    check: CheckMode::Runs,
+    module: Some(&EtcdFacts),
+    ..Row::new("etcd_facts", "what etcd is on the host: unit, process, data and member, from what runs")
+};
+
+struct EtcdFacts;
+
+impl Module for EtcdFacts {
+    fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
+        Box::pin(async move {
+            let facts = Facts::gather(&call.probe, call.text("unit").unwrap_or("etcd")).await?;
+            let view = facts.view().await?;
+            let etcd = json!({
+                "unit": facts.unit,
+                "pid": facts.state.main_pid(),
+                "program": facts.program.as_str(),
+                "data_dir": facts.data_dir.as_str(),
+                "wal_dir": facts.wal_dir.as_str(),
+                "member": view.name,
+                "role": if view.leader == Some(view.id) { "leader" } else { "follower" },
+                "healthy": view.health == crate::etcd::Health::Healthy && view.read.is_ok(),
+                "note": view.read.as_ref().err(),
+                "id": format!("{:x}", view.id),
+                "cluster_id": format!("{:x}", view.cluster),
+                "version": view.version.server.to_string(),
+                "cluster_version": cluster_text(&view.version.cluster),
+                "leader": view.leader == Some(view.id),
+                "leader_id": view.leader.map(|id| format!("{id:x}")),
+                "raft_index": view.index,
+                "raft_term": view.term,
+                "members": view.members.iter().map(|m| json!({"id": format!("{:x}", m.id), "name": m.name, "peer_urls": m.peer_urls, "client_urls": m.client_urls})).collect::<Vec<_>>(),
+                "machine": facts.machine,
+            });
+            let mut result = Map::new();
+            result.insert("ansible_facts".to_owned(), json!({ "etcd": etcd }));
+            Ok(Outcome { result, ..Outcome::default() })
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! `etcd_health`: waits until the whole cluster is sound, and on request until the cluster version has risen.
+
+use std::time::{Duration, Instant};
+
+use semver::Version;
+use serde_json::{Map, json};
+
+use crate::etcd::{ClusterVersion, ClusterView, may_stop};
+use crate::events::{Fault, Kind};
+use crate::modules::table::{Argument, CheckMode, Row, Shape};
+use crate::modules::{Call, Failure, Module, Outcome};
+use crate::transport::BoxFuture;
+
+use super::UNIT;
+use super::facts::cluster_text;
+use super::survey::survey;
+
+/// etcd's leader looks every 5 s (2.1, 2.2) whether all members have the new minor (etcd v2.1.1 etcdserver/server.go, read
+/// 2026-11-24; seen within 5 s in the lab). A minute is twelve looks: an election and a slow link fit in.
+const RISE: Duration = Duration::from_secs(60);
+/// For a cluster that is only asked whether it is sound: two elections and a margin.
+const SOUND: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Its row.
+pub(crate) const ROW: Row = Row {
+    arguments: &[
+        UNIT,
+        Argument::new(
+            "cluster_version",
+            Shape::Text,
+            "wait also until the cluster version is this minor on all members",
+        ),
+        Argument::new("timeout", Shape::Int, "seconds to wait; else 20, and 60 for the cluster version"),
+    ],
+    returns: &[("members", "by host: name, version, cluster version, leader, raft index")],
+    check: CheckMode::Runs,
+    module: Some(&EtcdHealth),
+    ..Row::new("etcd_health", "waits until every member is sound and all agree")
+};
+
+struct EtcdHealth;
+
+impl Module for EtcdHealth {
+    fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
+        Box::pin(async move {
+            let goal = call.text("cluster_version").map(minor).transpose()?;
+            let survey = survey(call.fleet, call.text("unit").unwrap_or("etcd")).await;
+            if let Some(failure) = survey.unreachable() {
+                return Err(failure.clone());
+            }
+            let seconds = call.args.get("timeout").and_then(serde_json::Value::as_u64);
+            let limit = seconds.map_or(if goal.is_some() { RISE } else { SOUND }, Duration::from_secs);
+            let begun = Instant::now();
+            let mut said = String::new();
+            loop {
+                let view = survey.look().await;
+                let reason = match verdict(&view, call.host, goal) {
+                    Ok(()) => return Ok(outcome(&view)),
+                    Err(reason) => reason,
+                };
+                if call.change.is_none() && goal.is_some() && may_stop_any(&view).is_ok() {
+                    let skipped =
+                        Some(format!("a real run waits here until the cluster version is {}", goal_text(goal)));
+                    return Ok(Outcome { skipped, ..outcome(&view) });
+                }
+                if begun.elapsed() >= limit {
+                    return Err(too_late(&view, goal, &reason, limit));
+                }
+                if reason != said {
+                    said.clone_from(&reason);
+                    let (host, act) = (call.host.to_owned(), "wait for the cluster".to_owned());
+                    (call.say)(Kind::Progress { host, act, text: reason, done: None, total: None })?;
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        })
+    }
+}
+
+/// `2.1`, `2.1.0` or `2.1.1` as a minor.
+fn minor(text: &str) -> Result<(u64, u64), Failure> {
+    let mut parts = text.split('.').map(str::parse::<u64>);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => Ok((major, minor)),
+        _ => {
+            Err(Failure::new(Fault::Input, format!("cluster_version: expected a version such as 2.1, found `{text}`")))
+        }
+    }
+}
+
+fn goal_text(goal: Option<(u64, u64)>) -> String {
+    goal.map(|(major, minor)| format!("{major}.{minor}.0")).unwrap_or_default()
+}
+
+fn verdict(view: &ClusterView, host: &str, goal: Option<(u64, u64)>) -> Result<(), String> {
+    // Leave for downtime: here nobody is to be stopped, all must be sound.
+    may_stop(view, host, true).map_err(|reason| reason.to_string())?;
+    let Some(goal) = goal else { return Ok(()) };
+    for (host, told) in &view.hosts {
+        let Ok(member) = told else { continue };
+        match &member.version.cluster {
+            ClusterVersion::Is(Version { major, minor, .. }) if (*major, *minor) == goal => {}
+            ClusterVersion::Unknown => {
+                return Err(format!("{host} runs {}, which knows no cluster version", member.version.server));
+            }
+            other => {
+                let now = cluster_text(other).unwrap_or_default();
+                return Err(format!("cluster version on {host} is {now}, waiting for {}.{}", goal.0, goal.1));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn outcome(view: &ClusterView) -> Outcome {
+    let members = view.hosts.iter().filter_map(|(host, told)| Some((host, told.as_ref().ok()?)));
+    let members: Map<String, serde_json::Value> = members
+        .map(|(host, m)| {
+            let row = json!({
+                "name": m.name,
+                "version": m.version.server.to_string(),
+                "cluster_version": cluster_text(&m.version.cluster),
+                "leader": m.leader == Some(m.id),
+                "raft_index": m.index,
+            });
+            (host.clone(), row)
+        })
+        .collect();
+    let mut result = Map::new();
+    result.insert("members".to_owned(), members.into());
+    Outcome { result, ..Outcome::default() }
+}
+
+fn too_late(view: &ClusterView, goal: Option<(u64, u64)>, reason: &str, limit: Duration) -> Failure {
+    let waited = limit.as_secs();
+    if let (Some((major, minor)), Ok(())) = (goal, may_stop_any(view)) {
+        let text = format!(
+            "the members are sound, but the cluster version has not risen to {major}.{minor} within {waited} s: {reason}\n\
+             forward only: run the playbook again; do not put an old binary back"
+        );
+        return Failure::new(Fault::ForwardOnly, text);
+    }
+    let sound = view.hosts.values().flatten().filter(|m| m.read.is_ok()).count();
+    let fault = if sound >= crate::etcd::quorum(view.hosts.len()) { Fault::MemberDown } else { Fault::QuorumLost };
+    let of = view.hosts.len();
+    Failure::new(
+        fault,
+        format!(
+            "the cluster is not sound after {waited} s: {reason}\n{sound} of {of} members answer reads through raft"
+        ),
+    )
+}
+
+fn may_stop_any(view: &ClusterView) -> Result<(), crate::etcd::NotNow> {
+    view.hosts.keys().next().map_or(Ok(()), |host| may_stop(view, host, true))
+}

@@ -1,0 +1,198 @@
+//! What a window's receipt means for the roll, and the way back when the member serves but never joins.
+
+use std::time::{Duration, Instant};
+
+use crate::etcd::{ClusterVersion, Health, WayBack, may_stop};
+use crate::events::{Fault, Kind};
+use crate::modules::{Failure, Outcome};
+use crate::remote::{Receipt, Swap, TakeBack, Window, WindowEnd};
+
+use super::super::facts::{Facts, refused};
+use super::super::place::running;
+use super::watch::{self, Watched};
+use super::{Roll, fault_by_quorum, outcome, sound};
+
+/// How long a member on its old binary may take to be sound again before it is called down: two elections and a margin.
+const SOUND: Duration = Duration::from_secs(20);
+
+impl Roll<'_> {
+    /// Goes on from the receipt.
+    pub(super) async fn end(self, window: &Window, watched: Watched) -> Result<Outcome, Failure> {
+        let Watched { receipt, caught_up } = watched;
+        match receipt.end {
+            WindowEnd::Done if caught_up => self.upgraded(&receipt).await,
+            WindowEnd::Done => self.gate_or_back(receipt, &window.name).await,
+            WindowEnd::Refused => Err(refused(self.host(), format!("{}; nothing was touched", receipt.detail))),
+            WindowEnd::RolledBack => Err(self.rolled_back(&receipt.detail, &window.name, receipt.down).await),
+            WindowEnd::NotServing | WindowEnd::Down => Err(self.down(&receipt.detail, &window.name).await),
+        }
+    }
+
+    /// The new program serves; has its member caught up?
+    async fn gate_or_back(self, receipt: Receipt, window: &str) -> Result<Outcome, Failure> {
+        let election = self.facts.flags.election_timeout();
+        match watch::catch_up(self.call, &self.survey, &self.to, election, self.gate).await {
+            Ok(()) => self.upgraded(&receipt).await,
+            Err(failure) if failure.fault == Fault::MemberDown => match self.unreached().await {
+                Some(lost) => Err(self.not_seen(&failure.msg, &lost)),
+                None => Err(self.go_back(&failure.msg, window).await),
+            },
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// A host of the cluster that cannot be reached now: then nobody can say whether the member has caught up.
+    async fn unreached(&self) -> Option<Failure> {
+        for host in self.survey.facts.keys() {
+            let asked = async { Facts::gather(&self.call.fleet.probe(host).await?, &self.facts.unit).await }.await;
+            match asked {
+                Err(failure) if matches!(failure.fault, Fault::Unreachable | Fault::HostKey) => return Some(failure),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// The new binary serves on its own host, but the gate could not be passed since a host is not reached: it stays.
+    fn not_seen(&self, why: &str, lost: &Failure) -> Failure {
+        let (host, to) = (self.host(), &self.to);
+        let text = format!(
+            "{host}: {to} runs and serves on its own host, but whether it has caught up is not known: {why}\n{}\n\
+             it is left as it is; no other member is touched; bring that host back, then run again",
+            lost.msg
+        );
+        Failure::new(Fault::OutcomeUnknown, text)
+    }
+
+    /// "Upgraded" is said of the file that the process runs, not of what was meant to be there.
+    async fn upgraded(&self, receipt: &Receipt) -> Result<Outcome, Failure> {
+        let found = running(&self.probe().await?, receipt.pid).await?;
+        if found != self.want {
+            let (host, want) = (self.host(), &self.want);
+            let text = format!(
+                "{host}: the member is sound, but its process runs another file\nexpected {want}\nfound    {found}"
+            );
+            return Err(Failure::new(Fault::Failed, text));
+        }
+        self.tell("upgraded", receipt.down)?;
+        Ok(outcome(&self.member, &self.from, &self.to, Some(receipt.down)))
+    }
+
+    fn tell(&self, outcome: &str, down: Duration) -> Result<(), Failure> {
+        let to = if outcome == "upgraded" { &self.to } else { &self.from };
+        (self.call.say)(Kind::MemberRolled {
+            host: self.host().to_owned(),
+            member: self.member.clone(),
+            from: self.from.to_string(),
+            to: to.to_string(),
+            down,
+            outcome: outcome.to_owned(),
+        })
+    }
+
+    /// Puts the old binary back under a member that runs but does not join, if the others still hold the way open.
+    async fn go_back(&self, why: &str, window: &str) -> Failure {
+        if !self.way_is_open().await {
+            let text =
+                format!("{why}\nthe cluster version has risen or is not known: the old binary must not come back");
+            return self.down(&text, window).await;
+        }
+        match self.back_window().await {
+            // The words to be shown are those of the program that did not join; the way back has those of the old one.
+            Ok(receipt) if receipt.end == WindowEnd::Done => self.rolled_back(why, window, receipt.down).await,
+            Ok(receipt) => self.down(&format!("{why}; the way back: {}", receipt.detail), window).await,
+            Err(failure) if failure.fault == Fault::OutcomeUnknown => failure,
+            Err(failure) => self.down(&format!("{why}; the way back: {}", failure.msg), window).await,
+        }
+    }
+
+    /// Whether every other member says that the cluster version has not risen; silence counts as no.
+    async fn way_is_open(&self) -> bool {
+        if self.way_back == WayBack::Always {
+            return true;
+        }
+        let view = self.survey.look().await;
+        let others = view.hosts.iter().filter(|(host, _)| host.as_str() != self.host());
+        let mut asked = 0;
+        for (_, told) in others {
+            let Ok(member) = told else { return false };
+            let risen = match &member.version.cluster {
+                ClusterVersion::Is(version) => (version.major, version.minor) >= (self.to.major, self.to.minor),
+                ClusterVersion::Unknown | ClusterVersion::NotDecided => false,
+            };
+            if risen {
+                return false;
+            }
+            asked += 1;
+        }
+        asked > 0
+    }
+
+    async fn back_window(&self) -> Result<Receipt, Failure> {
+        let now = Facts::gather(&self.call.probe, &self.facts.unit).await?;
+        let old = self.place.kept(&self.from);
+        let swap = Swap {
+            target: self.place.target.clone(),
+            staged: old,
+            kept: self.place.staged.clone(),
+            want: self.place.running.clone(),
+            before: self.want.clone(),
+        };
+        let name = format!("{}-{}-back", self.call.run, sound(self.host()));
+        let window = self.plan(name, swap, TakeBack::Closed, now.state.invocation_id().unwrap_or_default());
+        let act = format!("put {} back in place of {}", self.from, self.to);
+        (self.call.say)(Kind::ActBegins { host: self.host().to_owned(), act })?;
+        self.change.begin(&window).await?;
+        Ok(self.watch(&window).await?.receipt)
+    }
+
+    async fn rolled_back(&self, why: &str, window: &str, down: Duration) -> Failure {
+        if let Err(reason) = self.sound_again().await {
+            return self.down(&format!("{why}; the old binary is back, but {reason}"), window).await;
+        }
+        if let Err(failure) = self.tell("rolled back", down) {
+            return failure;
+        }
+        let text = format!(
+            "{}: {} did not come up: {why}\nthe member is back on {} and healthy; no other member was touched{}",
+            self.host(),
+            self.to,
+            self.from,
+            self.last_words(window).await
+        );
+        Failure::new(Fault::RolledBack, text)
+    }
+
+    async fn sound_again(&self) -> Result<(), String> {
+        let begun = Instant::now();
+        loop {
+            let Err(reason) = may_stop(&self.survey.look().await, self.host(), true) else { return Ok(()) };
+            if begun.elapsed() >= SOUND {
+                return Err(reason.to_string());
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    async fn down(&self, why: &str, window: &str) -> Failure {
+        let view = self.survey.look().await;
+        let sound = view.hosts.values().flatten().filter(|m| m.health == Health::Healthy && m.read.is_ok()).count();
+        let of = view.hosts.len();
+        let host = self.host();
+        let text = format!(
+            "{host}: {why}\n{sound} of {of} members answer reads through raft\nlook at `journalctl -u {}` on {host}; no other member was touched{}",
+            self.facts.unit,
+            self.last_words(window).await
+        );
+        Failure::new(fault_by_quorum(sound, of), text)
+    }
+
+    /// The last lines of the program that failed, as the host kept them.
+    async fn last_words(&self, window: &str) -> String {
+        let journal = self.call.probe.window_journal(window).await.unwrap_or_default();
+        let lines: Vec<&str> = journal.lines().filter(|line| !line.trim().is_empty()).collect();
+        // A start that failed for good leaves six lines of systemd's own after the program's.
+        let last = lines.iter().skip(lines.len().saturating_sub(12));
+        last.map(|line| format!("\n  | {line}")).collect()
+    }
+}

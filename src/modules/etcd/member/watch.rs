@@ -1,0 +1,171 @@
+//! Watching a window to its end over a link that may go away, and the gate after it.
+
+use std::time::{Duration, Instant};
+
+use semver::Version;
+
+use crate::etcd::{CatchUp, Lag};
+use crate::events::{Fault, Kind};
+use crate::modules::{Call, Failure};
+use crate::remote::{Probe, Receipt, Window, WindowState};
+
+use super::super::survey::Survey;
+use super::Roll;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Between two tries to reach a host again; sshd counts refused connections against us (PerSourcePenalties, OpenSSH 9.8).
+const RECONNECT: Duration = Duration::from_secs(3);
+/// How long a lost host is tried to be reached while its window must long have ended: a reboot and a bastion's restart fit in.
+const LOST: Duration = Duration::from_secs(60);
+
+/// How a window ended, and whether its member had caught up by then.
+pub(super) struct Watched {
+    pub(super) receipt: Receipt,
+    pub(super) caught_up: bool,
+}
+
+/// Waits for the end of a window that another run began on this host: its control machine died, the host goes on alone.
+pub(super) async fn for_a_window_of_another_run(call: &Call<'_>, unit: &str) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let mut said = false;
+    // Longer than any window: its stop, its start and the start of the way back.
+    while call.probe.window_at_work(unit).await? {
+        if begun.elapsed() > Duration::from_secs(600) {
+            let text =
+                format!("{}: another run's transaction is still at work; look at /var/lib/quorate/windows", call.host);
+            return Err(Failure::new(Fault::OutcomeUnknown, text));
+        }
+        if !said {
+            said = true;
+            say(call, "wait for the transaction that an earlier run began", None)?;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+fn say(call: &Call<'_>, text: &str, counted: Option<(u64, u64)>) -> Result<(), Failure> {
+    let (done, total) = counted.unzip();
+    let (host, act) = (call.host.to_owned(), "member".to_owned());
+    (call.say)(Kind::Progress { host, act, text: text.to_owned(), done, total })
+}
+
+/// The gate: waits until the member has caught up and all is calm.
+pub(super) async fn catch_up(
+    call: &Call<'_>,
+    survey: &Survey,
+    to: &Version,
+    election: Duration,
+    deadline: Duration,
+) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let mut wait = CatchUp::new(call.host, to, election);
+    loop {
+        let lag = match wait.look(&survey.look().await, begun.elapsed()) {
+            Ok(_) => return Ok(()),
+            Err(lag) => lag,
+        };
+        if begun.elapsed() >= deadline {
+            let text = format!("{}: not caught up after {} s: {lag}", call.host, deadline.as_secs());
+            return Err(Failure::new(Fault::MemberDown, text));
+        }
+        tell(call, &lag)?;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn tell(call: &Call<'_>, lag: &Lag) -> Result<(), Failure> {
+    match lag {
+        Lag::Behind { index, goal } => say(call, &lag.to_string(), Some((*index, *goal))),
+        // Said twenty times a member otherwise; the bar moves by itself.
+        Lag::Settling { .. } => Ok(()),
+        other => say(call, &other.to_string(), None),
+    }
+}
+
+impl Roll<'_> {
+    /// Whether the window is on the host, asked for as long as a lost link may take to come back.
+    pub(super) async fn may_have_begun(&self, name: &str) -> bool {
+        let begun = Instant::now();
+        loop {
+            if let Ok(state) = self.state(name).await {
+                return state != WindowState::NotBegun;
+            }
+            if begun.elapsed() >= LOST {
+                // Not known: the end is looked for all the same, and "unknown" is what is said then.
+                return true;
+            }
+            tokio::time::sleep(RECONNECT).await;
+        }
+    }
+
+    /// A probe of the host that is good now: the engine connects again if the old session is lost.
+    pub(super) async fn probe(&self) -> Result<Probe, Failure> {
+        self.call.fleet.probe(self.call.host).await
+    }
+
+    async fn state(&self, name: &str) -> Result<WindowState, Failure> {
+        let probe = self.probe().await?;
+        probe.window(name, &self.facts.unit).await.map_err(Failure::from)
+    }
+
+    /// Follows the window to its end; confirms it as soon as the member has caught up in the eyes of the others.
+    pub(super) async fn watch(&self, window: &Window) -> Result<Watched, Failure> {
+        let begun = Instant::now();
+        // All that the window may take by itself, there and back.
+        let longest = window.stop * 2 + window.start * 2 + window.soak;
+        let mut wait = CatchUp::new(self.call.host, &self.to, self.facts.flags.election_timeout());
+        let (mut confirmed, mut lost): (bool, Option<Instant>) = (false, None);
+        let mut said = String::new();
+        loop {
+            match self.state(&window.name).await {
+                Ok(WindowState::Ended(receipt)) => return Ok(Watched { receipt, caught_up: confirmed }),
+                Ok(WindowState::Running(step)) => {
+                    lost = None;
+                    let step = step.split_once(' ').map_or(step.as_str(), |(_, words)| words);
+                    if step != said {
+                        said = step.to_owned();
+                        say(self.call, &said, None)?;
+                    }
+                    if !confirmed && said.ends_with("answers") {
+                        confirmed = self.seen_enough(&mut wait, begun.elapsed(), window).await;
+                    }
+                }
+                Ok(WindowState::Vanished) => {
+                    return Err(self.unknown("its transaction ended without a receipt: was the host powered down?"));
+                }
+                Ok(WindowState::NotBegun) => return Err(self.unknown("its transaction is not there")),
+                Err(failure) => {
+                    let since = *lost.get_or_insert_with(Instant::now);
+                    if failure.fault == Fault::HostKey || (begun.elapsed() > longest && since.elapsed() > LOST) {
+                        return Err(self.unknown(&failure.msg));
+                    }
+                    say(self.call, "the link is lost; the host goes on alone", None)?;
+                    tokio::time::sleep(RECONNECT).await;
+                }
+            }
+            if begun.elapsed() > longest + LOST {
+                return Err(self.unknown("its transaction does not end"));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn seen_enough(&self, wait: &mut CatchUp, now: Duration, window: &Window) -> bool {
+        if wait.look(&self.survey.look().await, now).is_err() {
+            return false;
+        }
+        self.change.confirm(&window.name).await.is_ok()
+    }
+
+    fn unknown(&self, why: &str) -> Failure {
+        let host = self.call.host;
+        let text = format!(
+            "{host}: the outcome of stop, swap, start is not known: {why}\n\
+             the host ends it by itself, with the new binary or the old one; no other member is touched\n\
+             when {host} can be reached again, run the playbook again"
+        );
+        Failure::new(Fault::OutcomeUnknown, text)
+    }
+}

@@ -1,0 +1,44 @@
+//! The modules that know etcd: what runs, whether the roll may begin, backup, staging, the member's transaction, health.
+
+mod backup;
+mod client;
+mod facts;
+mod guard;
+mod health;
+mod member;
+mod place;
+mod preflight;
+mod proof;
+mod release;
+mod restore;
+mod stage;
+mod survey;
+
+use crate::modules::table::{Argument, Shape};
+
+pub use guard::EtcdGuard;
+
+pub(crate) use backup::ROW as BACKUP;
+pub(crate) use facts::ROW as FACTS;
+pub(crate) use health::ROW as HEALTH;
+pub(crate) use member::ROW as MEMBER;
+pub(crate) use preflight::ROW as PREFLIGHT;
+pub(crate) use restore::{BACKUP_CHECK, ROW as RESTORE};
+pub(crate) use stage::ROW as STAGE;
+
+const UNIT: Argument = Argument::new("unit", Shape::Text, "the systemd unit of etcd").default("etcd");
+const VERSION: Argument = Argument::new("version", Shape::Text, "the version to run, as `2.1.1`").required();
+const RELEASES: Argument = Argument::new(
+    "releases",
+    Shape::Path,
+    "a folder of release archives with their SHA256SUMS, on the control machine",
+);
+const BINARY: Argument = Argument::new("binary", Shape::Path, "the program itself, on the control machine");
+const BINARY_SHA256: Argument = Argument::new("binary_sha256", Shape::Text, "SHA-256 of `binary`: 64 hex digits");
+const ACCEPT_DOWNTIME: Argument = Argument::new(
+    "accept_downtime",
+    Shape::Bool,
+    "allow it on a cluster of one or two, which cannot do without a member",
+);
+/// Where the program comes from.
+const ORIGIN: &[(&[&str], bool)] = &[(&["releases", "binary"], true)];

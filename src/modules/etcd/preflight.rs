@@ -1,0 +1,292 @@
+//! `etcd_preflight`: everything that can be wrong on a host or in the cluster, found before the first change.
+
+use std::collections::BTreeMap;
+
+use semver::Version;
+use serde_json::{Map, json};
+
+use crate::etcd::{self, ClusterVersion, ClusterView, Flags, MemberView};
+use crate::events::{Fault, Kind};
+use crate::modules::table::{Argument, CheckMode, Row, Shape};
+use crate::modules::{Call, Failure, Module, Outcome};
+use crate::remote::{Probe, RemotePath, UnitState};
+use crate::transport::BoxFuture;
+
+use super::backup;
+use super::facts::{Facts, refused, version_argument};
+use super::place::Place;
+use super::release::on_paper;
+use super::stage;
+use super::survey::{Survey, survey};
+use super::{ACCEPT_DOWNTIME, BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
+
+/// Its row.
+pub(crate) const ROW: Row = Row {
+    arguments: &[
+        VERSION,
+        UNIT,
+        RELEASES,
+        BINARY,
+        BINARY_SHA256,
+        ACCEPT_DOWNTIME,
+        Argument::new("data_dir", Shape::Text, "the data directory that the process must be using"),
+    ],
+    one_of: ORIGIN,
+    returns: &[("ansible_facts.etcd_roll", "`from`, `to`, `needed` on this host, `cluster_needed` on any")],
+    facts: &["etcd_roll"],
+    check: CheckMode::Runs,
+    preflight_local: Some(on_paper),
+    module: Some(&EtcdPreflight),
+    ..Row::new("etcd_preflight", "finds everything that stands against the roll, before anything is changed")
+};
+
+struct EtcdPreflight;
+
+impl Module for EtcdPreflight {
+    fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
+        Box::pin(async move {
+            let target = version_argument(&call)?;
+            let unit = call.text("unit").unwrap_or("etcd");
+            let facts = Facts::gather(&call.probe, unit).await?;
+            let view = facts.view().await?;
+            let version = view.version.server.clone();
+            if version != target {
+                etcd::judge(&version, &target).map_err(|refusal| refused(call.host, refusal))?;
+            }
+            self::options(&call, &facts, &target)?;
+            self::unit(&call, &facts, &target)?;
+            next_start(&call.probe, &facts).await?;
+            let binary = stage::obtain(&call, "etcd", &target, &facts.machine).await?;
+            let place = Place::find(&call.probe, &facts, &target).await?;
+            let needed = place.running != binary.sha256;
+            if !needed && version != target {
+                let path = binary.path.display();
+                let what = format!("{path} is the program that runs already\nexpected {target}\nfound    {version}");
+                return Err(refused(call.host, what));
+            }
+            // Bytes that staging will take before the backup is made.
+            let mut to_stage = 0;
+            if needed {
+                same_program(&call, &place)?;
+                if !stage::is_there(&call.probe, &place.staged, &binary).await? {
+                    stage::room(&call.probe, &place.staged, binary.size).await?;
+                    to_stage = binary.size;
+                }
+            }
+            let survey = survey(call.fleet, unit).await;
+            let view = whole_cluster(&call, &survey, &target).await?;
+            let cluster_needed = cluster_needed(&view, &target);
+            if cluster_needed {
+                let size = data_size(&call.probe, &facts.data_dir).await?;
+                backup::room(&call.probe, size, to_stage).await?;
+            }
+            let roll = json!({
+                "from": version.to_string(),
+                "to": target.to_string(),
+                "needed": needed,
+                "cluster_needed": cluster_needed,
+            });
+            let mut result = Map::new();
+            result.insert("ansible_facts".to_owned(), json!({ "etcd_roll": roll }));
+            Ok(Outcome { result, ..Outcome::default() })
+        })
+    }
+}
+
+/// What the running options say against the target.
+fn options(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(), Failure> {
+    let faults: Vec<String> = facts.flags.faults(target).iter().map(ToString::to_string).collect();
+    if !faults.is_empty() {
+        return Err(refused(call.host, faults.join("\n")));
+    }
+    let Some(expected) = call.text("data_dir") else { return Ok(()) };
+    if facts.data_dir.as_str() == expected.trim_end_matches('/') {
+        return Ok(());
+    }
+    let what = format!("the process uses another data directory\nexpected {expected}\nfound    {}", facts.data_dir);
+    Err(refused(call.host, what))
+}
+
+/// Whether the unit can start the target, and starts it after a reboot.
+fn unit(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(), Failure> {
+    let (unit, kind) = (&facts.unit, facts.state.kind());
+    // etcd calls sd_notify from 2.2 on (etcd v2.1.1 and v2.2.5 etcdmain, read 2026-11-24).
+    if kind == "notify" && (target.major, target.minor) < (2, 2) {
+        let what =
+            format!("{unit} is Type=notify, but etcd {target} never says that it is ready; it needs Type=simple");
+        return Err(refused(call.host, what));
+    }
+    if facts.state.needs_daemon_reload() {
+        let what =
+            format!("{unit} was changed since systemd read it; look at the change and run `systemctl daemon-reload`");
+        return Err(refused(call.host, what));
+    }
+    match facts.state.unit_file_state() {
+        "enabled" | "enabled-runtime" | "static" | "generated" | "linked" | "alias" => Ok(()),
+        "masked" | "masked-runtime" => {
+            Err(refused(call.host, format!("{unit} is masked, so it could not be started again")))
+        }
+        other => {
+            let host = call.host;
+            let text = format!("{host}: {unit} is {other}: after a reboot this member would stay down");
+            (call.say)(Kind::Warning { text })
+        }
+    }
+}
+
+/// The command line and environment with which a unit would start its program now, variables put in.
+pub(super) async fn next_command(
+    probe: &Probe,
+    unit: &str,
+    state: &UnitState,
+) -> Result<(Vec<String>, BTreeMap<String, String>), Failure> {
+    let mut environment: BTreeMap<String, String> = state.environment().into_iter().collect();
+    for (file, optional) in state.environment_files() {
+        // 64 KiB: an environment file of etcd has some thirty lines.
+        match probe.read(&file, 64 * 1024).await {
+            Ok(bytes) => environment.extend(assignments(&String::from_utf8_lossy(&bytes))),
+            Err(_) if optional => {}
+            Err(error) => return Err(refused(probe.name(), format!("{unit} needs {file}: {error}"))),
+        }
+    }
+    let starts = state.exec_start();
+    let words = starts.first().map(|start| start.argv.as_slice()).unwrap_or_default();
+    let argv = words.iter().flat_map(|word| expand(word, &environment)).collect();
+    Ok((argv, environment))
+}
+
+/// What the unit would start now must be what runs: same name, same data. Else the next start makes an empty member.
+async fn next_start(probe: &Probe, facts: &Facts) -> Result<(), Failure> {
+    let (argv, environment) = next_command(probe, &facts.unit, &facts.state).await?;
+    let next = Flags::from_process(&argv, &environment);
+    for option in ["name", "data-dir", "wal-dir"] {
+        let (now, then) = (facts.flags.get(option), next.get(option));
+        if now.unwrap_or_default().trim_end_matches('/') != then.unwrap_or_default().trim_end_matches('/') {
+            let show = |value: Option<&str>| value.map_or_else(|| "not set".to_owned(), |v| format!("`{v}`"));
+            let what = format!(
+                "{} would start with another {option} than the process has\nexpected {}\nfound    {}",
+                facts.unit,
+                show(now),
+                show(then)
+            );
+            return Err(refused(probe.name(), what));
+        }
+    }
+    Ok(())
+}
+
+/// `NAME=value` lines as systemd.exec(5) reads an EnvironmentFile: comments by `#` and `;`, quotes around the value taken off.
+fn assignments(text: &str) -> Vec<(String, String)> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
+    let pairs = lines.filter_map(|line| line.split_once('='));
+    pairs.map(|(name, value)| (name.trim().to_owned(), unquoted(value.trim()).to_owned())).collect()
+}
+
+fn unquoted(value: &str) -> &str {
+    let within = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    within('"').or_else(|| within('\'')).unwrap_or(value)
+}
+
+/// `$NAME` as a word and `${NAME}` anywhere, as systemd puts them in (systemd.service(5)).
+///
+/// The former is split at white space, so it may be none or several words.
+fn expand(word: &str, environment: &BTreeMap<String, String>) -> Vec<String> {
+    let value = |name: &str| environment.get(name).cloned().unwrap_or_default();
+    if let Some(name) = word.strip_prefix('$').filter(|name| !name.starts_with('{')) {
+        return value(name).split_whitespace().map(str::to_owned).collect();
+    }
+    let mut out = String::new();
+    let mut rest = word;
+    while let Some((before, after)) = rest.split_once("${") {
+        let Some((name, behind)) = after.split_once('}') else { break };
+        out.push_str(before);
+        out.push_str(&value(name));
+        rest = behind;
+    }
+    vec![out + rest]
+}
+
+/// The file that will be kept as the way back must be what runs.
+fn same_program(call: &Call<'_>, place: &Place) -> Result<(), Failure> {
+    if place.standing.starts_with("link:") || place.standing == place.running {
+        return Ok(());
+    }
+    let what = format!(
+        "{} is not the program that runs: it was replaced without a restart\nrunning  {}\non disk  {}",
+        place.target, place.running, place.standing
+    );
+    Err(refused(call.host, what))
+}
+
+/// Every member sound and of the source or the target version; and one of them may be missed.
+async fn whole_cluster(call: &Call<'_>, survey: &Survey, target: &Version) -> Result<ClusterView, Failure> {
+    if let Some(failure) = survey.unreachable() {
+        return Err(failure.clone());
+    }
+    let may_stop = survey.may_stop(call.host, call.flag("accept_downtime")).await;
+    let view = may_stop.map_err(|reason| refused(call.host, reason))?;
+    let members: Vec<&MemberView> = view.hosts.values().flatten().collect();
+    let others = members.iter().map(|m| &m.version.server).filter(|version| *version != target);
+    let mut sources: Vec<String> = others.map(ToString::to_string).collect();
+    sources.sort();
+    sources.dedup();
+    if sources.len() > 1 {
+        let what = format!(
+            "the members run {} besides the target {target}; bring them to one version first",
+            sources.join(" and ")
+        );
+        return Err(refused(call.host, what));
+    }
+    for (host, member) in &view.hosts {
+        let version = member.as_ref().ok().map(|m| &m.version);
+        if let Some(ClusterVersion::Is(cluster)) = version.map(|v| &v.cluster)
+            && (cluster.major, cluster.minor) > (target.major, target.minor)
+        {
+            return Err(refused(host, format!("the cluster version is {cluster}, so {target} can never serve in it")));
+        }
+    }
+    Ok(view)
+}
+
+/// Whether any member is not yet on the target: then the roll has something to do.
+fn cluster_needed(view: &ClusterView, target: &Version) -> bool {
+    view.hosts.values().any(|told| told.as_ref().map_or(true, |member| member.version.server != *target))
+}
+
+/// Bytes that a folder takes on its disk, `$1`.
+const SIZE: &str = r#"du -sk -- "$1" 2>/dev/null | cut -f1"#;
+
+/// How large the data of a member is, in bytes.
+pub(super) async fn data_size(probe: &Probe, dir: &RemotePath) -> Result<u64, Failure> {
+    let ran = probe.script("measure the data", SIZE, &[dir.as_str()], None).await?;
+    let text = String::from_utf8_lossy(&ran.stdout);
+    let kib: u64 = text
+        .trim()
+        .parse()
+        .map_err(|_| Failure::new(Fault::Failed, format!("{}: du {dir}: {}", probe.name(), ran.words())))?;
+    Ok(kib.saturating_mul(1024))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn environment_files_are_read_as_systemd_reads_them() {
+        let text = "# comment\n; too\nETCD_NAME=\"etcd1\"\nETCD_DATA_DIR='/var/lib/etcd'\nETCD_X=a=b\n\nnothing\n";
+        let read = assignments(text);
+        let pairs: Vec<(&str, &str)> = read.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        assert_eq!(pairs, [("ETCD_NAME", "etcd1"), ("ETCD_DATA_DIR", "/var/lib/etcd"), ("ETCD_X", "a=b")]);
+    }
+
+    #[test]
+    fn variables_are_put_in_as_systemd_puts_them_in() {
+        let environment =
+            BTreeMap::from([("NAME", "etcd1"), ("OPTIONS", "-a  b")].map(|(n, v)| (n.to_owned(), v.to_owned())));
+        assert_eq!(expand("$NAME", &environment), ["etcd1"]);
+        assert_eq!(expand("$OPTIONS", &environment), ["-a", "b"]);
+        assert!(expand("$NONE", &environment).is_empty());
+        assert_eq!(expand("-name=${NAME}x${NONE}", &environment), ["-name=etcd1x"]);
+        assert_eq!(expand("cost$", &environment), ["cost$"]);
+    }
+}

@@ -1,0 +1,119 @@
+//! The data directory: the old one moved aside, the backup unpacked or an empty one made. Nothing is ever deleted in it.
+
+use std::time::Duration;
+
+use crate::modules::Failure;
+use crate::remote::{Attributes, Change, RemotePath, RunOptions};
+
+use super::super::facts::refused;
+use super::stopped::{Place, Stopped};
+use super::{Backup, Restore, failed};
+
+/// Where the archive lies on the host until it is unpacked; root's alone.
+const FOLDER: &str = "/var/lib/quorate/restore";
+
+/// `$1` data directory, `$2` whether it is a mount, `$3` suffix, `$4` owner and `$5` mode for one that is not there. Prints where the
+/// old data is now.
+///
+/// A folder is renamed as a whole. A mount point cannot be, so `member` in it is. Beside a `member` etcd 2.0 and 2.1 take other names
+/// with a word in their log; alone such a name is "unknown wal version" (2.0.5; coreos/etcd#2571), so a `member`, though an empty
+/// one, is always made there.
+const ASIDE: &str = r#"
+umask 077
+dir=$1 mount=$2 aside=$3 owner=$4 mode=$5
+fresh() { mkdir -- "$1" && chown -- "$2" "$1" && chmod -- "$3" "$1"; }
+if [ "$mount" = yes ]; then
+    if [ -e "$dir/member" ]; then
+        [ ! -e "$dir/member$aside" ] || { echo "$dir/member$aside is there already" >&2; exit 1; }
+        mv -T -- "$dir/member" "$dir/member$aside" || exit 1
+        printf '%s' "$dir/member$aside"
+    fi
+    fresh "$dir/member" "$(stat -c %u:%g -- "$dir")" 0700 || exit 1
+    sync "$dir"
+else
+    if [ -e "$dir" ]; then
+        [ ! -e "$dir$aside" ] || { echo "$dir$aside is there already" >&2; exit 1; }
+        owner=$(stat -c %u:%g -- "$dir") mode=$(stat -c %a -- "$dir")
+        mv -T -- "$dir" "$dir$aside" || exit 1
+        printf '%s' "$dir$aside"
+    fi
+    fresh "$dir" "$owner" "$mode" && fresh "$dir/member" "$owner" 0700 || exit 1
+    sync "$(dirname "$dir")"
+fi
+"#;
+
+/// `$1` archive, `$2` data directory. The owner is the directory's: a number of another host means nothing here.
+const UNPACK: &str = r#"
+umask 077
+tar -C "$2" --strip-components=1 --no-same-owner -xpf "$1" copy/member || exit 1
+chown -R --reference="$2" "$2/member" && sync -f "$2/member"
+"#;
+
+impl Restore<'_> {
+    /// Room for the archive and for what is in it, and a segment of 64 MiB of the log.
+    pub(super) async fn room(&self, stopped: &Stopped, first: bool) -> Result<(), Failure> {
+        let segment = 64u64 << 20;
+        let (data, archive) = (self.backup.unpacked.saturating_add(segment), self.backup.manifest.size);
+        let on_data = self.call.probe.space(&stopped.data_dir).await?;
+        let on_scratch = self.call.probe.space(&RemotePath::root().join(FOLDER)).await?;
+        let same = on_data.mount == on_scratch.mount;
+        let mut wanted = vec![(&on_data, if first && same { data.saturating_add(archive) } else { data })];
+        if first && !same {
+            wanted.push((&on_scratch, archive.saturating_add(segment)));
+        }
+        for (space, needed) in wanted {
+            if space.free < needed {
+                let (free, needed) = (space.free >> 20, needed >> 20);
+                let what = format!("{} has {free} MiB free, the restore needs {needed} MiB", space.mount);
+                return Err(refused(self.host(), what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the old data aside and makes an empty directory; answers where the old data is, empty if there was none.
+    pub(super) async fn aside(&self, change: &Change, stopped: &Stopped) -> Result<String, Failure> {
+        let mount = if stopped.place == Place::Mount { "yes" } else { "no" };
+        let suffix = format!(".before-{}", self.call.run);
+        let manifest = &self.backup.manifest;
+        let owner = match (stopped.state.user(), stopped.state.group()) {
+            (Some(user), Some(group)) => format!("{user}:{group}"),
+            // The user's own group: chown(1) on a colon with nothing behind it.
+            (Some(user), None) => format!("{user}:"),
+            _ => manifest.owner.clone(),
+        };
+        let args = [stopped.data_dir.as_str(), mount, &suffix, &owner, &manifest.mode];
+        let ran = change.script("move the old data aside", ASIDE, &args, None).await?;
+        if !ran.success() {
+            return Err(failed(self.host(), format!("move {} aside: {}", stopped.data_dir, ran.words())));
+        }
+        Ok(String::from_utf8_lossy(&ran.stdout).into_owned())
+    }
+
+    /// Carries the archive to the host.
+    pub(super) async fn carry(&self, change: &Change) -> Result<RemotePath, Failure> {
+        let Backup { tar, manifest, .. } = self.backup;
+        let scratch = RemotePath::root().join(FOLDER).join(self.call.run);
+        let private = Attributes { mode: Some(0o700), ..Attributes::default() };
+        change.mkdir(&scratch, &private, true).await?;
+        let archive = scratch.join("copy.tar");
+        let file =
+            tokio::fs::File::open(tar).await.map_err(|e| failed(self.host(), format!("{}: {e}", tar.display())))?;
+        let ours = Attributes { mode: Some(0o600), ..Attributes::default() };
+        change.upload(&archive, file, manifest.size, &manifest.sha256, &ours).await?;
+        Ok(archive)
+    }
+
+    /// Unpacks it into the empty data directory, and removes the archive from the host.
+    pub(super) async fn unpack(&self, change: &Change, archive: &RemotePath, stopped: &Stopped) -> Result<(), Failure> {
+        let deadline = Some(Duration::from_secs(60) + self.deadline());
+        let args = [archive.as_str(), stopped.data_dir.as_str()];
+        let options = RunOptions { deadline, ..RunOptions::default() };
+        let ran = change.script_with("unpack the backup", UNPACK, &args, options).await?;
+        if !ran.success() {
+            return Err(failed(self.host(), format!("unpack the backup into {}: {}", stopped.data_dir, ran.words())));
+        }
+        change.remove(&archive.parent(), true).await?;
+        Ok(())
+    }
+}

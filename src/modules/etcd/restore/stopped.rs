@@ -1,0 +1,212 @@
+//! What a stopped member would run with: from its unit and environment, since no process tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+use semver::Version;
+
+use crate::etcd::{self, Flags};
+use crate::modules::{Call, Failure};
+use crate::remote::{Probe, RemotePath, UnitState};
+
+use super::super::facts::refused;
+use super::super::preflight::next_command;
+use super::archive::Backup;
+use super::start::FIRST_START;
+
+/// `$1` data directory, `$2` program. Prints the directory with links followed, what it is, and each process of an etcd.
+const LOOK: &str = r#"
+dir=$(readlink -m -- "$1") || exit 1
+printf '%s\n' "$dir"
+if [ ! -e "$dir" ]; then echo none; elif [ ! -d "$dir" ]; then echo other; elif mountpoint -q -- "$dir"; then echo mount; else echo folder; fi
+program=$(readlink -f -- "$2")
+for process in /proc/[0-9]*; do
+    exe=$(readlink "$process/exe") || continue
+    exe=${exe%" (deleted)"}
+    case $exe in "$program" | */etcd) echo "${process#/proc/}" ;; esac
+done 2>/dev/null
+exit 0
+"#;
+
+/// What the data directory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Not there.
+    None,
+    /// A folder.
+    Folder,
+    /// A mount point, which cannot be renamed.
+    Mount,
+}
+
+/// A member that is stopped.
+pub(super) struct Stopped {
+    pub(super) unit: String,
+    pub(super) state: UnitState,
+    /// The command line, variables put in.
+    pub(super) argv: Vec<String>,
+    pub(super) environment: BTreeMap<String, String>,
+    pub(super) flags: Flags,
+    pub(super) program: RemotePath,
+    pub(super) version: Version,
+    /// Absolute and without links.
+    pub(super) data_dir: RemotePath,
+    pub(super) place: Place,
+}
+
+impl Stopped {
+    /// Asks the host; refuses a member that runs and one whose settings a restore does not know to handle.
+    pub(super) async fn gather(probe: &Probe, unit: &str) -> Result<Self, Failure> {
+        let host = probe.name();
+        let unit = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
+        let state = probe.unit(&unit).await?;
+        if !state.exists() || state.load_state() != "loaded" {
+            return Err(refused(
+                host,
+                format!("systemd has no unit {unit} to start (LoadState {})", state.load_state()),
+            ));
+        }
+        let (argv, environment) = next_command(probe, &unit, &state).await?;
+        let flags = Flags::from_process(&argv, &environment);
+        let program = state.binary().ok_or_else(|| refused(host, format!("{unit} has no absolute ExecStart")))?;
+        let home = Some(state.get("WorkingDirectory")).filter(|dir| dir.starts_with('/')).unwrap_or("/");
+        let dir = flags.data_dir();
+        let dir = if dir.starts_with('/') { dir } else { format!("{home}/{dir}") };
+        let looked = probe.script("look for etcd", LOOK, &[&dir, program.as_str()], None).await?;
+        let text = String::from_utf8_lossy(&looked.stdout).into_owned();
+        let mut lines = text.lines();
+        let data_dir = lines.next().and_then(RemotePath::from_absolute);
+        let data_dir = data_dir.ok_or_else(|| refused(host, format!("`{dir}` is no directory that can be named")))?;
+        let place = match lines.next() {
+            Some("none") => Place::None,
+            Some("folder") => Place::Folder,
+            Some("mount") => Place::Mount,
+            _ => return Err(refused(host, format!("{data_dir} is no directory"))),
+        };
+        let running: Vec<&str> = lines.collect();
+        Self::is_stopped(host, &unit, &state, &running)?;
+        let said = probe.run(&[program.as_str(), "--version"]).await?;
+        let version = etcd::from_binary_output(&said.stdout).map_err(|e| refused(host, format!("{program}: {e}")))?;
+        let stopped = Self { unit, state, argv, environment, flags, program, version, data_dir, place };
+        stopped.known_settings(host)?;
+        Ok(stopped)
+    }
+
+    fn is_stopped(host: &str, unit: &str, state: &UnitState, running: &[&str]) -> Result<(), Failure> {
+        let active = state.active_state();
+        if !matches!(active, "inactive" | "failed") {
+            let sub = state.sub_state();
+            return Err(refused(
+                host,
+                format!("{unit} is {active} ({sub}); `systemctl stop {unit}` if it shall be given up"),
+            ));
+        }
+        if running.is_empty() {
+            return Ok(());
+        }
+        let pids = running.join(", ");
+        Err(refused(
+            host,
+            format!(
+                "{unit} is stopped, but an etcd runs all the same: process {pids}\n\
+                 one that an interrupted restore has left: `systemctl stop {FIRST_START}`"
+            ),
+        ))
+    }
+
+    fn known_settings(&self, host: &str) -> Result<(), Failure> {
+        let unit = &self.unit;
+        let set = |name: &str| self.flags.get(name).is_some_and(|value| !value.is_empty());
+        let why = if self.state.needs_daemon_reload() {
+            format!("{unit} was changed since systemd read it; look at the change and run `systemctl daemon-reload`")
+        } else if self.flags.wal_dir().is_some() {
+            format!("{unit} sets wal-dir: a log outside of the data directory is not restored")
+        } else if set("discovery") || set("discovery-srv") {
+            format!(
+                "{unit} finds its cluster by discovery, which has none of a restored one; name it by initial-cluster"
+            )
+        } else if let Some(fault) = self.flags.faults(&self.version).first() {
+            format!("{unit}: {fault}")
+        } else {
+            return Ok(());
+        };
+        Err(refused(host, why))
+    }
+
+    /// Where its peers shall reach it.
+    pub(super) fn peer_urls(&self) -> Vec<String> {
+        let urls = self.flags.get("initial-advertise-peer-urls");
+        // etcd v2.0.5 etcdmain/config.go, read 2026-11-24.
+        let urls = urls.unwrap_or("http://localhost:2380,http://localhost:7001");
+        urls.split(',').map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The peer URLs that its unit names as its cluster.
+    fn initial_cluster(&self) -> BTreeSet<String> {
+        let pairs = self.flags.get("initial-cluster").unwrap_or_default().split(',');
+        pairs.filter_map(|pair| pair.split_once('=')).map(|(_, url)| url.trim().to_owned()).collect()
+    }
+}
+
+/// Every host of the play, all stopped and of one mind about who the cluster is.
+pub(super) async fn whole_cluster(call: &Call<'_>, backup: &Backup) -> Result<BTreeMap<String, Stopped>, Failure> {
+    let unit = call.text("unit").unwrap_or("etcd");
+    let ask = |host: String| async move {
+        let stopped = async { Stopped::gather(&call.fleet.probe(&host).await?, unit).await }.await;
+        (host, stopped)
+    };
+    let mut all = BTreeMap::new();
+    let mut refusals = Vec::new();
+    for (host, stopped) in join_all(call.fleet.hosts().into_iter().map(ask)).await {
+        match stopped {
+            Ok(stopped) => drop(all.insert(host, stopped)),
+            Err(failure) => refusals.push(failure),
+        }
+    }
+    // What is the host's and not the member's first: unreachable, host key, login.
+    refusals.sort_by_key(|failure| failure.fault == crate::events::Fault::Refused);
+    if let Some(first) = refusals.first().cloned() {
+        let lines: Vec<&str> = refusals.iter().map(|failure| failure.msg.as_str()).collect();
+        return Err(Failure { msg: format!("{}\nnothing was changed", lines.join("\n")), ..first });
+    }
+    agree(&all, backup)?;
+    Ok(all)
+}
+
+fn agree(all: &BTreeMap<String, Stopped>, backup: &Backup) -> Result<(), Failure> {
+    let known: BTreeSet<String> = all.values().flat_map(Stopped::peer_urls).collect();
+    let (mut names, mut urls) = (BTreeMap::new(), BTreeMap::new());
+    let mut minors = BTreeSet::new();
+    for (host, stopped) in all {
+        let minor = (stopped.version.major, stopped.version.minor);
+        minors.insert(minor);
+        if minor.0 != backup.version.major || minor < (backup.version.major, backup.version.minor) {
+            let what =
+                format!("{} is {}, which cannot open data of {}", stopped.program, stopped.version, backup.version);
+            return Err(refused(host, what));
+        }
+        if let Some(other) = names.insert(stopped.flags.name(), host) {
+            return Err(refused(host, format!("has the member name `{}`, as {other} has", stopped.flags.name())));
+        }
+        for url in stopped.peer_urls() {
+            if all.len() > 1 && (url.contains("//localhost:") || url.contains("//127.")) {
+                return Err(refused(host, format!("no other member reaches its peer URL {url}")));
+            }
+            if let Some(other) = urls.insert(url.clone(), host) {
+                return Err(refused(host, format!("has the peer URL {url}, as {other} has")));
+            }
+        }
+        if let Some(missing) = stopped.initial_cluster().difference(&known).next() {
+            let what = format!(
+                "its unit names the peer {missing}, which is no host of this play: it may be living\n\
+                 restore onto all members at once, or take those that are gone out of initial-cluster"
+            );
+            return Err(refused(host, what));
+        }
+    }
+    if minors.len() > 1 {
+        let found: Vec<String> = all.iter().map(|(host, s)| format!("{host} {}", s.version)).collect();
+        return Err(refused("the hosts", format!("have programs of different minors: {}", found.join(", "))));
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! One look at the whole cluster: every member asked at once, each through its own host.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+
+use crate::etcd::{ClusterView, NotNow, may_stop};
+use crate::modules::{Failure, Fleet};
+
+use super::facts::Facts;
+
+/// How long is asked again while the cluster only needs to settle: an election takes one to two seconds, and a view taken across one
+/// disagrees with itself. Longer trouble is trouble.
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+/// Between two looks while it settles.
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
+
+/// The facts of all hosts, gathered once, and looks at the cluster made with them.
+pub(super) struct Survey {
+    /// By host; why not, where they are not to be had.
+    pub(super) facts: BTreeMap<String, Result<Facts, Failure>>,
+}
+
+/// Gathers the facts of every host of the fleet.
+pub(super) async fn survey(fleet: &dyn Fleet, unit: &str) -> Survey {
+    let ask = |host: String| async move {
+        let facts = async { Facts::gather(&fleet.probe(&host).await?, unit).await }.await;
+        (host, facts)
+    };
+    Survey { facts: join_all(fleet.hosts().into_iter().map(ask)).await.into_iter().collect() }
+}
+
+impl Survey {
+    /// Asks every member now.
+    pub(super) async fn look(&self) -> ClusterView {
+        let begun = Instant::now();
+        let ask = |(host, facts): (&String, &Result<Facts, Failure>)| {
+            let (host, facts) = (host.clone(), facts.clone());
+            async move {
+                let told = match facts {
+                    Ok(facts) => facts.view().await.map_err(|failure| failure.msg),
+                    Err(failure) => Err(failure.msg),
+                };
+                (host.clone(), told.map_err(|reason| without_host(&host, &reason)))
+            }
+        };
+        let hosts = join_all(self.facts.iter().map(ask)).await.into_iter().collect();
+        ClusterView { hosts, took: begun.elapsed() }
+    }
+
+    /// Looks until the host's member may stop, as long as what stands against it may pass; gives the look that said so.
+    ///
+    /// # Errors
+    /// What stands against it still.
+    pub(super) async fn may_stop(&self, host: &str, accept_downtime: bool) -> Result<ClusterView, NotNow> {
+        let begun = Instant::now();
+        loop {
+            let view = self.look().await;
+            match may_stop(&view, host, accept_downtime) {
+                Ok(()) => return Ok(view),
+                Err(reason) if !reason.may_pass() || begun.elapsed() > PATIENCE => return Err(reason),
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
+        }
+    }
+
+    /// The first failure that is the host's and not the member's: unreachable, host key, become.
+    #[must_use]
+    pub(super) fn unreachable(&self) -> Option<&Failure> {
+        use crate::events::Fault;
+        self.facts
+            .values()
+            .filter_map(|facts| facts.as_ref().err())
+            .find(|failure| matches!(failure.fault, Fault::Unreachable | Fault::HostKey))
+    }
+}
+
+/// The reason alone: the view says which host.
+fn without_host(host: &str, reason: &str) -> String {
+    reason.strip_prefix(&format!("{host}: ")).unwrap_or(reason).to_owned()
+}

@@ -1,0 +1,44 @@
+//! `shell`: runs a command line through a shell.
+
+use serde_json::Value;
+
+use crate::transport::BoxFuture;
+
+use super::arguments::FREE_FORM;
+use super::command::{CHDIR, CREATES, NEWLINE, REMOVES, RETURNS, STDIN, STRIP, What, line, perform};
+use super::table::{Argument, Row, Shape};
+use super::{Call, Failure, Module, Outcome};
+
+/// What `key=value` words of the free form text are arguments.
+const WORDS: &[&str] = &["chdir", "creates", "executable", "removes", "stdin", "stdin_add_newline", "strip_empty_ends"];
+
+/// Its row.
+pub const ROW: Row = Row {
+    arguments: &[
+        Argument::new("cmd", Shape::Text, "the command line"),
+        Argument::new("executable", Shape::Path, "the shell to use instead of /bin/sh"),
+        CHDIR,
+        CREATES,
+        REMOVES,
+        STDIN,
+        NEWLINE,
+        STRIP,
+    ],
+    one_of: &[(&[FREE_FORM, "cmd"], true)],
+    free_form: Some(WORDS),
+    returns: RETURNS,
+    module: Some(&Shell),
+    ..Row::new("shell", "runs a command line through a shell on the host")
+};
+
+struct Shell;
+
+impl Module for Shell {
+    fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
+        Box::pin(async move {
+            let line = line(&call)?;
+            let executable = call.text("executable").map(ToOwned::to_owned);
+            perform(call, Value::from(line.as_str()), What::Shell(line, executable)).await
+        })
+    }
+}

@@ -1,0 +1,230 @@
+//! The table of modules: one row each, from which the parser, the argument check and `quorate doc` are served.
+
+use std::path::Path;
+
+use crate::inventory::{Node, Problem};
+use crate::playbook::Vocabulary;
+
+use super::{
+    Module, assert, command, copy, debug, etcd, fail, fetch, file, meta, pause, ping, set_fact, shell, slurp, stat,
+    systemd, template, uri, wait_for,
+};
+
+/// What an argument must look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Text; numbers and bools become their text.
+    Text,
+    /// A bool, or one of Ansible's words for it (`yes`, `off`, …).
+    Bool,
+    /// A whole number, or its text.
+    Int,
+    /// A list; text is split at commas, any other scalar becomes a list of one.
+    List,
+    /// A mapping.
+    Mapping,
+    /// A path; text.
+    Path,
+    /// Anything, handed on as it is.
+    Any,
+}
+
+/// One argument of a module.
+#[derive(Clone, Copy, Debug)]
+pub struct Argument {
+    /// Its name.
+    pub name: &'static str,
+    /// Other names it answers to.
+    pub aliases: &'static [&'static str],
+    /// What it must look like.
+    pub shape: Shape,
+    /// Whether it must be given.
+    pub required: bool,
+    /// The only values it may have; empty: any.
+    pub choices: &'static [&'static str],
+    /// Its value if it is not given, as an operator would write it.
+    pub default: Option<&'static str>,
+    /// What it is, in one line.
+    pub doc: &'static str,
+    /// Whether its value must never be shown.
+    pub secret: bool,
+}
+
+impl Argument {
+    /// An optional argument of that shape.
+    #[must_use]
+    pub const fn new(name: &'static str, shape: Shape, doc: &'static str) -> Self {
+        Self { name, aliases: &[], shape, required: false, choices: &[], default: None, doc, secret: false }
+    }
+
+    /// The same, but it must be given.
+    #[must_use]
+    pub const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// The same under further names.
+    #[must_use]
+    pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// The same with only these values.
+    #[must_use]
+    pub const fn choices(mut self, choices: &'static [&'static str]) -> Self {
+        self.choices = choices;
+        self
+    }
+
+    /// The same with that value if it is not given.
+    #[must_use]
+    pub const fn default(mut self, value: &'static str) -> Self {
+        self.default = Some(value);
+        self
+    }
+
+    /// The same, never shown.
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
+    /// Whether it goes by that name.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.aliases.contains(&name)
+    }
+}
+
+/// Where a module does its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On the host: a session is opened if there is none.
+    Host,
+    /// On the control machine: the host is not contacted.
+    Control,
+}
+
+/// What a module does in a check run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckMode {
+    /// Says what it would do.
+    Predicts,
+    /// The same as always: it changes nothing on hosts anyway.
+    Runs,
+    /// Is skipped, with this reason.
+    Skipped(&'static str),
+}
+
+/// One module.
+#[derive(Clone, Copy)]
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    /// Other names it answers to.
+    pub aliases: &'static [&'static str],
+    /// What it is for, in one line.
+    pub doc: &'static str,
+    /// Its arguments.
+    pub arguments: &'static [Argument],
+    /// Sets of arguments of which exactly one may be given, and one must if the flag says so.
+    pub one_of: &'static [(&'static [&'static str], bool)],
+    /// Whether any further argument may be given (`set_fact`).
+    pub open: bool,
+    /// Free form text under `_raw_params`, and which `key=value` words in it are arguments; none: no free form.
+    pub free_form: Option<&'static [&'static str]>,
+    /// Its return values, each with one line.
+    pub returns: &'static [(&'static str, &'static str)],
+    /// The variables that it sets on the host through `ansible_facts`.
+    pub facts: &'static [&'static str],
+    /// What it does in a check run.
+    pub check: CheckMode,
+    /// Where it works.
+    pub place: Place,
+    /// Whether it runs once for the whole batch (`pause`).
+    pub once_per_batch: bool,
+    /// What can be wrong with its arguments on the control machine: local files that must be there.
+    ///
+    /// Gets the arguments as written and the playbook's folder; must pass over what holds a template.
+    pub preflight_local: Option<fn(&Node, &Path) -> Vec<Problem>>,
+    /// What does it; none: the engine itself (`meta`).
+    pub module: Option<&'static dyn Module>,
+}
+
+impl Row {
+    /// A row with no arguments, which works on the host and predicts in a check run; a module's own row starts from it.
+    #[must_use]
+    pub const fn new(name: &'static str, doc: &'static str) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            doc,
+            arguments: &[],
+            one_of: &[],
+            open: false,
+            free_form: None,
+            returns: &[],
+            facts: &[],
+            check: CheckMode::Predicts,
+            place: Place::Host,
+            once_per_batch: false,
+            preflight_local: None,
+            module: None,
+        }
+    }
+
+    /// The argument of that name or alias.
+    #[must_use]
+    pub fn argument(&self, name: &str) -> Option<&'static Argument> {
+        self.arguments.iter().find(|argument| argument.is_called(name))
+    }
+}
+
+/// Every module there is: a new one adds its line here.
+pub const ROWS: &[Row] = &[
+    assert::ROW,
+    command::ROW,
+    copy::ROW,
+    debug::ROW,
+    fail::ROW,
+    fetch::ROW,
+    file::ROW,
+    meta::ROW,
+    pause::ROW,
+    ping::ROW,
+    set_fact::ROW,
+    shell::ROW,
+    slurp::ROW,
+    stat::ROW,
+    systemd::ROW,
+    template::ROW,
+    uri::ROW,
+    wait_for::ROW,
+    etcd::BACKUP,
+    etcd::BACKUP_CHECK,
+    etcd::FACTS,
+    etcd::HEALTH,
+    etcd::MEMBER,
+    etcd::PREFLIGHT,
+    etcd::RESTORE,
+    etcd::STAGE,
+];
+
+/// The module of that name or alias.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.name == name || row.aliases.contains(&name))
+}
+
+/// What a playbook may name.
+#[must_use]
+pub fn vocabulary() -> Vocabulary {
+    let names = |row: &Row| std::iter::once(row.name).chain(row.aliases.iter().copied()).collect::<Vec<_>>();
+    Vocabulary {
+        modules: ROWS.iter().flat_map(names).collect(),
+        free_form: ROWS.iter().filter(|row| row.free_form.is_some()).flat_map(names).collect(),
+    }
+}
