@@ -1,1 +1,19 @@
-//! report
+//! What people and programs read of a run: each a reader of events and of nothing else.
+
+mod escape;
+mod folded;
+mod json;
+mod style;
+mod terminal;
+mod value;
+
+pub use escape::{escaped, escaped_line};
+pub use folded::Folded;
+pub use json::JsonLines;
+pub use style::Style;
+pub use terminal::{Look, Terminal};
+
+/// A failed write to a reader's output, as the emitter wants to know it: never fatal to a run.
+fn lost(sink: &'static str, error: &std::io::Error) -> crate::events::SinkError {
+    crate::events::SinkError { sink, detail: error.to_string(), fault: crate::events::Fault::Disk }
+}

@@ -1,0 +1,71 @@
+//! Where runs keep their state on this machine.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use super::JournalError;
+
+/// The folder under which every run has its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateDir(PathBuf);
+
+impl StateDir {
+    /// The folder given (`--state-dir`), else `$QUORATE_STATE_DIR`, else `/var/lib/quorate` for root, else `quorate` in
+    /// the user's state folder.
+    ///
+    /// The state folder is `$XDG_STATE_HOME`, or `$HOME/.local/state`; a relative path in either counts as unset
+    /// (XDG Base Directory Specification 0.8).
+    ///
+    /// # Errors
+    /// When the environment does not say where.
+    pub fn from_environment(given: Option<&Path>) -> Result<Self, JournalError> {
+        let named = std::env::var_os("QUORATE_STATE_DIR").filter(|path| !path.is_empty()).map(PathBuf::from);
+        if let Some(path) = given.map(Path::to_path_buf).or(named) {
+            return Ok(Self(path));
+        }
+        if acts_as_root() {
+            return Ok(Self(PathBuf::from("/var/lib/quorate")));
+        }
+        let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
+        Ok(Self(state.ok_or(JournalError::NoFolder)?.join("quorate")))
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The folder of that run, which need not exist.
+    ///
+    /// # Errors
+    /// When it is not a run's ID, so that no ID can lead out of the folder.
+    pub fn run(&self, id: &str) -> Result<PathBuf, JournalError> {
+        match ulid::Ulid::from_string(id) {
+            Ok(ulid) if ulid.to_string() == id => Ok(self.0.join("runs").join(id)),
+            _ => Err(JournalError::RunId { given: id.to_owned() }),
+        }
+    }
+
+    /// Makes the folder of a new run, readable by nobody else, and its entry durable.
+    pub(super) fn create_run(&self, id: &str) -> Result<PathBuf, JournalError> {
+        let run = self.run(id)?;
+        let runs = self.0.join("runs");
+        DirBuilder::new().recursive(true).mode(0o700).create(&runs).map_err(JournalError::io("create", &runs))?;
+        DirBuilder::new().mode(0o700).create(&run).map_err(JournalError::io("create", &run))?;
+        sync_folder(&runs)?;
+        Ok(run)
+    }
+}
+
+/// A new name in a folder is durable only once the folder itself is (fsync(2)).
+pub(super) fn sync_folder(path: &Path) -> Result<(), JournalError> {
+    fs::File::open(path).and_then(|folder| folder.sync_all()).map_err(JournalError::io("sync", path))
+}
+
+/// `/proc/self` belongs to the effective user (proc(5)).
+fn acts_as_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
+}

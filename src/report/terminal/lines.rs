@@ -1,0 +1,198 @@
+//! Each event as the lines that Ansible's users know.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use super::{Look, diff, summary};
+use crate::events::{Diff, Event, Kind, State, Status};
+use crate::report::style::Tone;
+use crate::report::value::{self, line};
+
+/// Turns events into text, remembering what the lines before said.
+pub(super) struct Lines {
+    look: Look,
+    state: State,
+    /// The current task is a `debug`, whose result is the point of it.
+    shows_result: bool,
+    /// Hosts whose items were shown, so that their whole task needs no line.
+    itemised: HashSet<String>,
+    /// The current play's hosts: a batch of all of them needs no line.
+    play_hosts: Vec<String>,
+}
+
+/// How one task or item ended, as far as its line is concerned.
+struct Ended<'e> {
+    host: String,
+    item: Option<&'e Value>,
+    status: Status,
+    changed: bool,
+    result: &'e Map<String, Value>,
+    diff: &'e [Diff],
+}
+
+impl Lines {
+    pub(super) fn new(look: Look) -> Self {
+        Self { look, state: State::default(), shows_result: false, itemised: HashSet::new(), play_hosts: Vec::new() }
+    }
+
+    /// The lines for the event, each ending in a newline; empty for what needs none.
+    pub(super) fn of_event(&mut self, event: &Event) -> String {
+        self.state.fold(event);
+        match &event.kind {
+            Kind::PlayStarted { hosts, .. } => self.play_hosts.clone_from(hosts),
+            Kind::TaskStarted { module, .. } => {
+                self.shows_result = module == "debug";
+                self.itemised.clear();
+            }
+            Kind::ItemEnded { host, .. } => {
+                self.itemised.insert(host.clone());
+            }
+            _ => {}
+        }
+        self.text(&event.kind)
+    }
+
+    fn text(&self, kind: &Kind) -> String {
+        match kind {
+            Kind::RunStarted { run, version, hosts, check, .. } => {
+                let check = if *check { "; check run: nothing is changed" } else { "" };
+                format!("quorate {}: run {}, {} hosts{check}\n", line(version), line(run), hosts.len())
+            }
+            Kind::PlayStarted { name, .. } => self.banner(&format!("PLAY [{}]", line(name))),
+            Kind::PlaySkipped { name, reason } => {
+                let text = format!("skipping: {}\n", line(reason));
+                self.banner(&format!("PLAY [{}]", line(name))) + &self.look.style.paint(Tone::Skipped, &text)
+            }
+            Kind::BatchStarted { hosts } if *hosts == self.play_hosts => String::new(),
+            Kind::BatchStarted { hosts } => self.banner(&format!("BATCH [{}]", line(&hosts.join(", ")))),
+            Kind::GuardAsked { host, verdict } => {
+                let (tone, word) = if verdict.may { (Tone::Ok, "may stop") } else { (Tone::Failed, "must not stop") };
+                self.say(tone, &format!("guard: [{}] {word}: {}", line(host), line(&verdict.reason)))
+            }
+            Kind::TaskStarted { name, place, handler, .. } => {
+                let word = if *handler { "RUNNING HANDLER" } else { "TASK" };
+                let place =
+                    if self.look.verbosity >= 2 { format!("task path: {}\n", line(place)) } else { String::new() };
+                self.banner(&format!("{word} [{}]", line(name))) + &place
+            }
+            Kind::ActBegins { host, act } => self.say(Tone::Dim, &format!("begin: [{}] {}", line(host), line(act))),
+            Kind::Retry { host, task, left, .. } => self
+                .say(Tone::Dim, &format!("FAILED - RETRYING: [{}]: {} ({left} retries left).", line(host), line(task))),
+            Kind::ItemEnded { host, item, status, changed, result } => {
+                let host = line(host);
+                self.ended(&Ended { host, item: Some(item), status: *status, changed: *changed, result, diff: &[] })
+            }
+            Kind::TaskEnded { host, status, changed, result, diff, delegated_to, .. } => {
+                let went_well = matches!(status, Status::Ok | Status::Skipped);
+                let said = self.itemised.contains(host) && went_well;
+                let host = match delegated_to {
+                    Some(other) => format!("{} -> {}", line(host), line(other)),
+                    None => line(host),
+                };
+                let ended = Ended { host, item: None, status: *status, changed: *changed, result, diff };
+                if said { self.diffs(diff) } else { self.ended(&ended) }
+            }
+            Kind::Rescued { host } => self.say(Tone::Changed, &format!("rescued: [{}]", line(host))),
+            Kind::MemberRolled { .. } | Kind::BackupTaken { .. } => self.milestone(kind),
+            Kind::Warning { text } => self.say(Tone::Warning, &format!("[WARNING]: {}", line(text))),
+            Kind::Halted { reason, .. } => {
+                self.say(Tone::Failed, &format!("\nHALTED: no later host is touched: {}", line(reason)))
+            }
+            Kind::RunEnded { .. } => summary::of(&self.state, &self.look),
+            Kind::Progress { .. } | Kind::Unknown => String::new(),
+        }
+    }
+
+    /// A title filled up with stars, as Ansible draws it.
+    fn banner(&self, title: &str) -> String {
+        banner(title, self.look.width)
+    }
+
+    fn say(&self, tone: Tone, text: &str) -> String {
+        self.look.style.paint(tone, text) + "\n"
+    }
+
+    fn ended(&self, ended: &Ended<'_>) -> String {
+        let text = match ended.status {
+            Status::Ok => self.went_well(ended),
+            Status::Skipped => self.skipped(ended),
+            Status::Failed | Status::Ignored | Status::Unreachable => self.went_wrong(ended),
+        };
+        self.diffs(ended.diff) + &text
+    }
+
+    fn went_well(&self, ended: &Ended<'_>) -> String {
+        let (tone, word) = if ended.changed { (Tone::Changed, "changed") } else { (Tone::Ok, "ok") };
+        let mut text = format!("{word}: [{}]{}", ended.host, item(ended.item));
+        if self.look.verbosity > 0 || self.shows_result {
+            let result = value::of_result(ended.result, false);
+            if !result.is_empty() {
+                text.push_str(" =>\n");
+                text.push_str(result.trim_end_matches('\n'));
+            }
+        }
+        self.say(tone, &text)
+    }
+
+    fn skipped(&self, ended: &Ended<'_>) -> String {
+        let of = |key: &str| ended.result.get(key).and_then(Value::as_str);
+        let why = match (of("skip_reason"), of("false_condition")) {
+            (_, Some(condition)) => format!(" ({} is false)", line(condition)),
+            (Some(reason), None) => format!(" ({})", line(reason)),
+            (None, None) => of("msg").map(|msg| format!(" ({})", line(msg))).unwrap_or_default(),
+        };
+        self.say(Tone::Skipped, &format!("skipping: [{}]{}{why}", ended.host, item(ended.item)))
+    }
+
+    fn went_wrong(&self, ended: &Ended<'_>) -> String {
+        let word = if ended.item.is_some() { "failed" } else { "fatal" };
+        let what = if ended.status == Status::Unreachable { "UNREACHABLE!" } else { "FAILED!" };
+        let msg = ended.result.get("msg").and_then(Value::as_str).unwrap_or_default();
+        let mut msg = msg.trim_end_matches('\n').splitn(2, '\n');
+        let (first, rest) = (msg.next().unwrap_or_default(), msg.next());
+        let mut text = format!("{word}: [{}]: {what}{} => {}", ended.host, item(ended.item), line(first));
+        text = text.trim_end().to_owned() + "\n";
+        if let Some(rest) = rest {
+            text.push_str(&value::block(rest, 1));
+        }
+        text.push_str(&value::of_result(ended.result, true));
+        let text = self.look.style.paint(Tone::Failed, &text);
+        if ended.status == Status::Ignored && ended.item.is_none() {
+            return text + &self.say(Tone::Skipped, "...ignoring");
+        }
+        text
+    }
+
+    fn diffs(&self, diffs: &[Diff]) -> String {
+        diffs.iter().map(|one| diff::shown(one, self.look.style)).collect()
+    }
+
+    /// What a cluster's operator waits for.
+    fn milestone(&self, kind: &Kind) -> String {
+        match kind {
+            Kind::MemberRolled { host, member, from, to, down, outcome } => {
+                let (host, member, outcome) = (line(host), line(member), line(outcome));
+                let (from, to, down) = (line(from), line(to), summary::duration(*down));
+                let text = format!("rolled: [{host}] member {member}: {from} -> {to}, {outcome}, down {down}");
+                self.say(Tone::Changed, &text)
+            }
+            Kind::BackupTaken { host, path, size, proof } => {
+                let (host, path, proof) = (line(host), line(path), line(proof));
+                let text = format!("backup: [{host}] {path} ({}): {proof}", indicatif::BinaryBytes(*size));
+                self.say(Tone::Changed, &text)
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+fn item(item: Option<&Value>) -> String {
+    item.map(|item| format!(" => (item={})", value::of_item(item))).unwrap_or_default()
+}
+
+/// A title filled up with stars to `width` columns, at least three of them, after an empty line.
+pub(super) fn banner(title: &str, width: usize) -> String {
+    let stars = width.saturating_sub(unicode_width::UnicodeWidthStr::width(title)).max(3);
+    format!("\n{title} {}\n", "*".repeat(stars))
+}

@@ -1,0 +1,114 @@
+//! The end of a run: Ansible's recap, then what the roll did, why it stopped, and what to do next.
+
+use std::time::Duration;
+
+use comfy_table::{Table, presets};
+
+use super::Look;
+use super::lines::banner;
+use crate::events::{Counters, State};
+use crate::report::style::{Style, Tone};
+use crate::report::value::line;
+
+/// The whole end, for people.
+pub(super) fn of(state: &State, look: &Look) -> String {
+    let mut out = banner("PLAY RECAP", look.width);
+    for (host, counters) in &state.recap {
+        out.push_str(&recap_line(&line(host), counters, look.style));
+    }
+    out.push('\n');
+    if !state.members.is_empty() {
+        out.push_str(&members(state));
+    }
+    if !state.backups.is_empty() {
+        out.push_str(&backups(state));
+    }
+    let untouched = state.untouched();
+    if !untouched.is_empty() {
+        out.push_str("NOT RUN\n");
+        for (host, reason) in untouched {
+            let reason = reason.unwrap_or_else(|| "no task was run on it".to_owned());
+            out.push_str(&format!("  {}: {}\n", line(&host), line(&reason)));
+        }
+        out.push('\n');
+    }
+    for (host, act) in &state.open_acts {
+        let text = format!("UNFINISHED [{}]: {}; its outcome is not known yet\n", line(host), line(act));
+        out.push_str(&look.style.paint(Tone::Failed, &text));
+    }
+    if let Some(halt) = &state.halt {
+        let mut text = format!("HALTED: {}\n", line(&halt.reason));
+        if !halt.next.is_empty() {
+            text.push_str(&format!("  next: {}\n", line(&halt.next)));
+        }
+        out.push_str(&look.style.paint(Tone::Failed, &text));
+        out.push('\n');
+    }
+    out.push_str(&last_lines(state, look));
+    out
+}
+
+/// Ansible's form: the name in 26 columns, every number in 4.
+fn recap_line(host: &str, counted: &Counters, style: Style) -> String {
+    let Counters { ok, changed, unreachable, failed, skipped, rescued, ignored } = *counted;
+    let tone = match counted {
+        _ if failed > 0 || unreachable > 0 => Tone::Failed,
+        _ if changed > 0 => Tone::Changed,
+        _ => Tone::Ok,
+    };
+    let name = style.paint(tone, &format!("{host:<26}"));
+    let line = format!(
+        "{name} : ok={ok:<4} changed={changed:<4} unreachable={unreachable:<4} failed={failed:<4} skipped={skipped:<4} rescued={rescued:<4} ignored={ignored:<4}"
+    );
+    line + "\n"
+}
+
+fn members(state: &State) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(["host", "member", "before", "now", "down", "outcome"]);
+    for rolled in &state.members {
+        let [host, member, from, to, outcome] =
+            [&rolled.host, &rolled.member, &rolled.from, &rolled.to, &rolled.outcome].map(|text| line(text));
+        table.add_row([host, member, from, to, duration(rolled.down), outcome]);
+    }
+    format!("MEMBERS\n{}\n\n", trimmed(&table))
+}
+
+/// The table without the blanks that fill its last column.
+fn trimmed(table: &Table) -> String {
+    table.lines().map(|line| format!(" {}", line.trim_end())).collect::<Vec<_>>().join("\n")
+}
+
+fn backups(state: &State) -> String {
+    let mut out = "BACKUPS\n".to_owned();
+    for backup in &state.backups {
+        let (host, path, proof) = (line(&backup.host), line(&backup.path), line(&backup.proof));
+        out.push_str(&format!("  [{host}] {path} ({})\n    proven: {proof}\n", indicatif::BinaryBytes(backup.size)));
+    }
+    out + "\n"
+}
+
+fn last_lines(state: &State, look: &Look) -> String {
+    let code = state.exit_code();
+    let tone = if code == 0 { Tone::Ok } else { Tone::Failed };
+    let mut out = String::new();
+    if let Some(journal) = &look.journal {
+        out.push_str(&look.style.paint(Tone::Dim, &format!("journal: {}\n", line(journal))));
+    }
+    let check = if state.check { "; this was a check run, nothing was changed" } else { "" };
+    let meaning = match state.worst() {
+        Some(fault) if fault.exit_code() == code => format!(": {}", fault.meaning()),
+        _ => String::new(),
+    };
+    let last = format!("exit {code}{meaning}, after {}{check}\n", duration(state.elapsed));
+    out + &look.style.paint(tone, &last)
+}
+
+/// A length of time as people say it.
+pub(super) fn duration(time: Duration) -> String {
+    match time.as_secs() {
+        0..60 => format!("{:.1} s", time.as_secs_f64()),
+        seconds @ 60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        seconds => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
