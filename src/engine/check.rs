@@ -1,0 +1,226 @@
+//! The checks of tasks and names on paper.
+
+use std::collections::BTreeSet;
+
+use crate::inventory::{Node, NodeValue, Place, Problem, ScalarStyle, Source};
+use crate::modules::arguments::{check_args, is_template, written};
+use crate::modules::guard::Guards;
+use crate::modules::{self, table};
+use crate::playbook::{Handler, Item, Play, Task, names as used};
+
+use super::meta;
+use super::prepare::{defined_names, did_you_mean};
+use super::run::Run;
+use super::scope::{HostScope, Lists, PlayScope, built_in};
+use super::store::Store;
+use super::task::starts_at;
+
+/// What is wrong with tasks, handlers and rolling plays, and with what the operator named.
+pub(super) fn tasks(run: &Run) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut found_start = run.options.start_at.is_none();
+    let mut names = Vec::new();
+    for play in &run.playbook.plays {
+        let mut every = |task: &Task| {
+            problems.extend(one(task));
+            problems.extend(unknown_handlers(play, task));
+        };
+        each(play, &mut every);
+        play.handlers.iter().for_each(|handler| every(&handler.task));
+        problems.extend(rolling(play, run.options.guards));
+        each(play, &mut |task| {
+            found_start |= run.options.start_at.as_deref().is_some_and(|name| starts_at(task, name));
+            names.extend(task.name.as_ref().and_then(Node::as_str).map(ToOwned::to_owned));
+        });
+    }
+    if let Some(name) = run.options.start_at.as_ref().filter(|_| !found_start) {
+        let mut problem = Problem::new(&command_line("<--start-at-task>", name), format!("there is no task `{name}`"));
+        problem.help = did_you_mean(name, names.iter().map(String::as_str));
+        problems.push(problem);
+    }
+    problems.extend(unknown_tags(run));
+    problems
+}
+
+fn command_line(option: &str, text: &str) -> Place {
+    Place::new(&Source::new(option, text), 0, text.len())
+}
+
+/// Calls `act` for every task of the play, in order, without its handlers.
+fn each<'p>(play: &'p Play, act: &mut dyn FnMut(&'p Task)) {
+    for section in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
+        each_item(section, act);
+    }
+}
+
+fn each_item<'p>(items: &'p [Item], act: &mut dyn FnMut(&'p Task)) {
+    for item in items {
+        match item {
+            Item::Task(task) => act(task),
+            Item::Block(block) => {
+                for list in [&block.block, &block.rescue, &block.always] {
+                    each_item(list, act);
+                }
+            }
+        }
+    }
+}
+
+fn one(task: &Task) -> Vec<Problem> {
+    let Some(row) = modules::find(&task.module) else {
+        let mut problem = Problem::new(&task.module_place, format!("unknown module `{}`", task.module));
+        problem.help = did_you_mean(&task.module, table::vocabulary().modules);
+        return vec![problem];
+    };
+    let mut problems = check_args(task, row);
+    if row.name == "meta" && !is_template(meta::action(task)) && !modules::meta::ACTIONS.contains(&meta::action(task)) {
+        let mut problem = Problem::new(&task.args.place, format!("meta has no action `{}`", meta::action(task)));
+        problem.help = did_you_mean(meta::action(task), modules::meta::ACTIONS.iter().copied())
+            .or_else(|| Some(format!("it has: {}", modules::meta::ACTIONS.join(", "))));
+        problems.push(problem);
+    }
+    problems
+}
+
+/// What is wrong with local files that tasks name: looked at before any host is contacted, with every template filled that can be
+/// filled from what the operator gave.
+pub(super) fn local_files(run: &Run) -> Vec<Problem> {
+    let (mut problems, dir) = (Vec::new(), run.options.playbook_dir());
+    let store = Store::default();
+    for (play, planned) in run.playbook.plays.iter().zip(&run.plays) {
+        let lists = Lists { all: planned.hosts.clone(), live: planned.hosts.clone(), batch: planned.hosts.clone() };
+        let vars = play.directives.vars.as_slice();
+        let shared = PlayScope { name: &planned.name, vars, files: &planned.files, lists: &lists };
+        let host = planned.hosts.first().map_or("", String::as_str);
+        let mut every = |task: &Task| {
+            let Some((row, check)) = modules::find(&task.module).and_then(|row| Some((row, row.preflight_local?)))
+            else {
+                return;
+            };
+            let chain = [&task.directives];
+            let scope = HostScope { play: Some(shared), chain: &chain, ..HostScope::new(run, &store, host) };
+            problems.extend(check(&filled(run, written(task, row), &scope), &dir));
+        };
+        each(play, &mut every);
+        play.handlers.iter().for_each(|handler| every(&handler.task));
+    }
+    problems
+}
+
+/// The arguments with every template in them filled that can be; one that comes out as `omit` is left out.
+fn filled(run: &Run, mut args: Node, scope: &HostScope<'_>) -> Node {
+    let NodeValue::Mapping(entries) = &mut args.value else { return args };
+    entries.retain_mut(|entry| {
+        let Some(text) = entry.value.as_str().filter(|text| is_template(text)) else { return true };
+        match run.templates.value(&entry.value, scope) {
+            Ok(serde_json::Value::String(value)) => entry.value.value = NodeValue::String(value, ScalarStyle::Quoted),
+            Ok(serde_json::Value::Null) if text.contains("omit") => return false,
+            // Not to be known yet, or no text: the run will see.
+            Ok(_) | Err(_) => {}
+        }
+        true
+    });
+    args
+}
+
+/// Handlers that a task names and the play does not have; names with templates in them are left to the run.
+fn unknown_handlers(play: &Play, task: &Task) -> Vec<Problem> {
+    let known: Vec<&str> = play.handlers.iter().flat_map(names_of).collect();
+    if known.iter().any(|name| is_template(name)) {
+        return Vec::new();
+    }
+    let mut problems = Vec::new();
+    for node in &task.directives.notify {
+        for one in node.as_sequence().unwrap_or(std::slice::from_ref(node)) {
+            let Some(name) = one.as_str().filter(|name| !is_template(name) && !known.contains(name)) else { continue };
+            let mut problem = Problem::new(&one.place, format!("there is no handler `{name}`"));
+            problem.help = did_you_mean(name, known.iter().copied());
+            problems.push(problem);
+        }
+    }
+    problems
+}
+
+fn names_of(handler: &Handler) -> Vec<&str> {
+    let name = handler.task.name.as_ref().and_then(Node::as_str).unwrap_or(&handler.task.module);
+    std::iter::once(name).chain(handler.listen.iter().map(String::as_str)).collect()
+}
+
+fn rolling(play: &Play, guards: Guards) -> Vec<Problem> {
+    let Some(rolling) = &play.rolling else { return Vec::new() };
+    let mut problems = Vec::new();
+    if guards.find(&rolling.guard).is_none() {
+        let known: Vec<&str> = guards.names().collect();
+        let mut problem = Problem::new(&rolling.place, format!("there is no guard `{}`", rolling.guard));
+        problem.help = did_you_mean(&rolling.guard, known.iter().copied())
+            .or_else(|| Some(format!("guards: {}", known.join(", "))));
+        problems.push(problem);
+    }
+    let one = |node: &Node| {
+        matches!(&node.value, NodeValue::Int(1, _)) || matches!(&node.value, NodeValue::String(t, _) if t.trim() == "1")
+    };
+    if let Some(serial) = play.serial.as_ref().filter(|serial| !one(serial)) {
+        let message = "a rolling play takes one host at a time, so `serial` can only be 1";
+        problems.push(Problem::new(&serial.place, message).related(&rolling.place, "rolling here"));
+    }
+    problems
+}
+
+/// Tags asked for that no task has: Ansible runs nothing in silence.
+fn unknown_tags(run: &Run) -> Vec<Problem> {
+    let mut known: BTreeSet<&str> = ["all", "always", "never", "tagged", "untagged"].into();
+    for play in &run.playbook.plays {
+        known.extend(play.directives.tags.iter().map(String::as_str));
+        for section in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
+            tags_of(section, &mut known);
+        }
+    }
+    let asked = run.options.tags.only.iter().map(|tag| ("<--tags>", tag));
+    let asked = asked.chain(run.options.tags.skip.iter().map(|tag| ("<--skip-tags>", tag)));
+    asked
+        .filter(|(_, tag)| !known.contains(tag.as_str()))
+        .map(|(option, tag)| {
+            let mut problem = Problem::new(&command_line(option, tag), format!("no task has the tag `{tag}`"));
+            problem.help = did_you_mean(tag, known.iter().copied());
+            problem
+        })
+        .collect()
+}
+
+fn tags_of<'p>(items: &'p [Item], known: &mut BTreeSet<&'p str>) {
+    for item in items {
+        match item {
+            Item::Task(task) => known.extend(task.directives.tags.iter().map(String::as_str)),
+            Item::Block(block) => {
+                known.extend(block.directives.tags.iter().map(String::as_str));
+                for list in [&block.block, &block.rescue, &block.always] {
+                    tags_of(list, known);
+                }
+            }
+        }
+    }
+}
+
+/// Names that templates use and nobody can define: no host, play, task, fact or option.
+pub(super) fn names(run: &Run) -> Vec<Problem> {
+    let mut known = defined_names(run);
+    known.extend(used::defines(&run.playbook));
+    known.extend(built_in().map(ToOwned::to_owned));
+    known.extend(table::ROWS.iter().flat_map(|row| row.facts).map(|name| (*name).to_owned()));
+    let mut problems: Vec<Problem> = Vec::new();
+    for r#use in used::uses(&run.playbook) {
+        for name in run.templates.undeclared(&r#use.text, r#use.bare) {
+            // Connection variables and facts of hosts are named so; which of them a host has is known only there.
+            let somewhere = name.starts_with("ansible_") || known.contains(&name);
+            if somewhere || r#use.locals.contains(&name) || r#use.guarded.contains(&name) {
+                continue;
+            }
+            let mut problem = Problem::new(&r#use.place, format!("`{name}` is not defined anywhere"));
+            let near = known.iter().chain(&r#use.locals).map(String::as_str);
+            problem.help = did_you_mean(&name, near)
+                .or_else(|| Some(format!("define it, or say what it is without: `{name} | default(…)`")));
+            problems.push(problem);
+        }
+    }
+    problems
+}

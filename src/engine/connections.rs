@@ -1,0 +1,162 @@
+//! One session a host for the whole run, opened when the first task needs it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indexmap::IndexMap;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::events::Fault;
+use crate::inventory::connection::{self, ConnectionVars};
+use crate::modules::Failure;
+use crate::playbook::{Directives, Scope, Variable};
+use crate::transport::{BoxFuture, ByteStream, ConnectError, Connector, Exec, ExecError, Output, Session, Target};
+
+use super::lasting::Lasting;
+use super::scope::HostScope;
+
+/// The sessions of a run.
+pub(super) struct Connections {
+    connector: Arc<dyn Connector>,
+    login_password: Option<SecretString>,
+    pub(super) become_password: Option<SecretString>,
+    hosts: Mutex<HashMap<String, Lasting>>,
+}
+
+impl Connections {
+    pub(super) fn new(
+        connector: Arc<dyn Connector>,
+        login_password: Option<SecretString>,
+        become_password: Option<SecretString>,
+    ) -> Self {
+        Self { connector, login_password, become_password, hosts: Mutex::default() }
+    }
+
+    /// The host's session; opened if there is none.
+    ///
+    /// # Errors
+    /// The host is not reached or does not let us in; a refused login is not tried a second time.
+    pub(super) async fn session(&self, mut target: Target) -> Result<Arc<dyn Session>, ConnectError> {
+        target.password = target.password.or_else(|| self.login_password.clone());
+        let lasting = {
+            let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+            let new = || Lasting::new(Arc::clone(&self.connector), target.clone());
+            hosts.entry(target.name.clone()).or_insert_with(new).clone()
+        };
+        lasting.reach(target).await?;
+        Ok(Arc::new(lasting))
+    }
+
+    /// Closes the host's connection, so that the next task opens a new one.
+    pub(super) async fn forget(&self, host: &str) {
+        let lasting = self.hosts.lock().unwrap_or_else(PoisonError::into_inner).get(host).cloned();
+        if let Some(lasting) = lasting {
+            lasting.let_go().await;
+        }
+    }
+
+    /// Closes all connections.
+    pub(super) async fn close(&self) {
+        let all: Vec<Lasting> =
+            self.hosts.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, lasting)| lasting).collect();
+        futures_util::future::join_all(all.iter().map(Lasting::let_go)).await;
+    }
+}
+
+/// What a connection failure means for the run.
+pub(super) fn fault_of(error: &ConnectError) -> Fault {
+    match error {
+        ConnectError::Unreachable { .. } | ConnectError::LoginRefused { .. } => Fault::Unreachable,
+        ConnectError::HostKey { .. } => Fault::HostKey,
+        ConnectError::Config { .. } => Fault::Input,
+    }
+}
+
+/// A failure to connect, as a module's failure.
+pub(super) fn failure_of(error: &ConnectError) -> Failure {
+    Failure::new(fault_of(error), error.to_string())
+}
+
+/// The connection variables of a host, rendered.
+///
+/// # Errors
+/// One that can't be rendered or is not valid.
+pub(super) fn variables(scope: &HostScope<'_>) -> Result<ConnectionVars, Failure> {
+    let mut vars = IndexMap::new();
+    for name in scope.names().into_iter().filter(|name| name.starts_with("ansible_")) {
+        let value = match scope.get(&name) {
+            Some(Variable::Data(value)) => value,
+            Some(Variable::Source(node)) => {
+                let value = scope.run.templates.value(&node, scope);
+                value.map_err(|problem| Failure::new(Fault::Failed, problem.to_string()))?
+            }
+            None => Value::Null,
+        };
+        vars.insert(name, value);
+    }
+    connection::from_vars(scope.host, &vars).map_err(|fault| Failure::new(Fault::Input, fault.to_string()))
+}
+
+/// Where to connect: the variables win over what plays, blocks and tasks say, as in Ansible.
+pub(super) fn target(
+    scope: &HostScope<'_>,
+    vars: &ConnectionVars,
+    directives: &[&Directives],
+) -> Result<Target, Failure> {
+    let said = |pick: fn(&Directives) -> Option<&crate::inventory::Node>| -> Result<Option<Value>, Failure> {
+        let Some(node) = directives.iter().rev().find_map(|d| pick(d)) else { return Ok(None) };
+        let value = scope.run.templates.value(node, scope);
+        value.map(Some).map_err(|problem| Failure::new(Fault::Failed, problem.to_string()))
+    };
+    let text = |value: Option<Value>| value.and_then(|value| value.as_str().map(ToOwned::to_owned));
+    let set = scope.get("ansible_connection").is_some();
+    let local = vars.local || (!set && text(said(|d| d.connection.as_ref())?).is_some_and(|name| name == "local"));
+    let implicit = !set && scope.run.inventory.is_implicit(scope.host);
+    let user = text(said(|d| d.remote_user.as_ref())?).or_else(|| scope.run.options.user.clone());
+    let port = said(|d| d.port.as_ref())?.and_then(|value| crate::modules::arguments::int(&value));
+    let jump = vars.jumps.iter().flatten().map(|jump| {
+        let user = jump.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+        let host = if jump.host.contains(':') { format!("[{}]", jump.host) } else { jump.host.clone() };
+        format!("{user}{host}{}", jump.port.map(|port| format!(":{port}")).unwrap_or_default())
+    });
+    Ok(Target {
+        name: scope.host.to_owned(),
+        local: local || implicit,
+        address: vars.address.clone(),
+        port: vars.port.or_else(|| port.and_then(|port| u16::try_from(port).ok())),
+        user: vars.user.clone().or(user),
+        identity: vars.identity.clone(),
+        password: vars.password.clone(),
+        jump: jump.collect(),
+        connect_timeout: vars.timeout,
+    })
+}
+
+/// The session of a module that works on the control machine: there is nobody to ask.
+pub(super) struct NoSession(pub(super) String);
+
+impl Session for NoSession {
+    fn host(&self) -> &str {
+        &self.0
+    }
+
+    fn exec(&self, _exec: Exec) -> BoxFuture<'_, Result<Output, ExecError>> {
+        Box::pin(async { Err(self.nobody()) })
+    }
+
+    fn tunnel<'a>(&'a self, _: &'a str, _: u16) -> BoxFuture<'a, Result<Box<dyn ByteStream>, ExecError>> {
+        Box::pin(async { Err(self.nobody()) })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+}
+
+impl NoSession {
+    fn nobody(&self) -> ExecError {
+        let detail = "this module works on the control machine and has no session".to_owned();
+        ExecError::Local { host: self.0.clone(), detail }
+    }
+}

@@ -1,0 +1,135 @@
+//! A session that outlives its connection: whoever holds it is connected again when the link has come back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::transport::{BoxFuture, ByteStream, ConnectError, Connector, Exec, ExecError, Output, Session, Target};
+
+/// A host's session for the whole run. What was asked over a connection that broke is lost and says so; what is asked after that goes
+/// over a new one.
+#[derive(Clone)]
+pub(super) struct Lasting {
+    host: Arc<str>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    connector: Arc<dyn Connector>,
+    /// Counts the attempts to connect, so that those who waited for one share its failure.
+    attempts: AtomicU64,
+    state: tokio::sync::Mutex<State>,
+}
+
+struct State {
+    target: Target,
+    session: Option<Arc<dyn Session>>,
+    failure: Option<ConnectError>,
+}
+
+impl Lasting {
+    /// The session to `target`; not yet connected.
+    pub(super) fn new(connector: Arc<dyn Connector>, target: Target) -> Self {
+        let host = Arc::from(target.name.as_str());
+        let state = tokio::sync::Mutex::new(State { target, session: None, failure: None });
+        Self { host, inner: Arc::new(Inner { connector, attempts: AtomicU64::new(0), state }) }
+    }
+
+    /// Connects to `target`, unless there is a connection.
+    ///
+    /// # Errors
+    /// The host is not reached or does not let us in; a refusal is not asked for a second time.
+    pub(super) async fn reach(&self, target: Target) -> Result<(), ConnectError> {
+        let mut state = self.inner.state.lock().await;
+        if state.session.is_none() {
+            state.target = target;
+        }
+        drop(state);
+        self.connected().await.map(drop)
+    }
+
+    /// A connection that is alive, as far as we know. The attempt goes on even if who waits for it gives up: a question with a deadline
+    /// of three seconds must not end every connect over a slow link.
+    async fn connected(&self) -> Result<Arc<dyn Session>, ConnectError> {
+        let inner = Arc::clone(&self.inner);
+        let gone = |error: tokio::task::JoinError| ConnectError::Unreachable {
+            host: self.host.to_string(),
+            via: None,
+            detail: format!("connecting ended early: {error}"),
+        };
+        tokio::spawn(async move { inner.connect().await }).await.map_err(gone)?
+    }
+
+    /// Closes the connection; the next that asks opens a new one.
+    pub(super) async fn let_go(&self) {
+        let gone = self.inner.state.lock().await.session.take();
+        if let Some(session) = gone {
+            session.close().await;
+        }
+    }
+
+    /// Forgets a connection that broke, unless another has taken its place already.
+    async fn broke(&self, session: &Arc<dyn Session>) {
+        let mut state = self.inner.state.lock().await;
+        if state.session.as_ref().is_some_and(|held| Arc::ptr_eq(held, session)) {
+            state.session = None;
+        }
+    }
+
+    fn lost(&self, error: &ConnectError) -> ExecError {
+        ExecError::Lost { host: self.host.to_string(), detail: error.to_string(), started: false }
+    }
+}
+
+impl Inner {
+    async fn connect(&self) -> Result<Arc<dyn Session>, ConnectError> {
+        let attempts = self.attempts.load(Ordering::SeqCst);
+        let mut state = self.state.lock().await;
+        if let Some(session) = state.session.as_ref().filter(|session| session.alive()) {
+            return Ok(Arc::clone(session));
+        }
+        let shared = self.attempts.load(Ordering::SeqCst) != attempts;
+        // The login, the host key, the configuration: the same again, or a lockout.
+        let refused = |failure: &ConnectError| !matches!(failure, ConnectError::Unreachable { .. });
+        if let Some(failure) = state.failure.as_ref().filter(|failure| shared || refused(failure)) {
+            return Err(failure.clone());
+        }
+        state.session = None;
+        let connected = self.connector.connect(&state.target).await;
+        self.attempts.fetch_add(1, Ordering::SeqCst);
+        state.failure = connected.as_ref().err().cloned();
+        state.session = connected.as_ref().ok().cloned();
+        connected
+    }
+}
+
+impl Session for Lasting {
+    fn host(&self) -> &str {
+        &self.host
+    }
+
+    fn exec(&self, exec: Exec) -> BoxFuture<'_, Result<Output, ExecError>> {
+        Box::pin(async move {
+            let session = self.connected().await.map_err(|error| self.lost(&error))?;
+            let ran = session.exec(exec).await;
+            if matches!(ran, Err(ExecError::Lost { .. })) {
+                self.broke(&session).await;
+            }
+            ran
+        })
+    }
+
+    fn tunnel<'a>(&'a self, address: &'a str, port: u16) -> BoxFuture<'a, Result<Box<dyn ByteStream>, ExecError>> {
+        Box::pin(async move {
+            let session = self.connected().await.map_err(|error| self.lost(&error))?;
+            let opened = session.tunnel(address, port).await;
+            if matches!(opened, Err(ExecError::Lost { .. })) {
+                self.broke(&session).await;
+            }
+            opened
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.let_go())
+    }
+}

@@ -1,0 +1,477 @@
+//! The engine over sessions in this process: order, halts, guards, interrupts, and what no option turns off.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends at the first thing that is not as it should be"
+)]
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use quorate::engine::{Interrupt, Means, Options, Run, Wish, extra_vars};
+use quorate::events::{Emitter, Event, Fault, Kind, Sink, SinkError, Verdict};
+use quorate::inventory::{Inventory, Problem, Source};
+use quorate::modules::{Ask, Choice, Failure, Guard, Guards, vocabulary};
+use quorate::playbook::from_source;
+use quorate::transport::{
+    BoxFuture, ByteStream, ConnectError, Connector, Exec, ExecError, LocalSession, Output, Session, Stdin, Target,
+};
+
+const INVENTORY: &str = "[g]\nh1\nh2\nh3\n";
+
+/// Hosts that are all this machine. A command with `cut-HOST` in it cuts that host off after it has run.
+#[derive(Clone, Default)]
+struct Lab(Arc<Mutex<Links>>);
+
+#[derive(Default)]
+struct Links {
+    cut: BTreeSet<String>,
+    /// Hosts that show another key than the known one.
+    strange: BTreeSet<String>,
+    commands: Vec<(String, String)>,
+    /// Pulled by a command with `pull` in it.
+    interrupt: Option<Interrupt>,
+}
+
+struct Link {
+    lab: Lab,
+    inner: LocalSession,
+    host: String,
+}
+
+impl Connector for Lab {
+    fn connect<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Arc<dyn Session>, ConnectError>> {
+        Box::pin(async move {
+            let host = target.name.clone();
+            let links = self.0.lock().unwrap();
+            if links.strange.contains(&host) {
+                return Err(ConnectError::HostKey { host, detail: "another key".to_owned() });
+            }
+            if links.cut.contains(&host) {
+                return Err(ConnectError::Unreachable { host, via: None, detail: "cut".to_owned() });
+            }
+            Ok(Arc::new(Link { lab: self.clone(), inner: LocalSession::new(&host), host }) as Arc<dyn Session>)
+        })
+    }
+}
+
+impl Link {
+    /// Writes the command down and does what it says about the links.
+    fn note(&self, exec: &Exec) -> Result<(), ExecError> {
+        let mut text = exec.command.clone();
+        if let Stdin::Bytes(bytes) = &exec.stdin {
+            text.push_str(&String::from_utf8_lossy(bytes));
+        }
+        let mut links = self.lab.0.lock().unwrap();
+        if links.cut.contains(&self.host) {
+            let (host, detail) = (self.host.clone(), "cut".to_owned());
+            return Err(ExecError::Lost { host, detail, started: false });
+        }
+        links.commands.push((self.host.clone(), text.clone()));
+        for host in ["h1", "h2", "h3"] {
+            if text.contains(&format!("cut-{host}")) {
+                links.cut.insert(host.to_owned());
+            }
+        }
+        if text.contains("pull")
+            && let Some(interrupt) = &links.interrupt
+        {
+            interrupt.pull(2);
+        }
+        Ok(())
+    }
+}
+
+impl Session for Link {
+    fn host(&self) -> &str {
+        &self.host
+    }
+
+    fn exec(&self, exec: Exec) -> BoxFuture<'_, Result<Output, ExecError>> {
+        Box::pin(async move {
+            self.note(&exec)?;
+            self.inner.exec(exec).await
+        })
+    }
+
+    fn tunnel<'a>(&'a self, address: &'a str, port: u16) -> BoxFuture<'a, Result<Box<dyn ByteStream>, ExecError>> {
+        self.inner.tunnel(address, port)
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.inner.close()
+    }
+}
+
+/// Lets hosts go in the order of their names reversed; says no to the ones it was made for.
+struct Backwards(&'static str, Fault);
+
+impl Guard for Backwards {
+    fn next<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Choice, Failure>> {
+        Box::pin(async move {
+            let host = ask.remaining.last().expect("never empty").clone();
+            let verdict = Verdict { may: host != self.0, reason: "2 of 3 voters answer".to_owned() };
+            Ok(Choice { host, verdict, fault: self.1 })
+        })
+    }
+}
+
+static FREE: Backwards = Backwards("", Fault::MemberDown);
+static NOT_H3: Backwards = Backwards("h3", Fault::MemberDown);
+static NOT_H2: Backwards = Backwards("h2", Fault::MemberDown);
+const GUARDS: Guards = Guards(&[("etcd", &FREE)]);
+const REFUSES_H3: Guards = Guards(&[("etcd", &NOT_H3)]);
+const REFUSES_H2: Guards = Guards(&[("etcd", &NOT_H2)]);
+
+struct Kept {
+    events: Arc<Mutex<Vec<Event>>>,
+    /// Fails from this event on.
+    breaks_at: Option<u64>,
+}
+
+impl Sink for Kept {
+    fn write(&mut self, event: &Event) -> Result<(), SinkError> {
+        self.events.lock().unwrap().push(event.clone());
+        if self.breaks_at.is_some_and(|at| event.seq >= at) {
+            return Err(SinkError { sink: "journal", detail: "no space left".to_owned(), fault: Fault::Disk });
+        }
+        Ok(())
+    }
+}
+
+struct Done {
+    code: u8,
+    kinds: Vec<Kind>,
+    lab: Lab,
+}
+
+impl Done {
+    /// `host status` of each task's end, in order.
+    fn ends(&self, task: &str) -> Vec<String> {
+        let end = |kind: &Kind| match kind {
+            Kind::TaskEnded { host, task: name, status, .. } if name == task => {
+                Some(format!("{host} {}", serde_json::to_value(status).unwrap().as_str().unwrap()))
+            }
+            _ => None,
+        };
+        self.kinds.iter().filter_map(end).collect()
+    }
+
+    fn message(&self, task: &str) -> Vec<String> {
+        let end = |kind: &Kind| match kind {
+            Kind::TaskEnded { task: name, result, .. } if name == task => Some(result.get("msg")?.to_string()),
+            _ => None,
+        };
+        self.kinds.iter().filter_map(end).collect()
+    }
+
+    fn halted(&self) -> Option<(Fault, String)> {
+        self.kinds.iter().find_map(|kind| match kind {
+            Kind::Halted { fault, reason, .. } => Some((*fault, reason.clone())),
+            _ => None,
+        })
+    }
+
+    fn ran(&self, text: &str) -> usize {
+        self.lab.0.lock().unwrap().commands.iter().filter(|(_, command)| command.contains(text)).count()
+    }
+}
+
+fn prepare(playbook: &str, set: impl FnOnce(&mut Options)) -> Result<Run, Vec<Problem>> {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("inv"), INVENTORY).unwrap();
+    let playbook = from_source(&Source::new(dir.path().join("pb.yml"), playbook), &vocabulary())?;
+    let (inventory, _) = Inventory::load(&[dir.path().join("inv")], None).unwrap();
+    let mut options = Options::new(dir.path().join("pb.yml"), "01TEST", dir.path());
+    options.guards = GUARDS;
+    set(&mut options);
+    Run::prepare(playbook, inventory, options)
+}
+
+async fn perform(playbook: &str, lab: Lab, set: impl FnOnce(&mut Options), breaks_at: Option<u64>) -> Done {
+    let run = match prepare(playbook, set) {
+        Ok(run) => run,
+        Err(problems) => unreachable!("{problems:?}"),
+    };
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let interrupt = Interrupt::new();
+    lab.0.lock().unwrap().interrupt = Some(interrupt.clone());
+    let journal = Kept { events: Arc::clone(&events), breaks_at };
+    let code = run
+        .execute(Means {
+            connector: Arc::new(lab.clone()),
+            emitter: Arc::new(Emitter::new(Box::new(journal), Vec::new())),
+            interrupt,
+            login_password: None,
+            become_password: None,
+        })
+        .await;
+    let kinds = events.lock().unwrap().iter().map(|event: &Event| event.kind.clone()).collect();
+    Done { code, kinds, lab }
+}
+
+async fn run(playbook: &str) -> Done {
+    perform(playbook, Lab::default(), |_| {}, None).await
+}
+
+const ROLL: &str = "
+- hosts: g
+  rolling: {guard: etcd}
+  tasks:
+  - {name: swap, command: 'echo {{ inventory_hostname }}'}
+";
+
+#[tokio::test]
+async fn a_roll_takes_the_hosts_that_the_guard_names_one_at_a_time() {
+    let done = run(ROLL).await;
+    assert_eq!(done.code, 0);
+    assert_eq!(done.ends("swap"), ["h3 ok", "h2 ok", "h1 ok"]);
+    let asked = done.kinds.iter().filter(|kind| matches!(kind, Kind::GuardAsked { .. })).count();
+    assert_eq!(asked, 3, "asked before each host");
+}
+
+#[tokio::test]
+async fn a_no_before_any_change_is_a_refusal() {
+    let done = perform(ROLL, Lab::default(), |options| options.guards = REFUSES_H3, None).await;
+    assert_eq!(done.code, 3);
+    assert!(done.ends("swap").is_empty());
+    assert!(done.halted().unwrap().1.contains("2 of 3 voters"), "the reason carries the numbers");
+}
+
+#[tokio::test]
+async fn a_no_after_a_change_is_what_the_guard_says() {
+    let done = perform(ROLL, Lab::default(), |options| options.guards = REFUSES_H2, None).await;
+    assert_eq!((done.code, done.ends("swap")), (11, vec!["h3 ok".to_owned()]));
+}
+
+#[tokio::test]
+async fn nothing_is_rolled_unless_every_host_is_reached() {
+    let lab = Lab::default();
+    lab.0.lock().unwrap().cut.insert("h1".to_owned());
+    let done = perform(ROLL, lab, |_| {}, None).await;
+    assert_eq!(done.code, 4);
+    assert!(done.ends("swap").is_empty());
+}
+
+#[tokio::test]
+async fn another_host_key_is_its_own_exit_code() {
+    let lab = Lab::default();
+    lab.0.lock().unwrap().strange.insert("h2".to_owned());
+    assert_eq!(perform(ROLL, lab, |_| {}, None).await.code, 6);
+}
+
+#[tokio::test]
+async fn a_host_lost_in_a_roll_stops_it_whatever_may_be_ignored() {
+    let playbook = "
+- hosts: g
+  rolling: {guard: etcd}
+  ignore_errors: true
+  ignore_unreachable: true
+  tasks:
+  - {name: stop, command: 'echo cut-{{ inventory_hostname }}'}
+  - {name: start, command: echo start}
+";
+    let done = run(playbook).await;
+    assert_eq!(done.code, 4);
+    assert_eq!(done.ends("stop"), ["h3 ok"]);
+    assert_eq!(done.ends("start"), ["h3 unreachable"]);
+    assert_eq!(done.halted().unwrap().0, Fault::Unreachable);
+}
+
+#[tokio::test]
+async fn a_failed_host_stops_the_roll() {
+    let done = run(&ROLL.replace("echo {{ inventory_hostname }}", "false")).await;
+    assert_eq!((done.code, done.ends("swap")), (2, vec!["h3 failed".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_journal_that_cannot_be_written_stops_before_the_next_task() {
+    let playbook = "
+- hosts: h1
+  tasks:
+  - {name: one, command: echo first-act}
+  - {name: two, command: echo second-act}
+";
+    // 0 run, 1 play, 2 task, 3 its end.
+    let done = perform(playbook, Lab::default(), |_| {}, Some(3)).await;
+    assert_eq!(done.code, 7);
+    assert_eq!((done.ran("first-act"), done.ran("second-act")), (1, 0));
+    let done = perform(playbook, Lab::default(), |_| {}, Some(2)).await;
+    assert_eq!((done.code, done.ran("first-act")), (7, 0), "no act whose intent is not on disk");
+}
+
+#[tokio::test]
+async fn a_wish_to_stop_lets_the_act_in_hand_end_and_begins_no_other() {
+    let playbook = "
+- hosts: h1
+  tasks:
+  - {name: one, command: echo pull}
+  - {name: two, command: echo second-act}
+";
+    let done = run(playbook).await;
+    assert_eq!((done.code, done.ends("one"), done.ran("second-act")), (20, vec!["h1 ok".to_owned()], 0));
+}
+
+#[tokio::test]
+async fn a_second_wish_lets_go_of_what_runs() {
+    let playbook = "
+- hosts: h1
+  tasks:
+  - {name: one, command: 'sh -c \"echo pull-pull; sleep 60\"'}
+";
+    let lab = Lab::default();
+    let second = lab.clone();
+    let again = tokio::spawn(async move {
+        let interrupt = loop {
+            let known = second.0.lock().unwrap().interrupt.clone().filter(|i| i.wish() == Wish::Stop);
+            match known {
+                Some(interrupt) => break interrupt,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        interrupt.pull(15);
+    });
+    let done = perform(playbook, lab, |_| {}, None).await;
+    again.await.unwrap();
+    assert_eq!(done.code, 143);
+    assert!(matches!(done.kinds.last(), Some(Kind::RunEnded { code: 143, .. })));
+}
+
+#[tokio::test]
+async fn a_check_run_runs_no_command_even_if_a_task_says_check_mode_false() {
+    let playbook = "
+- hosts: g
+  tasks:
+  - {name: one, command: echo an-act}
+  - {name: two, command: echo an-act, check_mode: false}
+";
+    let done = perform(playbook, Lab::default(), |options| options.check = true, None).await;
+    assert_eq!((done.code, done.ran("an-act")), (0, 0));
+    assert_eq!(done.ends("two").len(), 3);
+}
+
+#[tokio::test]
+async fn variables_win_in_ansibles_order() {
+    let playbook = "
+- hosts: h1
+  vars: {x: play, lazy: '{{ x }}!'}
+  tasks:
+  - {name: a, debug: {msg: '{{ lazy }}'}}
+  - vars: {x: block}
+    block:
+    - {name: b, debug: {msg: '{{ lazy }}'}}
+    - {name: c, debug: {msg: '{{ lazy }}'}, vars: {x: task}}
+  - set_fact: {x: set}
+  - {name: d, debug: {msg: '{{ lazy }}'}, vars: {x: task}}
+";
+    let done = run(playbook).await;
+    let said: Vec<String> = ["a", "b", "c", "d"].iter().flat_map(|task| done.message(task)).collect();
+    assert_eq!(said, ["\"play!\"", "\"block!\"", "\"task!\"", "\"set!\""]);
+    let extra = |options: &mut Options| options.extra = extra_vars(&["x=extra".to_owned()]).unwrap();
+    let done = perform(playbook, Lab::default(), extra, None).await;
+    assert_eq!(done.message("d"), ["\"extra!\""]);
+}
+
+#[tokio::test]
+async fn what_a_host_says_is_never_a_template() {
+    let playbook = "
+- hosts: h1
+  tasks:
+  - {command: \"printf '%s' '{% raw %}{{ 1/0 }}{% endraw %}'\", register: r}
+  - {name: show, debug: {msg: '{{ r.stdout }}'}}
+  - {name: again, debug: {msg: '{{ y }}'}, vars: {y: '{{ r.stdout }}'}}
+";
+    let done = run(playbook).await;
+    assert_eq!(done.code, 0);
+    assert_eq!(done.message("show"), ["\"{{ 1/0 }}\""]);
+    assert_eq!(done.message("again"), ["\"{{ 1/0 }}\""]);
+}
+
+#[tokio::test]
+async fn no_log_hides_the_result_from_events_but_not_from_the_playbook() {
+    let playbook = "
+- hosts: h1
+  tasks:
+  - {name: quiet, command: 'echo hunter2', no_log: true, register: r}
+  - {name: test, assert: {that: r.stdout == 'hunter2'}}
+";
+    let done = run(playbook).await;
+    assert_eq!(done.ends("test"), ["h1 ok"]);
+    assert!(!serde_json::to_string(&done.kinds).unwrap().contains("hunter2\""));
+}
+
+#[tokio::test]
+async fn forced_handlers_run_on_hosts_that_failed() {
+    let playbook = "
+- hosts: h1
+  force_handlers: true
+  tasks:
+  - {command: echo x, notify: told}
+  - fail:
+  handlers:
+  - {name: told, debug: {}}
+";
+    let done = run(playbook).await;
+    assert_eq!((done.code, done.ends("told")), (2, vec!["h1 ok".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_rescue_is_told_what_failed() {
+    let playbook = "
+- hosts: h1
+  tasks:
+  - block:
+    - {name: breaks, fail: {msg: why}}
+    rescue:
+    - {name: saves, debug: {msg: '{{ ansible_failed_task.name }}: {{ ansible_failed_result.msg }}'}}
+";
+    let done = run(playbook).await;
+    assert_eq!((done.code, done.message("saves")), (0, vec!["\"breaks: why\"".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_task_that_takes_too_long_fails() {
+    let playbook = "
+- hosts: h1
+  tasks:
+  - {name: slow, command: sleep 60, timeout: 1}
+";
+    let done = run(playbook).await;
+    assert_eq!((done.code, done.ends("slow")), (2, vec!["h1 failed".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_run_begins_at_the_task_that_was_asked_for() {
+    let playbook = "
+- hosts: h1
+  tasks:
+  - {name: one, debug: {}}
+  - {name: two, debug: {}}
+";
+    let done = perform(playbook, Lab::default(), |options| options.start_at = Some("tw*".to_owned()), None).await;
+    assert_eq!((done.ends("one").len(), done.ends("two").len()), (0, 1));
+}
+
+fn refusals(playbook: &str, set: impl FnOnce(&mut Options)) -> String {
+    let problems = prepare(playbook, set).expect_err("must be refused");
+    let told = |p: &Problem| format!("{} ({})", p.message, p.help.as_deref().unwrap_or_default());
+    problems.iter().map(told).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_is_wrong_on_paper_is_said_before_any_host_is_contacted() {
+    let play = |task: &str| format!("- hosts: h1\n  tasks:\n  - {task}\n");
+    let said = refusals(&play("debug: {mssg: x}"), |_| {});
+    assert!(said.contains("no argument `mssg`") && said.contains("`msg`"), "{said}");
+    let said = refusals(&play("{debug: {}, when: inventory_hostnam == 'x'}"), |_| {});
+    assert!(said.contains("`inventory_hostnam`") && said.contains("`inventory_hostname`"), "{said}");
+    let said = refusals(&play("{name: one, debug: {}}"), |options| options.start_at = Some("onw".to_owned()));
+    assert!(said.contains("no task `onw`"), "{said}");
+    let said = refusals(&play("{debug: {}, tags: config}"), |options| options.tags.only = vec!["cnofig".to_owned()]);
+    assert!(said.contains("`config`"), "{said}");
+    let said = refusals("- hosts: g\n  serial: 2\n  rolling: {guard: etcd}\n  tasks: []\n", |_| {});
+    assert!(said.contains("one host at a time"), "{said}");
+    let said = refusals("- hosts: g\n  vars_files: [none.yml]\n  tasks: []\n", |_| {});
+    assert!(said.contains("no such file"), "{said}");
+}
