@@ -1,0 +1,282 @@
+//! The arguments of each command. No option takes a password: arguments can be read by every user of this machine.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use super::exit;
+
+/// Rolling maintenance over SSH that never leaves a cluster without its quorum.
+#[derive(Debug, Parser)]
+#[command(name = "quorate", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = exit::table())]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run playbooks.
+    #[command(after_help = "Example:\n  quorate run playbooks/etcd-upgrade.yml -i inventory/prod.yml \\\n      \
+        -e etcd_version=2.1.1 -e etcd_releases=./releases --check --diff")]
+    Run(Box<Run>),
+    /// Run one command on many hosts; hosts with the same output are shown together.
+    #[command(after_help = "Examples:\n  quorate exec etcd -i inventory/prod.yml -- systemctl is-active etcd\n  \
+        quorate exec 'etcd:!n3' -i inventory/prod.yml --shell -- 'df -h /var/lib | tail -1'\n\n\
+        Exit codes: 0 all well, 2 a command failed, 4 a host unreachable, 6 a host key unknown or changed")]
+    Exec(Box<Exec>),
+    /// Show hosts, groups and variables as `ansible-inventory` does.
+    #[command(after_help = "Examples:\n  quorate inventory -i inventory/prod.yml --list\n  \
+        quorate inventory -i inventory/prod.yml --graph etcd --vars\n  quorate inventory -i inventory/prod.yml --host n1")]
+    Inventory(Box<Inventory>),
+    /// Ask an etcd cluster how it is.
+    Etcd {
+        #[command(subcommand)]
+        command: Etcd,
+    },
+    /// Describe a module, or list all of them.
+    #[command(after_help = "Examples:\n  quorate doc\n  quorate doc copy")]
+    Doc {
+        /// The module's name.
+        module: Option<String>,
+    },
+    /// Print a shell's completion script.
+    #[command(after_help = "Example:\n  quorate completions bash > ~/.local/share/bash-completion/completions/quorate")]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Etcd {
+    /// Members, versions, leader, indices and health in one table.
+    #[command(after_help = "Example:\n  quorate etcd status -i inventory/prod.yml --group etcd")]
+    Status(Box<Status>),
+}
+
+/// Which hosts, and how to reach them.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Connection {
+    /// An inventory: a YAML or INI file, a folder of them, or a list of hosts ending in a comma; may be given several times.
+    #[arg(short, long, value_name = "INVENTORY", required = true)]
+    pub(super) inventory: Vec<String>,
+    /// Variables: key=value, a JSON or YAML mapping, or @FILE; later ones win. No passwords here: they go into a FILE.
+    #[arg(short, long = "extra-vars", value_name = "VARS")]
+    pub(super) extra_vars: Vec<String>,
+    /// On how many hosts at a time.
+    #[arg(short, long, value_name = "N", default_value = "5", value_parser = forks)]
+    pub(super) forks: usize,
+    /// Log in as this user, where the inventory names none.
+    #[arg(short, long)]
+    pub(super) user: Option<String>,
+    /// Become another user on the hosts, by sudo.
+    #[arg(short, long)]
+    pub(super) r#become: bool,
+    /// The user to become, root unless said otherwise; does not switch --become on.
+    #[arg(long, value_name = "USER")]
+    pub(super) become_user: Option<String>,
+    /// Ask for sudo's password on the terminal.
+    #[arg(short = 'K', long, conflicts_with = "become_password_file")]
+    pub(super) ask_become_pass: bool,
+    /// Read sudo's password from this file: mode 0600, ours.
+    #[arg(long, value_name = "FILE", visible_alias = "become-pass-file")]
+    pub(super) become_password_file: Option<PathBuf>,
+    /// Ask for the login password on the terminal.
+    #[arg(short = 'k', long)]
+    pub(super) ask_pass: bool,
+    /// An SSH key to log in with.
+    #[arg(long, value_name = "FILE", visible_alias = "key-file")]
+    pub(super) private_key: Option<PathBuf>,
+    /// Jump hosts, nearest first, separated by commas; in place of ssh_config's ProxyJump.
+    #[arg(short = 'J', long, value_name = "LIST", value_delimiter = ',')]
+    pub(super) jump: Vec<String>,
+    /// Read this file in place of ~/.ssh/config and /etc/ssh/ssh_config.
+    #[arg(short = 'F', long, value_name = "FILE")]
+    pub(super) ssh_config: Option<PathBuf>,
+    /// Look host keys up in this file too, beside those that ssh_config names.
+    #[arg(long, value_name = "FILE")]
+    pub(super) known_hosts: Option<PathBuf>,
+    /// How many seconds one hop may take to be reached and to let us in.
+    #[arg(short = 'T', long, value_name = "SECONDS", visible_alias = "timeout", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(super) ssh_timeout: Option<u64>,
+}
+
+/// What is shown, and where the run is recorded.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Output {
+    /// Print one line of JSON for every event, and nothing else, on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Show results; -vv also where tasks stand.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Keep runs' journals under this folder; else $QUORATE_STATE_DIR, /var/lib/quorate for root, ~/.local/state/quorate.
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) state_dir: Option<PathBuf>,
+}
+
+/// `quorate run`.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// The playbooks, run one after the other until one does not end well.
+    #[arg(required = true, value_name = "PLAYBOOK")]
+    pub(super) playbooks: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) connection: Connection,
+    #[command(flatten)]
+    pub(super) output: Output,
+    /// Change nothing; say what would be changed.
+    #[arg(short = 'C', long)]
+    pub(super) check: bool,
+    /// Show what changes in files, line by line.
+    #[arg(short = 'D', long)]
+    pub(super) diff: bool,
+    /// Only these of the plays' hosts: a host pattern.
+    #[arg(short, long, value_name = "PATTERN")]
+    pub(super) limit: Option<String>,
+    /// Only tasks with one of these tags.
+    #[arg(short, long, value_name = "TAGS", value_delimiter = ',')]
+    pub(super) tags: Vec<String>,
+    /// Not the tasks with one of these tags.
+    #[arg(long, value_name = "TAGS", value_delimiter = ',')]
+    pub(super) skip_tags: Vec<String>,
+    /// Begin at the task of this name.
+    #[arg(long, value_name = "NAME")]
+    pub(super) start_at_task: Option<String>,
+    /// Run notified handlers also on hosts that failed.
+    #[arg(long)]
+    pub(super) force_handlers: bool,
+    /// Let a cluster of one or two members, which no roll can keep available, be down for a while.
+    #[arg(long)]
+    pub(super) accept_downtime: bool,
+    /// Only list the hosts of each play.
+    #[arg(long)]
+    pub(super) list_hosts: bool,
+    /// Only list the tasks of each play.
+    #[arg(long)]
+    pub(super) list_tasks: bool,
+    /// Only list the tags of each play.
+    #[arg(long)]
+    pub(super) list_tags: bool,
+    /// Only check the playbooks.
+    #[arg(long)]
+    pub(super) syntax_check: bool,
+}
+
+/// `quorate exec`.
+#[derive(Debug, Args)]
+pub(super) struct Exec {
+    /// The hosts: a pattern.
+    pub(super) pattern: String,
+    #[command(flatten)]
+    pub(super) connection: Connection,
+    #[command(flatten)]
+    pub(super) output: Output,
+    /// Hand the command to the host's shell, so that pipes, variables and globs work.
+    #[arg(long)]
+    pub(super) shell: bool,
+    /// The command and its arguments, after `--`; each argument reaches the command as it is.
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(super) command: Vec<String>,
+}
+
+/// `quorate inventory`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["list", "graph", "host"]))]
+pub(super) struct Inventory {
+    /// An inventory: a YAML or INI file, a folder of them, or a list of hosts ending in a comma; may be given several times.
+    #[arg(short, long, value_name = "INVENTORY", required = true)]
+    pub(super) inventory: Vec<PathBuf>,
+    /// Everything as JSON.
+    #[arg(long)]
+    pub(super) list: bool,
+    /// A tree of groups and hosts.
+    #[arg(long)]
+    pub(super) graph: bool,
+    /// One host's variables as JSON.
+    #[arg(long, value_name = "HOST")]
+    pub(super) host: Option<String>,
+    /// The group at the top of the tree.
+    #[arg(requires = "graph", value_name = "GROUP")]
+    pub(super) group: Option<String>,
+    /// Variables in the tree.
+    #[arg(long, requires = "graph")]
+    pub(super) vars: bool,
+    /// Variables where they are set, not merged into each host.
+    #[arg(long)]
+    pub(super) export: bool,
+    /// Only these hosts: a host pattern.
+    #[arg(short, long, value_name = "PATTERN")]
+    pub(super) limit: Option<String>,
+    /// Where a playbook's group_vars and host_vars are looked for, in place of the current folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) playbook_dir: Option<PathBuf>,
+}
+
+/// `quorate etcd status`.
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    /// The cluster's hosts: a pattern.
+    #[arg(long, value_name = "PATTERN", default_value = "etcd")]
+    pub(super) group: String,
+    #[command(flatten)]
+    pub(super) connection: Connection,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+/// At least one host at a time; 1000 keeps a slip of the finger from opening more connections than a machine has files.
+fn forks(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(forks @ 1..=1000) => Ok(forks),
+        _ => Err("expected a number from 1 to 1000".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_option_takes_a_password() {
+        fn visit(command: &clap::Command) {
+            for arg in command.get_arguments() {
+                let name = arg.get_long().unwrap_or_default();
+                let takes_value = arg.get_action().takes_values();
+                let may = !name.contains("pass") || name.ends_with("-file") || !takes_value;
+                assert!(may, "{} --{name}", command.get_name());
+            }
+            command.get_subcommands().for_each(visit);
+        }
+        visit(&Cli::command());
+    }
+
+    #[test]
+    fn everything_after_the_dashes_is_the_command() {
+        let line = ["quorate", "exec", "all", "-i", "h,", "--", "ls", "-i", "--json"];
+        let Command::Exec(exec) = Cli::try_parse_from(line).unwrap().command else { panic!("not exec") };
+        assert_eq!(exec.command, ["ls", "-i", "--json"]);
+        assert!(!exec.output.json);
+    }
+
+    #[test]
+    fn takes_ansibles_short_options() {
+        let line =
+            "quorate run a.yml -i x -i y -e a=1 -f 9 -u ops -b -K -k -J b1,b2 -F cfg -T 5 -C -D -l n1 -t a,b -vv";
+        let Command::Run(run) = Cli::try_parse_from(line.split(' ')).unwrap().command else { panic!("not run") };
+        assert_eq!((run.connection.forks, run.output.verbose), (9, 2));
+        assert_eq!(run.connection.jump, ["b1", "b2"]);
+        assert_eq!(run.tags, ["a", "b"]);
+        assert!(run.check && run.diff && run.connection.r#become);
+    }
+}

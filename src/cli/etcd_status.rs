@@ -1,0 +1,222 @@
+//! `quorate etcd status`: one table of what the members said.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::arguments::Status as Arguments;
+use super::exit::Exit;
+use super::{console, diagnostic, run, running};
+use crate::engine::{Options, Run};
+use crate::events::{Event, Fault, Kind, Sink, SinkError, Status};
+use crate::inventory::Source;
+use crate::report::escaped_line;
+
+/// What is known of one member; what is not known is `None` and shown as `unknown`.
+///
+/// The names are those under which `etcd_facts` returns them in `ansible_facts.etcd`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct MemberRow {
+    /// The host.
+    pub(super) host: String,
+    /// The member's name in the cluster.
+    pub(super) member: Option<String>,
+    /// Its ID in hexadecimal.
+    pub(super) id: Option<String>,
+    /// The version of its binary, as it says.
+    pub(super) version: Option<String>,
+    /// The cluster version it reports.
+    pub(super) cluster_version: Option<String>,
+    /// `leader`, `follower` or `learner`.
+    pub(super) role: Option<String>,
+    /// Its raft index.
+    pub(super) raft_index: Option<u64>,
+    /// The size of its database or data directory in bytes.
+    pub(super) db_size: Option<u64>,
+    /// Whether it is healthy, by its own word and by a read through it.
+    pub(super) healthy: Option<bool>,
+    /// Why something is not known: "connection refused".
+    pub(super) note: Option<String>,
+}
+
+impl MemberRow {
+    /// What a host answered; a field of another type than expected is as unknown as a missing one.
+    fn of(host: &str, status: Status, result: &Map<String, Value>) -> Self {
+        let msg = || result.get("msg").and_then(Value::as_str).map(str::to_owned);
+        let unknown = |note| Self { host: host.to_owned(), note, ..Self::default() };
+        if status != Status::Ok {
+            return unknown(msg());
+        }
+        match result.get("ansible_facts").and_then(|facts| facts.get("etcd")).map(Self::deserialize) {
+            Some(Ok(row)) => Self { host: host.to_owned(), ..row },
+            Some(Err(error)) => unknown(Some(format!("answered what no sound member answers: {error}"))),
+            None => unknown(Some("no answer".to_owned())),
+        }
+    }
+}
+
+/// Gathers the rows while the question goes round.
+#[derive(Clone, Default)]
+struct Rows(Arc<Mutex<Vec<MemberRow>>>);
+
+impl Sink for Rows {
+    fn write(&mut self, event: &Event) -> Result<(), SinkError> {
+        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &event.kind {
+            Kind::RunStarted { hosts, .. } => {
+                rows.extend(hosts.iter().map(|host| MemberRow { host: host.clone(), ..MemberRow::default() }));
+            }
+            Kind::TaskEnded { host, status, result, .. } => {
+                if let Some(row) = rows.iter_mut().find(|row| row.host == *host) {
+                    *row = MemberRow::of(host, *status, result);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Asks and shows.
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    asked(arguments).map_or_else(|exit| exit, |rows| show(&rows, arguments.output.json))
+}
+
+/// A check run of one task, so that a question cannot change anything; nothing is done, so nothing is journalled.
+fn asked(arguments: &Arguments) -> Result<Vec<MemberRow>, Exit> {
+    let connection = &arguments.connection;
+    let extra = running::extra_vars(connection)?;
+    let pattern = Value::from(arguments.group.as_str());
+    let text = format!("- hosts: {pattern}\n  gather_facts: false\n  tasks:\n    - etcd_facts:\n");
+    let playbook = running::playbook(&Source::new("<command line>", text), connection)?;
+    let inventory = running::inventory(connection, None)?;
+    let (state, id) = running::new_run(&arguments.output)?;
+    let folder = state.run(&id).map_err(|error| running::refuse(error.fault(), &error.to_string()))?;
+    let mut options = Options::new("etcd status", &id, folder);
+    options.inventory_dir = run::inventory_dir(&connection.inventory);
+    options.check = true;
+    options.forks = connection.forks;
+    options.extra = extra;
+    options.user.clone_from(&connection.user);
+    options.r#become = connection.r#become;
+    let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
+    let passwords = running::passwords(connection)?;
+    let rows = Rows::default();
+    running::perform(&run, connection, passwords, Box::new(rows.clone()), Vec::new());
+    let rows = std::mem::take(&mut *rows.0.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(rows)
+}
+
+/// Prints the rows; a member that is not known to be healthy is exit 11, none that is (or no leader) 12.
+fn show(rows: &[MemberRow], json: bool) -> Exit {
+    let text = if json { as_json(rows) } else { as_table(rows) };
+    match console::answer(&text) {
+        Exit::DONE => verdict(rows),
+        failed => failed,
+    }
+}
+
+/// What the rows come to: silence is not health.
+fn verdict(rows: &[MemberRow]) -> Exit {
+    let healthy = rows.iter().filter(|row| row.healthy == Some(true)).count();
+    let has_leader = rows.iter().any(|row| row.role.as_deref() == Some("leader"));
+    if healthy == rows.len() && has_leader {
+        Exit::DONE
+    } else if has_leader && healthy > rows.len() / 2 {
+        Fault::MemberDown.into()
+    } else {
+        Fault::QuorumLost.into()
+    }
+}
+
+/// One JSON object a line.
+fn as_json(rows: &[MemberRow]) -> String {
+    rows.iter().filter_map(|row| serde_json::to_string(row).ok()).map(|line| line + "\n").collect()
+}
+
+fn as_table(rows: &[MemberRow]) -> String {
+    let text = |value: &Option<String>| value.as_deref().map_or("unknown".to_owned(), escaped_line);
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header([
+        "host",
+        "member",
+        "id",
+        "version",
+        "cluster",
+        "role",
+        "raft index",
+        "db size",
+        "health",
+    ]);
+    for row in rows {
+        let index = row.raft_index.map_or("unknown".to_owned(), |index| index.to_string());
+        let size = row.db_size.map_or("unknown".to_owned(), |size| indicatif::BinaryBytes(size).to_string());
+        let health = match row.healthy {
+            Some(true) => "healthy",
+            Some(false) => "unhealthy",
+            None => "unknown",
+        };
+        let health = match &row.note {
+            Some(note) => format!("{health}: {}", escaped_line(note)),
+            None => health.to_owned(),
+        };
+        let (host, id) = (escaped_line(&row.host), text(&row.id));
+        let (member, version, cluster, role) =
+            (text(&row.member), text(&row.version), text(&row.cluster_version), text(&row.role));
+        table.add_row([host, member, id, version, cluster, role, index, size, health]);
+    }
+    for column in [6, 7] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(host: &str, role: &str, healthy: Option<bool>) -> MemberRow {
+        let role = Some(role.to_owned());
+        MemberRow { host: host.to_owned(), role, healthy, raft_index: Some(12), ..MemberRow::default() }
+    }
+
+    #[test]
+    fn silence_is_unknown_and_not_health() {
+        let rows = [row("n1", "leader", Some(true)), row("n2", "follower", Some(true)), row("n3", "follower", None)];
+        assert_eq!(verdict(&rows), Exit(11));
+        assert_eq!(verdict(&rows[1..]), Exit(12), "no leader seen");
+        assert_eq!(verdict(&rows[..2]), Exit::DONE);
+        assert_eq!(verdict(&[]), Exit(12));
+        let table = as_table(&rows);
+        assert!(table.lines().nth(3).unwrap().ends_with("unknown"), "{table}");
+    }
+
+    #[test]
+    fn an_answer_of_another_shape_is_unknown() {
+        let result = |facts: Value| serde_json::json!({"ansible_facts": {"etcd": facts}}).as_object().unwrap().clone();
+        let good =
+            MemberRow::of("n1", Status::Ok, &result(serde_json::json!({"role": "leader", "healthy": true, "x": 1})));
+        assert_eq!((good.host.as_str(), good.healthy), ("n1", Some(true)));
+        let bad = MemberRow::of("n1", Status::Ok, &result(serde_json::json!({"healthy": "yes"})));
+        assert_eq!(bad.healthy, None);
+        assert!(bad.note.unwrap().contains("no sound member"));
+        assert_eq!(
+            MemberRow::of("n1", Status::Unreachable, &result(serde_json::json!({"healthy": true}))).healthy,
+            None
+        );
+    }
+
+    #[test]
+    fn what_a_member_says_keeps_the_table_straight() {
+        let mut liar = row("n1", "leader", Some(true));
+        liar.member = Some("\u{1b}[2Jx\nn2 healthy".to_owned());
+        let table = as_table(&[liar, row("n2", "follower", Some(true))]);
+        assert_eq!(table.lines().count(), 3, "{table}");
+        assert!(!table.contains('\u{1b}'));
+    }
+}

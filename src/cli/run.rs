@@ -1,0 +1,82 @@
+//! `quorate run`: playbooks, one after the other.
+
+use std::path::{Path, PathBuf};
+
+use super::arguments::Run as Arguments;
+use super::exit::Exit;
+use super::{console, diagnostic, listing, running};
+use crate::engine::{Options, Run};
+use crate::inventory::{Entry, Node, NodeValue, Place, Source};
+use crate::journal::StateDir;
+use crate::report::{Look, Terminal};
+
+/// Runs them until one does not end well.
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    for path in &arguments.playbooks {
+        let exit = one(arguments, path).unwrap_or_else(|exit| exit);
+        if exit != Exit::DONE {
+            return exit;
+        }
+    }
+    Exit::DONE
+}
+
+/// Everything that can be wrong on paper is said before passwords are asked for or a host is contacted.
+fn one(arguments: &Arguments, path: &Path) -> Result<Exit, Exit> {
+    let (connection, output) = (&arguments.connection, &arguments.output);
+    let extra = running::extra_vars(connection)?;
+    let text = running::source(path)?;
+    let playbook = running::playbook(&text, connection)?;
+    let (state, id) = running::new_run(output)?;
+    let options = options(arguments, path, extra, (&state, &id))?;
+    let inventory = running::inventory(connection, Some(&options.playbook_dir()))?;
+    let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
+    if let Some(text) = listing::asked_for(arguments, path, &run) {
+        return Ok(console::answer(&text));
+    }
+    let passwords = running::passwords(connection)?;
+    let (journal, path) = running::journal(&state, &id)?;
+    let terminal = || Box::new(Terminal::on_stdout(Look::of_stdout(output.verbose, Some(path)))) as _;
+    Ok(running::perform(&run, connection, passwords, Box::new(journal), running::reader(output, terminal)))
+}
+
+fn options(
+    arguments: &Arguments,
+    path: &Path,
+    mut extra: Vec<Entry>,
+    (state, id): (&StateDir, &str),
+) -> Result<Options, Exit> {
+    let connection = &arguments.connection;
+    if arguments.accept_downtime {
+        extra.push(switched_on("accept_downtime"));
+    }
+    let folder = state.run(id).map_err(|error| running::refuse(error.fault(), &error.to_string()))?;
+    let mut options = Options::new(path, id, folder);
+    options.inventory_dir = inventory_dir(&connection.inventory);
+    options.check = arguments.check;
+    options.diff = arguments.diff;
+    options.forks = connection.forks;
+    options.limit.clone_from(&arguments.limit);
+    options.tags = listing::tags(arguments);
+    options.start_at.clone_from(&arguments.start_at_task);
+    options.force_handlers = arguments.force_handlers;
+    options.verbosity = arguments.output.verbose;
+    options.extra = extra;
+    options.user.clone_from(&connection.user);
+    options.r#become = connection.r#become;
+    Ok(options)
+}
+
+/// A variable that an option stands for.
+fn switched_on(name: &str) -> Entry {
+    let source = Source::new("<command line>", name);
+    let place = Place::new(&source, 0, name.len());
+    Entry { key: name.to_owned(), key_place: place.clone(), value: Node::new(&place, NodeValue::Bool(true)) }
+}
+
+/// The folder of the first inventory that is a file or a folder: what `inventory_dir` means.
+pub(super) fn inventory_dir(sources: &[String]) -> Option<PathBuf> {
+    let first = sources.iter().find(|source| !source.contains(','))?;
+    let path = std::fs::canonicalize(first).ok()?;
+    if path.is_dir() { Some(path) } else { path.parent().map(Path::to_path_buf) }
+}

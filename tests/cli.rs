@@ -1,0 +1,229 @@
+//! The built command as a user calls it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot run the command should fail loudly")]
+
+use std::fs::{File, OpenOptions};
+use std::process::{Command, Output, Stdio};
+
+/// The command in an empty folder of its own, with nothing of this machine's settings.
+struct Quorate {
+    folder: tempfile::TempDir,
+}
+
+impl Quorate {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self, name: &str, text: &str) -> &Self {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+        self
+    }
+
+    fn command(&self, line: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        command.args(line).current_dir(self.folder.path()).stdin(Stdio::null());
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.folder.path());
+        command.env("QUORATE_STATE_DIR", self.folder.path().join("state"));
+        command
+    }
+
+    fn run(&self, line: &[&str]) -> Output {
+        self.command(line).output().unwrap()
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn help_shows_the_exit_codes_and_each_commands_help_an_example() {
+    let quorate = Quorate::new();
+    let help = quorate.run(&["--help"]);
+    assert_eq!(code(&help), 0);
+    assert!(stdout(&help).contains("12  quorum lost or not known to hold"));
+    for command in [&["run"][..], &["exec"], &["inventory"], &["etcd", "status"], &["doc"], &["completions"]] {
+        let help = quorate.run(&[command, &["--help"]].concat());
+        assert_eq!(code(&help), 0);
+        assert!(stdout(&help).contains("Example"), "{command:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_wrong_input_and_its_bytes_are_escaped() {
+    let quorate = Quorate::new();
+    let wrong = quorate.run(&["runn"]);
+    assert_eq!(code(&wrong), 5);
+    assert!(stderr(&wrong).contains("'run'"), "{}", stderr(&wrong));
+    let hostile = quorate.run(&["run", "--\u{1b}[2Jx"]);
+    assert_eq!(code(&hostile), 5);
+    assert!(!stderr(&hostile).contains('\u{1b}'), "{}", stderr(&hostile));
+    assert!(!stderr(&hostile).contains("Passwords"), "{}", stderr(&hostile));
+    let module = quorate.run(&["doc", "\u{1b}[2Jx"]);
+    assert!(stderr(&module).contains("\\x1b[2Jx"), "{}", stderr(&module));
+}
+
+#[test]
+fn an_argument_that_is_no_utf_8_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let quorate = Quorate::new();
+    let bytes = std::ffi::OsStr::from_bytes(b"\xff\xfe\x1b[2J");
+    let output = quorate.command(&["doc"]).arg(bytes).output().unwrap();
+    assert_eq!(code(&output), 5);
+    assert!(!stderr(&output).contains('\u{1b}'));
+}
+
+#[test]
+fn a_password_as_an_argument_is_refused_and_the_way_is_said() {
+    let quorate = Quorate::new();
+    quorate.file("p.yml", "- hosts: all\n");
+    for line in [
+        &["run", "p.yml", "-i", "h,", "--become-pass", "hunter2"][..],
+        &["run", "p.yml", "-i", "h,", "-e", "ansible_become_password=hunter2"],
+    ] {
+        let output = quorate.run(line);
+        assert_eq!(code(&output), 5, "{line:?}");
+        assert!(!stderr(&output).contains("hunter2"), "{}", stderr(&output));
+        assert!(stderr(&output).contains("-e @FILE"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_password_file_that_others_can_read_is_refused_before_any_host_is_contacted() {
+    let quorate = Quorate::new();
+    quorate.file("p.yml", "- hosts: all\n  tasks: [ping: ]\n").file("pass", "hunter2\n");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(quorate.folder.path().join("pass"), mode).unwrap();
+    let output = quorate.run(&["run", "p.yml", "-i", "h,", "--become-password-file", "pass"]);
+    assert_eq!(code(&output), 5);
+    assert!(stderr(&output).contains("0644"), "{}", stderr(&output));
+    assert!(!quorate.folder.path().join("state").exists(), "no run began");
+}
+
+#[test]
+fn a_fault_in_a_playbook_is_shown_with_its_line_and_a_caret() {
+    let quorate = Quorate::new();
+    quorate.file("site.yml", "- name: x\n  hots: all\n  tasks: []\n");
+    let output = quorate.run(&["run", "site.yml", "-i", "h,"]);
+    assert_eq!(code(&output), 5);
+    let text = stderr(&output);
+    assert!(text.contains("--> site.yml:2:3"), "{text}");
+    assert!(text.contains("2 |   hots: all\n  |   ^^^^"), "{text}");
+    assert!(text.contains("did you mean `hosts`?"), "{text}");
+}
+
+#[test]
+fn a_playbook_that_is_not_there_or_not_text_is_wrong_input() {
+    let quorate = Quorate::new();
+    let missing = quorate.run(&["run", "nope.yml", "-i", "h,"]);
+    assert_eq!(code(&missing), 5);
+    assert!(stderr(&missing).contains("nope.yml: No such file"), "{}", stderr(&missing));
+    std::fs::write(quorate.folder.path().join("bin.yml"), b"- hosts: \xff\n").unwrap();
+    let binary = quorate.run(&["run", "bin.yml", "-i", "h,"]);
+    assert_eq!(code(&binary), 5);
+    assert!(stderr(&binary).contains("not UTF-8: first at byte 9"), "{}", stderr(&binary));
+}
+
+#[test]
+fn a_local_run_is_shown_and_its_journal_reads_back() {
+    let quorate = Quorate::new();
+    quorate
+        .file("p.yml", "- hosts: all\n  connection: local\n  tasks:\n    - name: Say\n      debug: { msg: hello }\n");
+    let output = quorate.run(&["run", "p.yml", "-i", "h1,h2,"]);
+    assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("TASK [Say] ***"), "{text}");
+    assert!(text.contains("ok: [h1] =>\n    msg: hello\n"), "{text}");
+    assert!(text.contains("h2                         : ok=1    changed=0 "), "{text}");
+
+    let state = quorate::journal::StateDir::from_environment(Some(&quorate.folder.path().join("state"))).unwrap();
+    let runs: Vec<_> = std::fs::read_dir(state.path().join("runs")).unwrap().collect();
+    assert_eq!(runs.len(), 1);
+    let id = runs[0].as_ref().unwrap().file_name().into_string().unwrap();
+    let reading = quorate::journal::Journal::read(&state, &id).unwrap();
+    assert_eq!(reading.problems, []);
+    assert!(quorate::events::State::of(&reading.events).is_over());
+}
+
+#[test]
+fn json_is_one_event_a_line_and_nothing_else() {
+    let quorate = Quorate::new();
+    quorate.file("p.yml", "- hosts: all\n  connection: local\n  tasks: [debug: { msg: hello }]\n");
+    let output = quorate.run(&["run", "p.yml", "-i", "h1,", "--json"]);
+    let events: Vec<quorate::events::Event> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(events.iter().zip(0..).all(|(event, number)| event.seq == number));
+    assert_eq!(quorate::events::State::of(&events).exit_code(), 0);
+}
+
+#[test]
+fn a_full_or_closed_standard_output_does_not_end_a_run() {
+    let quorate = Quorate::new();
+    quorate.file("p.yml", "- hosts: all\n  connection: local\n  tasks: [shell: echo done > mark]\n");
+    let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = quorate.command(&["run", "p.yml", "-i", "h1,"]).stdout(full()).stderr(full()).status().unwrap();
+    assert_eq!(output.code(), Some(0));
+    assert!(quorate.folder.path().join("mark").exists());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let broken = quorate.command(&["run", "p.yml", "-i", "h1,"]).stdout(writer).output().unwrap();
+    assert_eq!(code(&broken), 0);
+    assert!(stderr(&broken).contains("the run went on without it"), "{}", stderr(&broken));
+}
+
+#[test]
+fn without_a_journal_nothing_is_run() {
+    let quorate = Quorate::new();
+    quorate.file("p.yml", "- hosts: all\n  connection: local\n  tasks: [shell: echo done > mark]\n");
+    let output = quorate.run(&["run", "p.yml", "-i", "h1,", "--state-dir", "/proc/nowhere"]);
+    assert_eq!(code(&output), 7, "{}", stderr(&output));
+    assert!(!quorate.folder.path().join("mark").exists());
+}
+
+#[test]
+fn exec_folds_the_same_outputs_and_fails_as_the_command_does() {
+    let quorate = Quorate::new();
+    quorate.file("inv.ini", "[all:vars]\nansible_connection=local\n[g]\nh1\nh2\n");
+    let well = quorate.run(&["exec", "g", "-i", "inv.ini", "--", "echo", "{{ braces }}"]);
+    assert_eq!(code(&well), 0, "{}", stderr(&well));
+    assert_eq!(stdout(&well), "h1,h2 (2 hosts) | rc=0\n    {{ braces }}\n");
+    let ill = quorate.run(&["exec", "h1", "-i", "inv.ini", "--shell", "--", "echo $((1+1)); exit 3"]);
+    assert_eq!(code(&ill), 2);
+    assert_eq!(stdout(&ill), "h1 | rc=3\n    2\n");
+}
+
+#[test]
+fn listings_contact_nobody_and_leave_no_run() {
+    let quorate = Quorate::new();
+    quorate
+        .file("p.yml", "- name: P\n  hosts: all\n  tags: [t]\n  tasks:\n    - name: A\n      ping:\n      tags: [u]\n");
+    let line = ["run", "p.yml", "-i", "h1,h2,", "--list-hosts", "--list-tasks", "--list-tags"];
+    let output = quorate.run(&line);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let expected = "\nplaybook: p.yml\n\n  play #1 (all): P\tTAGS: [t]\n    pattern: ['all']\n    hosts (2):\n      h1\n      h2\n    tasks:\n      A\tTAGS: [t, u]\n      TASK TAGS: [t, u]\n";
+    assert_eq!(stdout(&output), expected);
+    assert!(!quorate.folder.path().join("state").exists());
+}
+
+#[test]
+fn doc_and_completions_answer_and_survive_a_reader_that_goes_away() {
+    let quorate = Quorate::new();
+    assert!(stdout(&quorate.run(&["doc", "ansible.builtin.command"])).contains("argv"));
+    let unknown = quorate.run(&["doc", "comand"]);
+    assert_eq!(code(&unknown), 5);
+    assert!(stderr(&unknown).contains("did you mean `command`?"));
+    assert!(stdout(&quorate.run(&["completions", "bash"])).contains("complete -F"));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(quorate.command(&["doc"]).stdout(writer).status().unwrap().code(), Some(0));
+    let full: File = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    assert_eq!(quorate.command(&["doc"]).stdout(full).status().unwrap().code(), Some(7));
+}
