@@ -1,0 +1,137 @@
+//! What a lab is made of: how many members, which etcd, with or without a bastion, whose login.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The account that the control machine logs in with on every host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum User {
+    /// Root itself.
+    Root,
+    /// `ops`, a plain account that may use sudo.
+    Ops,
+}
+
+impl User {
+    /// The account's name on the hosts.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Ops => "ops",
+        }
+    }
+}
+
+impl FromStr for User {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "root" => Ok(Self::Root),
+            "ops" => Ok(Self::Ops),
+            other => Err(format!("expected `root` or `ops`, found `{other}`")),
+        }
+    }
+}
+
+/// Whether sudo asks `ops` for a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sudo {
+    /// It asks; the password is in the file `become-password` of the lab.
+    Password,
+    /// It does not (`NOPASSWD`).
+    NoPassword,
+}
+
+impl FromStr for Sudo {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "password" => Ok(Self::Password),
+            "nopasswd" => Ok(Self::NoPassword),
+            other => Err(format!("expected `password` or `nopasswd`, found `{other}`")),
+        }
+    }
+}
+
+/// Everything that was chosen for a lab; the rest is worked out from it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Spec {
+    /// The lab's name: lower-case letters, digits and `-`, at most 20 of them.
+    pub name: String,
+    /// etcd members, each on a host of its own.
+    pub members: u8,
+    /// The version of etcd that the members start with.
+    pub etcd: String,
+    /// Further versions whose archives lie in the releases folder.
+    pub releases: Vec<String>,
+    /// Members are reachable through the bastion only.
+    pub bastion: bool,
+    /// Clients and peers of etcd use TLS, both sides with certificates.
+    pub tls: bool,
+    /// Who logs in.
+    pub user: User,
+    /// Whether sudo asks.
+    pub sudo: Sudo,
+    /// Bytes of each host's system disk and of each member's data disk.
+    pub disk_bytes: u64,
+}
+
+impl Default for Spec {
+    fn default() -> Self {
+        Self {
+            name: "default".to_owned(),
+            members: 3,
+            etcd: "2.0.5".to_owned(),
+            releases: Vec::new(),
+            bastion: true,
+            tls: false,
+            user: User::Root,
+            sudo: Sudo::NoPassword,
+            // Sparse, so it costs what is written. Archives, old and new binary and several
+            // backups of a test's data come to about 200 MB; 1 GiB leaves room for five times that.
+            disk_bytes: 1 << 30,
+        }
+    }
+}
+
+impl Spec {
+    /// Says what is wrong with it, if anything is.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, in words.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let fits = (1..=20).contains(&self.name.len()) && !self.name.starts_with('-');
+        if !fits || !self.name.chars().all(plain) {
+            return Err(format!("a lab's name is 1 to 20 of a-z, 0-9 and `-`, not `{}`", self.name));
+        }
+        if !(1..=9).contains(&self.members) {
+            return Err(format!("1 to 9 members, not {}", self.members));
+        }
+        // Below this mkfs makes an ext4 without a journal, and a power cut would mean nothing.
+        if self.disk_bytes < (64 << 20) {
+            return Err(format!("a disk has at least 64 MiB, not {} bytes", self.disk_bytes));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_a_name_that_is_no_plain_word() {
+        for name in ["", "-a", "A", "a/b", "a.b", "aaaaaaaaaaaaaaaaaaaaa"] {
+            let spec = Spec { name: name.to_owned(), ..Spec::default() };
+            assert!(spec.check().is_err(), "{name}");
+        }
+        assert!(Spec::default().check().is_ok());
+    }
+}
