@@ -1,0 +1,17 @@
+//! What becomes of a roll when hosts, links, keys, binaries or the control machine fail, on real hosts. Needs root and what
+//! `scripts/setup` installs; without them every test here fails.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test ends at the first thing that is not as it should be"
+)]
+
+mod control;
+mod host_keys;
+mod killed;
+mod program;
+mod rolled_back;
+mod unreachable;
+mod window;

@@ -1,0 +1,72 @@
+//! Programs that say they are the new etcd and are not.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::control::NEW;
+
+/// What a program does when it is started to serve.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Behaviour {
+    /// Ends at once, as one that does not know a flag.
+    Exits,
+    /// Runs for a second, then ends.
+    CrashLoops,
+    /// Serves `/version` to clients, and never becomes a part of the cluster.
+    NeverJoins,
+}
+
+/// `BEHAVIOUR` is 0, 1 or 2, `VERSION` a text.
+const SOURCE: &str = r#"
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void answer(int client) {
+    char ask[4096] = {0};
+    if (read(client, ask, sizeof ask - 1) <= 0) return;
+    const char *version = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{\"etcdserver\":\"" VERSION "\",\"etcdcluster\":\"2.0.0\"}";
+    const char *no = "HTTP/1.0 503 Service Unavailable\r\n\r\n{\"health\": \"false\"}";
+    const char *text = strncmp(ask, "GET /version", 12) == 0 ? version : no;
+    if (write(client, text, strlen(text)) < 0) return;
+}
+
+static int serve(void) {
+    int yes = 1, door = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in place = {.sin_family = AF_INET, .sin_port = htons(2379)};
+    setsockopt(door, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(door, (struct sockaddr *)&place, sizeof place) != 0 || listen(door, 64) != 0) return 1;
+    for (;;) {
+        int client = accept(door, NULL, NULL);
+        answer(client);
+        close(client);
+    }
+}
+
+int main(int argc, char **argv) {
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--version") == 0) {
+            puts("etcd Version: " VERSION);
+            return 0;
+        }
+    fputs("the last words of the new program\n", stderr);
+    if (BEHAVIOUR == 1) sleep(1);
+    return BEHAVIOUR == 2 ? serve() : 1;
+}
+"#;
+
+/// Builds it; gives its path and its SHA-256.
+pub(crate) fn build(folder: &Path, behaviour: Behaviour) -> (PathBuf, String) {
+    let source = folder.join(format!("{behaviour:?}.c"));
+    let program = folder.join(format!("{behaviour:?}"));
+    std::fs::write(&source, SOURCE).unwrap();
+    let mut gcc = Command::new("gcc");
+    gcc.arg("-static").arg(format!("-DBEHAVIOUR={}", behaviour as u8)).arg(format!("-DVERSION=\"{NEW}\""));
+    let status = gcc.arg("-o").arg(&program).arg(&source).status().unwrap();
+    assert!(status.success(), "gcc: {status}");
+    let sum = Command::new("sha256sum").arg(&program).output().unwrap();
+    let sum = String::from_utf8(sum.stdout).unwrap();
+    (program, sum.split_whitespace().next().unwrap().to_owned())
+}

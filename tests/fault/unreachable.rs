@@ -1,0 +1,50 @@
+//! A host that cannot be reached in the middle of a roll.
+
+use quorate_lab::{Ends, Fault, Lab, Loss};
+use serde_json::Value;
+
+use super::control::{Control, NEW, OLD, playbook};
+use super::window::LOAD;
+
+/// The host whose turn begins with this event.
+fn turn(event: &Value) -> Option<&str> {
+    let hosts = event["hosts"].as_array().filter(|_| event["event"] == "batch_started")?;
+    if hosts.len() == 1 { hosts[0].as_str() } else { None }
+}
+
+#[test]
+fn a_host_that_is_unreachable_in_the_middle_stops_the_roll_whatever_is_to_be_ignored() {
+    let control = Control::new(Lab::builder().etcd(OLD).start().unwrap());
+    let load = control.lab.load(LOAD).unwrap();
+    let cut = Fault::Link(Loss::Both, Ends::Ssh);
+    for forgive in ["false", "true"] {
+        let touched = control.touched();
+        let mut command = control.quorate(&playbook("tests/fault/roll_with_pause.yml"));
+        command.arg("-F").arg(control.path("ssh_config"));
+        command.args(["-e", &format!("etcd_version={NEW}"), "-e", &format!("forgive={forgive}")]);
+        command.args(["-e", &format!("etcd_releases={}", control.lab.releases().display())]);
+        let mut run = control.start(command);
+        // The first run takes one member over before; the second comes to the next that is left.
+        let nth = usize::from(touched.is_empty());
+        let host = run.wait_for("the turn of the second host", |events| {
+            let turns = events.iter().filter_map(turn).filter(|host| !touched.contains(*host));
+            turns.map(str::to_owned).nth(nth)
+        });
+        control.lab.fault(&cut, &host).unwrap();
+        let ran = run.end();
+        ran.exits(4);
+        ran.says(&[&host, "in the middle of a roll"]);
+        control.lab.mend(&cut, &host).unwrap();
+        // One member was taken over in the first run; the host that was lost and the one after it were not touched in either.
+        let touched = control.touched();
+        assert_eq!(touched.len(), 1, "forgive={forgive}: {touched:?}");
+        assert!(!touched.contains(&host));
+        let versions = control.versions();
+        assert_eq!(versions.iter().filter(|version| *version == OLD).count(), 2, "{versions:?}");
+    }
+    control.run(control.upgrade()).exits(0);
+    control.all_on(NEW);
+    load.stop().unwrap();
+    let report = control.lab.check_load().unwrap();
+    assert!(report.ok, "{report:?}");
+}

@@ -1,0 +1,143 @@
+//! Every member asked every 50 ms from the clients' network whether it serves, as one of the cluster's clients would see it.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use quorate_lab::{Host, Lab};
+
+/// Between two questions to the same member.
+const EVERY: Duration = Duration::from_millis(50);
+
+/// A running member answers within a millisecond; a busy machine may take a hundred times that, and a member that does
+/// not answer at all for so long is down for its clients.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// The client port.
+const PORT: u16 = 2379;
+
+/// One answer, or none, with the time of the question and that of the answer.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    asked: Instant,
+    told: Instant,
+    serves: bool,
+}
+
+/// The callers at work, one a member; they stop when this is dropped.
+pub(crate) struct RollCall {
+    stop: Arc<AtomicBool>,
+    callers: Vec<(String, JoinHandle<Vec<Sample>>)>,
+}
+
+impl RollCall {
+    /// Begins.
+    pub(crate) fn begin(lab: &Arc<Lab>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let caller = |host: Host| {
+            let (lab, stop) = (Arc::clone(lab), Arc::clone(&stop));
+            let name = host.name.clone();
+            let thread = thread::spawn(move || lab.among_clients(|| call(&host, &stop)).expect("the clients' network"));
+            (name, thread)
+        };
+        Self { callers: lab.members().into_iter().map(caller).collect(), stop }
+    }
+
+    /// Ends, and gives the times at which each member was down.
+    pub(crate) fn end(mut self) -> Vec<Down> {
+        self.stop.store(true, Ordering::Relaxed);
+        let callers = std::mem::take(&mut self.callers);
+        callers.into_iter().flat_map(|(host, thread)| downs(&host, &thread.join().expect("a caller"))).collect()
+    }
+}
+
+impl Drop for RollCall {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+fn call(host: &Host, stop: &AtomicBool) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let asked = Instant::now();
+        let serves = get(SocketAddr::from((host.address, PORT)), "/version").is_ok();
+        samples.push(Sample { asked, told: Instant::now(), serves });
+        thread::sleep(EVERY.saturating_sub(asked.elapsed()));
+    }
+    samples
+}
+
+/// The body of an answer with status 200, in this thread's network.
+pub(crate) fn get(address: SocketAddr, path: &str) -> Result<String, String> {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&address, ANSWER)?;
+        stream.set_read_timeout(Some(ANSWER))?;
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+        let mut answer = String::new();
+        // The store of a test has a few MB.
+        stream.take(64 << 20).read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = ask().map_err(|error| error.to_string())?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| format!("cut short: {answer}"))?;
+    let good = head.lines().next().is_some_and(|line| line.split(' ').nth(1) == Some("200"));
+    if good { Ok(body.to_owned()) } else { Err(head.to_owned()) }
+}
+
+/// A time at which a member did not serve, taken as long as it can have been: from the last question that was answered to
+/// the next answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Down {
+    pub(crate) host: String,
+    pub(crate) from: Instant,
+    pub(crate) to: Instant,
+}
+
+fn downs(host: &str, samples: &[Sample]) -> Vec<Down> {
+    let mut found: Vec<Down> = Vec::new();
+    let mut last_good = None;
+    let mut open = None;
+    for sample in samples {
+        match (sample.serves, open) {
+            (false, None) => open = Some(last_good.unwrap_or(sample.asked)),
+            (true, Some(from)) => {
+                found.push(Down { host: host.to_owned(), from, to: sample.told });
+                open = None;
+            }
+            _ => {}
+        }
+        if sample.serves {
+            last_good = Some(sample.asked);
+        }
+    }
+    if let (Some(from), Some(last)) = (open, samples.last()) {
+        found.push(Down { host: host.to_owned(), from, to: last.told });
+    }
+    found
+}
+
+/// Two members that were down at the same time, if any were.
+pub(crate) fn two_at_once(downs: &[Down]) -> Option<(&Down, &Down)> {
+    let pairs = downs.iter().enumerate().flat_map(|(number, a)| downs.iter().skip(number + 1).map(move |b| (a, b)));
+    pairs.into_iter().find(|(a, b)| a.host != b.host && a.from < b.to && b.from < a.to)
+}
+
+#[test]
+fn two_members_that_are_down_at_once_are_found() {
+    let begin = Instant::now();
+    let at = |ms| begin + Duration::from_millis(ms);
+    let answers = |from: u64, to: u64| -> Vec<Sample> {
+        let sample = |ms| Sample { asked: at(ms), told: at(ms + 1), serves: ms < from || ms >= to };
+        (0..20).map(|number| sample(number * 50)).collect()
+    };
+    let (first, overlapping, later) = (answers(100, 300), answers(300, 500), answers(450, 600));
+    let both = |other: &[Sample]| [downs("etcd1", &first), downs("etcd2", other)].concat();
+    assert_eq!(both(&overlapping).len(), 2);
+    // The second's last answer came before the first's next one: they may both have been down.
+    assert!(two_at_once(&both(&overlapping)).is_some());
+    assert!(two_at_once(&both(&later)).is_none());
+}
