@@ -39,8 +39,8 @@ fn a_new_binary_that_does_not_come_up_is_taken_back_and_the_roll_stops() {
     let control = Control::new(Lab::builder().etcd(OLD).start().unwrap());
     let load = control.lab.load(super::window::LOAD).unwrap();
     let before = data(&control);
-    // The stranger serves, so the host keeps it; only the gate sees that it never joins.
-    let gate: &[&str] = &["etcd_catch_up_timeout=5"];
+    // Whoever sees first that the stranger never joins takes it back: the host by its time-out for the start, or the gate.
+    let gate: &[&str] = &["etcd_catch_up_timeout=5", "etcd_start_timeout=20"];
     for (behaviour, more) in
         [(Behaviour::Exits, &[] as &[&str]), (Behaviour::CrashLoops, &[]), (Behaviour::NeverJoins, gate)]
     {
