@@ -63,7 +63,7 @@ pub enum HopRefusal {
     },
     /// The source is too old to be left.
     #[error(
-        "{from} cannot be rolled from: at least {floor} is needed ({why}); install the newest patch of its own minor first"
+        "{from} cannot be rolled from: at least {floor} is needed ({why}); bring all members to the newest patch of its minor while they are stopped, then roll"
     )]
     SourceTooOld {
         /// From.
@@ -99,6 +99,18 @@ pub enum HopRefusal {
     },
 }
 
+/// Whether a version may be rolled from at all, wherever to.
+///
+/// # Errors
+/// When it is below the least that may be left.
+pub fn may_be_left(from: &Version) -> Result<(), HopRefusal> {
+    let hop = HOPS.iter().find(|hop| hop.from == (from.major, from.minor) && *from < hop.floor.0);
+    hop.map_or(Ok(()), |hop| {
+        let (floor, why) = hop.floor.clone();
+        Err(HopRefusal::SourceTooOld { from: from.clone(), floor, why })
+    })
+}
+
 /// The rules for going from `from` to `to`, which must differ.
 ///
 /// # Errors
@@ -114,6 +126,7 @@ pub fn judge(from: &Version, to: &Version) -> Result<WayBack, HopRefusal> {
         return Err(HopRefusal::Downgrade { from: from.clone(), to: to.clone() });
     }
     let leaving = HOPS.iter().find(|hop| hop.from == old);
+    may_be_left(from)?;
     if old == new {
         // A patch within a minor that we know from either end; nothing on disk or on the wire changes with it.
         return match leaving.or_else(|| HOPS.iter().find(|hop| hop.to == old)) {
@@ -128,9 +141,6 @@ pub fn judge(from: &Version, to: &Version) -> Result<WayBack, HopRefusal> {
                 to: to.clone(),
                 via: format!("{}.{}", hop.to.0, hop.to.1),
             });
-        }
-        if *from < hop.floor.0 {
-            return Err(HopRefusal::SourceTooOld { from: from.clone(), floor: hop.floor.0.clone(), why: hop.floor.1 });
         }
         if let Some((bad, why)) = hop.avoid.iter().find(|(bad, _)| bad == to) {
             return Err(HopRefusal::BadTarget { to: bad.clone(), why });
@@ -181,6 +191,8 @@ mod tests {
     fn refuses_sources_that_may_panic() {
         for from in ["2.0.0", "2.0.2"] {
             assert!(matches!(judged(from, "2.1.1"), Err(HopRefusal::SourceTooOld { .. })), "{from}");
+            // Within the minor the cluster is as mixed while it is rolled.
+            assert!(matches!(judged(from, "2.0.8"), Err(HopRefusal::SourceTooOld { .. })), "{from}");
         }
         assert!(judged("2.0.3", "2.1.1").is_ok());
     }

@@ -20,7 +20,7 @@ pub use answer::{
 pub use binary::{Architecture, BinaryFault, architecture, architecture_of_machine};
 pub use catch_up::{CatchUp, Lag, Stability};
 pub use flags::{FlagFault, Flags};
-pub use hop::{HOPS, Hop, HopRefusal, WayBack, judge};
+pub use hop::{HOPS, Hop, HopRefusal, WayBack, judge, may_be_left};
 pub use order::{Rank, next};
 pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex};
 pub use version::{ClusterVersion, VersionAnswer, VersionFault, from_binary_output, from_version_body};

@@ -44,6 +44,21 @@ pub struct Rolled {
     pub outcome: String,
 }
 
+/// A cluster whose members all run the new version, and which has agreed on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upgraded {
+    /// The cluster's ID, in hex.
+    pub cluster: String,
+    /// How many members it has.
+    pub members: u64,
+    /// The version that all of them run.
+    pub version: String,
+    /// What the cluster agreed on, where there is such a thing.
+    pub cluster_version: Option<String>,
+    /// What may not come back from now on.
+    pub forward_only: Option<String>,
+}
+
 /// A backup that is complete and proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backup {
@@ -85,6 +100,8 @@ pub struct State {
     pub recap: BTreeMap<String, Counters>,
     /// Members rolled, in order.
     pub members: Vec<Rolled>,
+    /// Clusters seen to be upgraded, in order.
+    pub upgraded: Vec<Upgraded>,
     /// Backups, in order.
     pub backups: Vec<Backup>,
     /// Warnings, in order.
@@ -144,6 +161,15 @@ impl State {
                 down: *down,
                 outcome: outcome.clone(),
             }),
+            Kind::ClusterUpgraded { cluster, members, version, cluster_version, forward_only } => {
+                self.upgraded.push(Upgraded {
+                    cluster: cluster.clone(),
+                    members: *members,
+                    version: version.clone(),
+                    cluster_version: cluster_version.clone(),
+                    forward_only: forward_only.clone(),
+                });
+            }
             Kind::BackupTaken { host, path, size, proof } => {
                 self.backups.push(Backup { host: host.clone(), path: path.clone(), size: *size, proof: proof.clone() })
             }

@@ -295,8 +295,21 @@ pub enum Kind {
         to: String,
         /// How long it did not answer.
         down: Duration,
-        /// How it ended, in a word: "upgraded", "rolled back".
+        /// How it ended, in a word: "caught up", "rolled back".
         outcome: String,
+    },
+    /// All members run the new version and the cluster has agreed on it: only now is it upgraded.
+    ClusterUpgraded {
+        /// The cluster's ID, in hex.
+        cluster: String,
+        /// How many members it has; all of them run `version`.
+        members: u64,
+        /// The version that they run.
+        version: String,
+        /// What the cluster agreed on; none where the version knows no such agreement.
+        cluster_version: Option<String>,
+        /// What may not come back from now on, in words; none where the old binary still may.
+        forward_only: Option<String>,
     },
     /// A backup is complete and proven.
     BackupTaken {

@@ -73,6 +73,7 @@ fn must_be_on_disk(kind: &Kind) -> bool {
         | Kind::TaskStarted { .. }
         | Kind::ActBegins { .. }
         | Kind::MemberRolled { .. }
+        | Kind::ClusterUpgraded { .. }
         | Kind::BackupTaken { .. }
         | Kind::Halted { .. }
         | Kind::RunEnded { .. } => true,

@@ -9,6 +9,7 @@
 )]
 
 mod archive;
+mod patch;
 mod quorate;
 mod refusals;
 mod roll_call;

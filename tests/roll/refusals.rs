@@ -1,12 +1,12 @@
 //! What is refused before anything is changed: exit code 3, the reason in words, and every host as it was.
 //!
-//! Two things that no lab can show are tested on recorded answers in `src/etcd/`: a source below 2.0.3, of which there is no
-//! binary, and two members that are sound by their own word and name different leaders.
+//! What no lab can show is tested on recorded answers in `src/etcd/`: two members that are sound by their own word and name
+//! different leaders, and 2.0.2, of which there is no binary; 2.0.0 stands for it here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use quorate_lab::{Disk, Ends, Fault, Lab, Loss, binaries, wait_until};
+use quorate_lab::{Disk, Ends, Fault, HEALTHY, Lab, Loss, binaries, wait_until};
 use sha2::{Digest as _, Sha256};
 
 use crate::quorate::{Ran, Roll};
@@ -230,4 +230,13 @@ fn refuses_to_skip_a_minor() {
     let lab = lab();
     let ran = changes_nothing(lab, |state| Roll::new(lab, &lab.inventory(), &lab.ssh_config(), state).to("2.2.5", lab));
     refused(&ran, &["2.0.5 to 2.2.5 skips a minor", "go to 2.1"]);
+}
+
+#[test]
+fn refuses_a_source_that_may_panic_while_the_cluster_is_mixed() {
+    let _turn = turn();
+    let lab = Lab::builder().name(&format!("first-{}", std::process::id())).etcd("2.0.0").release("2.1.1");
+    let lab = lab.start().unwrap();
+    lab.wait_healthy(HEALTHY).unwrap();
+    roll_is_refused(&lab, &["2.0.0", "may panic while the cluster is mixed"]);
 }

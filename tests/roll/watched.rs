@@ -58,7 +58,7 @@ impl Rolled {
     /// Stops the test unless the roll ended well and all members run 2.1.1 as a cluster of that minor.
     #[track_caller]
     pub(crate) fn assert_all_members_are_new(&self) {
-        self.ran.ended(0).says(&["PLAY RECAP", "upgraded", "BACKUPS"]);
+        self.ran.ended(0).says(&["PLAY RECAP", "upgraded: cluster", "cluster version 2.1.0; forward only", "BACKUPS"]);
         let status = self.lab.status();
         assert_eq!(status.len(), self.lab.members().len());
         for member in status {

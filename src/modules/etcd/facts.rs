@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use semver::Version;
 use serde_json::{Map, json};
 
-use crate::etcd::{ClusterVersion, Flags, MemberView, WalIdentity};
+use crate::etcd::{self, ClusterVersion, Flags, MemberView, WalIdentity};
 use crate::events::Fault;
 use crate::modules::table::{CheckMode, Row};
 use crate::modules::{Call, Failure, Module, Outcome};
@@ -77,7 +77,7 @@ impl Facts {
         let data_dir = Self::real_dir(probe, &process, &flags.data_dir()).await?;
         let wal_dir = match flags.wal_dir() {
             Some(dir) => Self::real_dir(probe, &process, dir).await?,
-            None => data_dir.join("member/wal"),
+            None => Self::default_wal_dir(probe, &data_dir).await?,
         };
         let identity = Self::log(probe, &host, &wal_dir).await?;
         let machine = String::from_utf8_lossy(&machine.stdout).trim().to_owned();
@@ -90,6 +90,13 @@ impl Facts {
         let none = || refused(probe.name(), format!("`{dir}` is no directory that can be named"));
         let path = RemotePath::from_absolute(&text).ok_or_else(none)?;
         probe.canonical(&path).await.map_err(|e| refused(probe.name(), e))
+    }
+
+    /// Below `member`, or right in the data directory, where the first 2.0 releases had it (2.0.0 seen in the lab).
+    async fn default_wal_dir(probe: &Probe, data_dir: &RemotePath) -> Result<RemotePath, Failure> {
+        let (new, old) = (data_dir.join("member/wal"), data_dir.join("wal"));
+        let is_old = probe.stat(&new, true).await?.is_none() && probe.stat(&old, true).await?.is_some();
+        Ok(if is_old { old } else { new })
     }
 
     async fn log(probe: &Probe, host: &str, wal_dir: &RemotePath) -> Result<WalIdentity, Failure> {
@@ -145,10 +152,18 @@ impl Facts {
     /// When it does not answer in full, or answers as another member or cluster.
     pub(super) async fn view(&self) -> Result<MemberView, Failure> {
         let host = self.host();
-        let view = self.client.view().await.map_err(|error| {
-            let fault = if error.lost() { Fault::Unreachable } else { Fault::Refused };
-            Failure::new(fault, format!("{host}: {error}"))
-        })?;
+        let view = match self.client.view().await {
+            Ok(view) => view,
+            Err(error) if error.lost() => return Err(Failure::new(Fault::Unreachable, format!("{host}: {error}"))),
+            // The first releases lack what is asked for; then the release is the reason, not what was missing.
+            Err(error) => {
+                let left = self.client.version().await.ok().map(|version| etcd::may_be_left(&version.server));
+                return Err(match left {
+                    Some(Err(refusal)) => refused(&host, format!("{refusal}\n{error}")),
+                    _ => refused(&host, error),
+                });
+            }
+        };
         if (view.id, view.cluster) != (self.identity.member, self.identity.cluster) {
             let (id, cluster) = (view.id, view.cluster);
             let WalIdentity { member, cluster: logged } = self.identity;

@@ -21,6 +21,8 @@ const RISE: Duration = Duration::from_secs(60);
 /// For a cluster that is only asked whether it is sound: two elections and a margin.
 const SOUND: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(250);
+/// The first minor whose members agree on a cluster version (etcd v2.1.1 etcdserver/server.go, read 2026-11-24).
+const FIRST_AGREED: (u64, u64) = (2, 1);
 
 /// Its row.
 pub(crate) const ROW: Row = Row {
@@ -56,7 +58,12 @@ impl Module for EtcdHealth {
             loop {
                 let view = survey.look().await;
                 let reason = match verdict(&view, call.host, goal) {
-                    Ok(()) => return Ok(outcome(&view)),
+                    Ok(()) => {
+                        if let (Some(goal), true) = (goal, call.change.is_some()) {
+                            upgraded(&call, &view, goal)?;
+                        }
+                        return Ok(outcome(&view));
+                    }
                     Err(reason) => reason,
                 };
                 if call.change.is_none() && goal.is_some() && may_stop_any(&view).is_ok() {
@@ -101,6 +108,8 @@ fn verdict(view: &ClusterView, host: &str, goal: Option<(u64, u64)>) -> Result<(
         let Ok(member) = told else { continue };
         match &member.version.cluster {
             ClusterVersion::Is(Version { major, minor, .. }) if (*major, *minor) == goal => {}
+            // Members of 2.0 agree on no version: there is nothing to wait for but that all run it.
+            ClusterVersion::Unknown if goal < FIRST_AGREED && minor_of(&member.version.server) == goal => {}
             ClusterVersion::Unknown => {
                 return Err(format!("{host} runs {}, which knows no cluster version", member.version.server));
             }
@@ -111,6 +120,29 @@ fn verdict(view: &ClusterView, host: &str, goal: Option<(u64, u64)>) -> Result<(
         }
     }
     Ok(())
+}
+
+fn minor_of(version: &Version) -> (u64, u64) {
+    (version.major, version.minor)
+}
+
+/// Says that the cluster is upgraded, if all of its members run one version.
+fn upgraded(call: &Call<'_>, view: &ClusterView, goal: (u64, u64)) -> Result<(), Failure> {
+    let members: Vec<_> = view.hosts.values().flatten().collect();
+    let Some(first) = members.first() else { return Ok(()) };
+    if members.iter().any(|m| m.version.server != first.version.server) {
+        return Ok(());
+    }
+    // From the agreement on, an older minor panics at its start or serves what it does not understand (reliability: etcd sets that line).
+    let forward_only = (goal >= FIRST_AGREED)
+        .then(|| format!("forward only: no binary older than {}.{} may come back", goal.0, goal.1));
+    (call.say)(Kind::ClusterUpgraded {
+        cluster: format!("{:x}", first.cluster),
+        members: u64::try_from(members.len()).unwrap_or(u64::MAX),
+        version: first.version.server.to_string(),
+        cluster_version: cluster_text(&first.version.cluster),
+        forward_only,
+    })
 }
 
 fn outcome(view: &ClusterView) -> Outcome {

@@ -94,7 +94,7 @@ impl Lines {
                 if said { self.diffs(diff) } else { self.ended(&ended) }
             }
             Kind::Rescued { host } => self.say(Tone::Changed, &format!("rescued: [{}]", line(host))),
-            Kind::MemberRolled { .. } | Kind::BackupTaken { .. } => self.milestone(kind),
+            Kind::MemberRolled { .. } | Kind::ClusterUpgraded { .. } | Kind::BackupTaken { .. } => self.milestone(kind),
             Kind::Warning { text } => self.say(Tone::Warning, &format!("[WARNING]: {}", line(text))),
             Kind::Halted { reason, .. } => {
                 self.say(Tone::Failed, &format!("\nHALTED: no later host is touched: {}", line(reason)))
@@ -176,6 +176,10 @@ impl Lines {
                 let (from, to, down) = (line(from), line(to), summary::duration(*down));
                 let text = format!("rolled: [{host}] member {member}: {from} -> {to}, {outcome}, down {down}");
                 self.say(Tone::Changed, &text)
+            }
+            Kind::ClusterUpgraded { .. } => {
+                let upgraded = self.state.upgraded.last().map(summary::upgraded).unwrap_or_default();
+                self.say(Tone::Changed, &format!("upgraded: {upgraded}"))
             }
             Kind::BackupTaken { host, path, size, proof } => {
                 let (host, path, proof) = (line(host), line(path), line(proof));

@@ -95,7 +95,10 @@ fn bar_of<'b>(
         if of_host.len() >= MOST_BARS {
             return None;
         }
-        let bar = all.add(ProgressBar::new_spinner());
+        // Complete before it is first drawn: a bar without its style leaves a line behind.
+        let bar = ProgressBar::hidden();
+        draw(&bar, host, "", None);
+        let bar = all.add(bar);
         // The spinner turns by itself, so that a long wait is seen not to be a hung terminal.
         bar.enable_steady_tick(Duration::from_millis(200));
         of_host.insert(host.to_owned(), bar);

@@ -6,7 +6,7 @@ use comfy_table::{Table, presets};
 
 use super::Look;
 use super::lines::banner;
-use crate::events::{Counters, State};
+use crate::events::{Counters, State, Upgraded};
 use crate::report::style::{Style, Tone};
 use crate::report::value::line;
 
@@ -19,6 +19,9 @@ pub(super) fn of(state: &State, look: &Look) -> String {
     out.push('\n');
     if !state.members.is_empty() {
         out.push_str(&members(state));
+    }
+    for one in &state.upgraded {
+        out.push_str(&format!("UPGRADED\n  {}\n\n", upgraded(one)));
     }
     if !state.backups.is_empty() {
         out.push_str(&backups(state));
@@ -74,6 +77,14 @@ fn members(state: &State) -> String {
     format!("MEMBERS\n{}\n\n", trimmed(&table))
 }
 
+/// What an upgraded cluster is now, and what it may not be again.
+pub(super) fn upgraded(one: &Upgraded) -> String {
+    let (cluster, version) = (line(&one.cluster), line(&one.version));
+    let agreed = one.cluster_version.as_ref().map(|v| format!(", cluster version {}", line(v))).unwrap_or_default();
+    let forward = one.forward_only.as_ref().map(|words| format!("; {}", line(words))).unwrap_or_default();
+    format!("cluster {cluster}: all {} members run {version}{agreed}{forward}", one.members)
+}
+
 /// The table without the blanks that fill its last column.
 fn trimmed(table: &Table) -> String {
     table.lines().map(|line| format!(" {}", line.trim_end())).collect::<Vec<_>>().join("\n")
@@ -95,6 +106,11 @@ fn last_lines(state: &State, look: &Look) -> String {
     if let Some(journal) = &look.journal {
         out.push_str(&look.style.paint(Tone::Dim, &format!("journal: {}\n", line(journal))));
     }
+    if code == 0
+        && let Some(next) = next(state)
+    {
+        out.push_str(&format!("next: {next}\n"));
+    }
     let check = if state.check { "; this was a check run, nothing was changed" } else { "" };
     let meaning = match state.worst() {
         Some(fault) if fault.exit_code() == code => format!(": {}", fault.meaning()),
@@ -102,6 +118,18 @@ fn last_lines(state: &State, look: &Look) -> String {
     };
     let last = format!("exit {code}{meaning}, after {}{check}\n", duration(state.elapsed));
     out + &look.style.paint(tone, &last)
+}
+
+/// What is to be done after a run that went well, where anything is.
+fn next(state: &State) -> Option<&'static str> {
+    let changed = state.recap.values().any(|counted| counted.changed > 0);
+    match state {
+        _ if state.check && changed => Some("run it without --check to do this"),
+        State { upgraded, members, .. } if !upgraded.is_empty() && !members.is_empty() => {
+            Some("nothing is left to do; `quorate etcd status` shows the cluster, and the backups stay where they are")
+        }
+        _ => None,
+    }
 }
 
 /// A length of time as people say it.

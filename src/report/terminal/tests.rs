@@ -181,7 +181,7 @@ fn the_end_says_what_the_roll_did_and_what_is_next() {
             from: "2.0.5".to_owned(),
             to: "2.1.1".to_owned(),
             down: Duration::from_millis(1440),
-            outcome: "upgraded".to_owned(),
+            outcome: "caught up".to_owned(),
         },
         ended("n1", Status::Ok, true, json!({})),
         Kind::Halted {
@@ -194,7 +194,7 @@ fn the_end_says_what_the_roll_did_and_what_is_next() {
     let end = text.split("PLAY RECAP").nth(1).unwrap();
     for expected in [
         "\nMEMBERS\n",
-        "n1    infra1  2.0.5   2.1.1  1.4 s  upgraded\n",
+        "n1    infra1  2.0.5   2.1.1  1.4 s  caught up\n",
         "\nBACKUPS\n  [n1] /b/n1.tar (3.00 MiB)\n    proven: restored, 3123 keys\n",
         "\nNOT RUN\n  n2: no task was run on it\n  n3: n2 is down\n",
         "HALTED: n2 is silent for 30 s\n  next: quorate etcd status\n",
@@ -202,6 +202,38 @@ fn the_end_says_what_the_roll_did_and_what_is_next() {
     ] {
         assert!(end.contains(expected), "{expected:?} is not in {end}");
     }
+}
+
+#[test]
+fn upgraded_is_said_of_the_cluster_with_what_may_not_come_back() {
+    let text = printed(vec![
+        Kind::MemberRolled {
+            host: "n1".to_owned(),
+            member: "infra1".to_owned(),
+            from: "2.0.5".to_owned(),
+            to: "2.1.1".to_owned(),
+            down: Duration::from_millis(140),
+            outcome: "caught up".to_owned(),
+        },
+        Kind::ClusterUpgraded {
+            cluster: "8e08".to_owned(),
+            members: 3,
+            version: "2.1.1".to_owned(),
+            cluster_version: Some("2.1.0".to_owned()),
+            forward_only: Some("forward only: no binary older than 2.1 may come back".to_owned()),
+        },
+        ended("n1", Status::Ok, false, json!({})),
+        Kind::RunEnded { code: 0, untouched: vec![] },
+    ]);
+    let said = "cluster 8e08: all 3 members run 2.1.1, cluster version 2.1.0; forward only: no binary older than 2.1 may come back";
+    for expected in [
+        format!("\nupgraded: {said}\n"),
+        format!("\nUPGRADED\n  {said}\n"),
+        "\nnext: nothing is left to do; ".to_owned(),
+    ] {
+        assert!(text.contains(&expected), "{expected:?} is not in {text}");
+    }
+    assert_eq!(text.matches("pgraded").count(), 1, "said of a member: {text}");
 }
 
 #[test]

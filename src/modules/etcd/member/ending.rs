@@ -14,6 +14,8 @@ use super::{Roll, fault_by_quorum, outcome, sound};
 
 /// How long a member on its old binary may take to be sound again before it is called down: two elections and a margin.
 const SOUND: Duration = Duration::from_secs(20);
+/// A member that passed the gate. "Upgraded" is a cluster, once all members have and it has agreed on the version.
+const CAUGHT_UP: &str = "caught up";
 
 impl Roll<'_> {
     /// Goes on from the receipt.
@@ -74,12 +76,12 @@ impl Roll<'_> {
             );
             return Err(Failure::new(Fault::Failed, text));
         }
-        self.tell("upgraded", receipt.down)?;
+        self.tell(CAUGHT_UP, receipt.down)?;
         Ok(outcome(&self.member, &self.from, &self.to, Some(receipt.down)))
     }
 
     fn tell(&self, outcome: &str, down: Duration) -> Result<(), Failure> {
-        let to = if outcome == "upgraded" { &self.to } else { &self.from };
+        let to = if outcome == CAUGHT_UP { &self.to } else { &self.from };
         (self.call.say)(Kind::MemberRolled {
             host: self.host().to_owned(),
             member: self.member.clone(),

@@ -34,13 +34,29 @@ pub(crate) struct Release {
 
 /// Every version the lab can build. A further one is one more row. Sums as the registry's modules
 /// had them on 2026-11-24.
-const RELEASES: [Release; 4] = [
+const RELEASES: [Release; 6] = [
+    Release {
+        version: "2.0.0",
+        module: "github.com/coreos/etcd",
+        module_version: "v2.0.0+incompatible",
+        go: Go::Debian119,
+        sum: "h1:WGEMS3fSDEFM5gAudEdpD+yRRd99boPLtzcG+c5ShhU=",
+        pins: &[],
+    },
     Release {
         version: "2.0.5",
         module: "github.com/coreos/etcd",
         module_version: "v2.0.5+incompatible",
         go: Go::Debian119,
         sum: "h1:gt5T8F6tjS8fRfKVHe2lwjIW06XSlZSIbu78o2mjBYE=",
+        pins: &[],
+    },
+    Release {
+        version: "2.0.8",
+        module: "github.com/coreos/etcd",
+        module_version: "v2.0.8+incompatible",
+        go: Go::Debian119,
+        sum: "h1:pIiska4FAf9qHxS/8b6KwDBpMgI5wJOBPiJzDOHRuQI=",
         pins: &[],
     },
     Release {
@@ -82,11 +98,13 @@ pub fn known() -> Vec<&'static str> {
     RELEASES.iter().map(|release| release.version).collect()
 }
 
-/// The version in the next row of the table, if any: what an upgrade of `version` goes to.
+/// The first version of the next minor, if any: what an upgrade of `version` goes to.
 #[must_use]
 pub fn after(version: &str) -> Option<&'static str> {
-    let mut rows = RELEASES.iter().skip_while(|release| release.version != version);
-    rows.nth(1).map(|release| release.version)
+    let minor = |version: &'static str| version.rsplit_once('.').map_or(version, |(minor, _)| minor);
+    let mut later = RELEASES.iter().map(|release| release.version).skip_while(|known| *known != version);
+    let here = minor(later.next()?);
+    later.find(|known| minor(known) != here)
 }
 
 /// Finds a version's row.
