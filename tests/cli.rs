@@ -227,3 +227,15 @@ fn doc_and_completions_answer_and_survive_a_reader_that_goes_away() {
     let full: File = OpenOptions::new().write(true).open("/dev/full").unwrap();
     assert_eq!(quorate.command(&["doc"]).stdout(full).status().unwrap().code(), Some(7));
 }
+
+#[test]
+fn a_wrong_ssh_config_is_said_before_anything_is_begun() {
+    let quorate = Quorate::new();
+    quorate.file("hosts", "[all]\nn1\nn2\n").file("play.yml", "- hosts: all\n  tasks:\n    - ping:\n");
+    quorate.file("config", "Host *\n  Frobnicate yes\n");
+    let wrong = quorate.run(&["run", "play.yml", "-i", "hosts", "-F", "config"]);
+    assert_eq!(code(&wrong), 5);
+    assert!(stderr(&wrong).contains("config:2: unknown directive frobnicate"), "{}", stderr(&wrong));
+    assert!(stderr(&wrong).contains("on the way to n1, n2"), "{}", stderr(&wrong));
+    assert!(!quorate.folder.path().join("state").exists(), "a run was begun");
+}

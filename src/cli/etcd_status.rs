@@ -103,9 +103,10 @@ fn asked(arguments: &Arguments) -> Result<Vec<MemberRow>, Exit> {
     options.user.clone_from(&connection.user);
     options.r#become = connection.r#become;
     let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
+    let gate = running::gate(connection, &run)?;
     let passwords = running::passwords(connection)?;
     let rows = Rows::default();
-    running::perform(&run, connection, passwords, Box::new(rows.clone()), Vec::new());
+    running::perform(&run, &gate, passwords, Box::new(rows.clone()), Vec::new());
     let rows = std::mem::take(&mut *rows.0.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(rows)
 }

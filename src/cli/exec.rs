@@ -30,10 +30,11 @@ fn prepared(arguments: &Arguments) -> Result<Exit, Exit> {
     options.user.clone_from(&connection.user);
     options.r#become = connection.r#become;
     let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
+    let gate = running::gate(connection, &run)?;
     let passwords = running::passwords(connection)?;
     let (journal, _) = running::journal(&state, &id)?;
     let folded = || Box::new(Folded::new(stdout(), Style::for_terminal(stdout().is_terminal()))) as _;
-    Ok(running::perform(&run, connection, passwords, Box::new(journal), running::reader(output, folded)))
+    Ok(running::perform(&run, &gate, passwords, Box::new(journal), running::reader(output, folded)))
 }
 
 /// The play as text. JSON is YAML; `!unsafe` keeps every word as it was typed, braces and all.

@@ -34,10 +34,11 @@ fn one(arguments: &Arguments, path: &Path) -> Result<Exit, Exit> {
     if let Some(text) = listing::asked_for(arguments, path, &run) {
         return Ok(console::answer(&text));
     }
+    let gate = running::gate(connection, &run)?;
     let passwords = running::passwords(connection)?;
     let (journal, path) = running::journal(&state, &id)?;
     let terminal = || Box::new(Terminal::on_stdout(Look::of_stdout(output.verbose, Some(path)))) as _;
-    Ok(running::perform(&run, connection, passwords, Box::new(journal), running::reader(output, terminal)))
+    Ok(running::perform(&run, &gate, passwords, Box::new(journal), running::reader(output, terminal)))
 }
 
 fn options(

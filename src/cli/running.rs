@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use secrecy::SecretString;
 
 use super::arguments::{Connection, Output};
@@ -137,10 +138,28 @@ pub(super) fn reader(output: &Output, people: impl FnOnce() -> Box<dyn Sink>) ->
     vec![if output.json { Box::new(JsonLines::new(stdout())) } else { people() }]
 }
 
+/// Makes the connections, once all ways to the run's hosts are found sound on paper.
+pub(super) fn gate(connection: &Connection, run: &Run) -> Result<Arc<Gate>, Exit> {
+    let gate = Gate::new(connection);
+    let mut wrong: IndexMap<String, Vec<String>> = IndexMap::new();
+    for target in run.ways() {
+        if let Err(ConnectError::Config { host, detail }) = gate.ssh.check(&gate.filled(&target)) {
+            let hosts = wrong.entry(detail).or_default();
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+    }
+    for (detail, hosts) in &wrong {
+        refuse(Fault::Input, &format!("{detail}\n  on the way to {}", hosts.join(", ")));
+    }
+    if wrong.is_empty() { Ok(Arc::new(gate)) } else { Err(Fault::Input.into()) }
+}
+
 /// Runs what was prepared. Without `vital` (the journal) nothing can be done; `readers` may go away.
 pub(super) fn perform(
     run: &Run,
-    connection: &Connection,
+    gate: &Arc<Gate>,
     passwords: Passwords,
     vital: Box<dyn Sink>,
     readers: Vec<Box<dyn Sink>>,
@@ -150,10 +169,9 @@ pub(super) fn perform(
         Ok(runtime) => runtime,
         Err(error) => return refuse(Fault::Disk, &format!("this machine has no room for threads: {error}")),
     };
-    let gate = Arc::new(Gate::new(connection));
     let code = runtime.block_on(async {
         let interrupt = Interrupt::of_signals()?;
-        let connector: Arc<dyn Connector> = Arc::clone(&gate) as Arc<dyn Connector>;
+        let connector: Arc<dyn Connector> = Arc::clone(gate) as Arc<dyn Connector>;
         let emitter = Arc::clone(&emitter);
         let Passwords { login: login_password, r#become: become_password } = passwords;
         Ok::<u8, std::io::Error>(
@@ -173,7 +191,7 @@ pub(super) fn perform(
 }
 
 /// Makes sessions over SSH; what the command line says holds where neither inventory nor play says otherwise.
-struct Gate {
+pub(super) struct Gate {
     ssh: SshConnector,
     identity: Option<PathBuf>,
     jump: Vec<String>,

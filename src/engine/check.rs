@@ -88,7 +88,7 @@ pub(super) fn local_files(run: &Run) -> Vec<Problem> {
     let (mut problems, dir) = (Vec::new(), run.options.playbook_dir());
     let store = Store::default();
     for (play, planned) in run.playbook.plays.iter().zip(&run.plays) {
-        let lists = Lists { all: planned.hosts.clone(), live: planned.hosts.clone(), batch: planned.hosts.clone() };
+        let lists = Lists::of_all(&planned.hosts);
         let vars = play.directives.vars.as_slice();
         let shared = PlayScope { name: &planned.name, vars, files: &planned.files, lists: &lists };
         let host = planned.hosts.first().map_or("", String::as_str);

@@ -22,6 +22,7 @@ mod scope;
 mod store;
 mod tags;
 mod task;
+mod ways;
 
 pub use interrupt::{Interrupt, Wish};
 pub use options::{Options, extra_vars};

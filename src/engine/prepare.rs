@@ -139,7 +139,7 @@ impl Run {
         cache: &mut HashMap<PathBuf, Vars>,
     ) -> Result<Vars, Problem> {
         let (store, none) = (Store::default(), HashMap::new());
-        let lists = Lists { all: planned.hosts.clone(), live: planned.hosts.clone(), batch: planned.hosts.clone() };
+        let lists = Lists::of_all(&planned.hosts);
         let vars = play.directives.vars.as_slice();
         let scope = PlayScope { name: &planned.name, vars, files: &none, lists: &lists };
         let scope = HostScope { play: Some(scope), ..HostScope::new(self, &store, host) };

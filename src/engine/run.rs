@@ -168,7 +168,7 @@ impl Run {
         };
         let code = tokio::select! {
             code = engine.perform() => code,
-            code = interrupt.detached() => code,
+            code = engine.let_go(&interrupt) => code,
         };
         let untouched = engine.untouched();
         // The exit code is the answer even if the journal can't take it any more.
@@ -196,6 +196,13 @@ impl Engine<'_> {
             // A journal that is broken says so at the task's end.
             let _ = self.emit(Kind::Warning { text });
         }
+    }
+
+    /// Answers the first signal, and waits for the second; the exit code.
+    async fn let_go(&self, interrupt: &Interrupt) -> u8 {
+        interrupt.stopping().await;
+        self.warn_once("asked to stop: what is begun is finished first; ask once more to let go of it".to_owned());
+        interrupt.detached().await
     }
 
     async fn perform(&self) -> u8 {

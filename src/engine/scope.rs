@@ -21,6 +21,13 @@ pub(super) struct Lists {
     pub(super) batch: Vec<String>,
 }
 
+impl Lists {
+    /// Before anything ran: none of them failed, and no batch was made.
+    pub(super) fn of_all(hosts: &[String]) -> Self {
+        Self { all: hosts.to_vec(), live: hosts.to_vec(), batch: hosts.to_vec() }
+    }
+}
+
 /// What all hosts of a play share.
 #[derive(Clone, Copy)]
 pub(super) struct PlayScope<'a> {
