@@ -475,3 +475,21 @@ fn what_is_wrong_on_paper_is_said_before_any_host_is_contacted() {
     let said = refusals("- hosts: g\n  vars_files: [none.yml]\n  tasks: []\n", |_| {});
     assert!(said.contains("no such file"), "{said}");
 }
+
+#[tokio::test]
+async fn a_halt_names_the_hosts_that_failed_and_not_those_that_any_errors_fatal_took_with_them() {
+    let playbook = "
+- hosts: g
+  any_errors_fatal: true
+  tasks:
+  - {name: looks, command: 'true'}
+- hosts: g
+  tasks:
+  - {name: later, command: 'true'}
+";
+    let lab = Lab::default();
+    lab.0.lock().unwrap().cut.insert("h2".to_owned());
+    let done = perform(playbook, lab, |_| {}, None).await;
+    assert_eq!((done.code, done.ends("later").len()), (4, 0));
+    assert_eq!(done.halted().unwrap().1, "h2 not reached, so no other host is touched");
+}

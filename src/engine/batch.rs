@@ -198,6 +198,7 @@ impl<'b> Batch<'b> {
         for host in hosts {
             if !self.gone.contains(host) && !self.doomed.contains(host) {
                 self.doom(host, fault);
+                self.engine.progress(|progress| progress.with_others.insert(host.clone()));
             }
         }
     }

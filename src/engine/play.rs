@@ -81,11 +81,17 @@ impl Engine<'_> {
         // With `any_errors_fatal` the whole batch ends because of some of its hosts.
         let own = self.progress(|progress| {
             let fell = |host: &&String| progress.failed.contains_key(*host) || progress.unreachable.contains_key(*host);
-            hosts.iter().filter(fell).map(String::as_str).collect::<Vec<_>>().join(", ")
+            let own = |host: &&String| fell(host) && !progress.with_others.contains(*host);
+            hosts.iter().filter(own).map(String::as_str).collect::<Vec<_>>().join(", ")
         });
         let who = if own.is_empty() { hosts.join(", ") } else { own };
-        let reason = format!("{who} failed, so no other host is touched");
-        Halt { fault, reason, next: "read why, then run again: every step is asked anew".to_owned() }
+        let (what, next) = match fault {
+            Fault::Unreachable => ("not reached", "see why it is not reached or does not let us in, then run again"),
+            Fault::HostKey => ("not known by its host key", "find out why before anything else, then run again"),
+            _ => ("failed", "read why, then run again: every step is asked anew"),
+        };
+        let reason = format!("{who} {what}, so no other host is touched");
+        Halt { fault, reason, next: next.to_owned() }
     }
 }
 

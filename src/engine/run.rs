@@ -96,6 +96,8 @@ impl From<Halt> for Break {
 pub(super) struct Progress {
     /// Hosts that failed, so take no part in later plays; and with what.
     pub(super) failed: HashMap<String, Fault>,
+    /// Those among them that failed only because `any_errors_fatal` made another's failure theirs.
+    pub(super) with_others: BTreeSet<String>,
     /// Hosts that were not reached, likewise.
     pub(super) unreachable: HashMap<String, Fault>,
     /// Hosts on which at least one task ran.
