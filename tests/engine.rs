@@ -493,3 +493,13 @@ async fn a_halt_names_the_hosts_that_failed_and_not_those_that_any_errors_fatal_
     assert_eq!((done.code, done.ends("later").len()), (4, 0));
     assert_eq!(done.halted().unwrap().1, "h2 not reached, so no other host is touched");
 }
+
+#[tokio::test]
+async fn a_task_that_runs_once_leaves_nobody_out() {
+    let done = run("- hosts: g\n  tasks:\n  - {name: once, command: 'true', run_once: true}\n").await;
+    let left = done.kinds.iter().find_map(|kind| match kind {
+        Kind::RunEnded { untouched, .. } => Some(untouched.clone()),
+        _ => None,
+    });
+    assert_eq!((done.code, done.ends("once").len(), left), (0, 1, Some(Vec::new())));
+}

@@ -146,7 +146,8 @@ impl<'t> Ready<'t> {
             _ => self.engine.run.options.diff,
         };
         self.engine.progress(|progress| {
-            progress.touched.insert(host.to_owned());
+            // What runs once has run for all that it stands for.
+            self.share(host, |host| drop(progress.touched.insert(host.to_owned())));
             progress.changed |= end.changed() && !self.engine.run.options.check;
         });
         self.engine.emit(Kind::TaskEnded {

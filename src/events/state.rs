@@ -263,7 +263,9 @@ impl State {
     #[must_use]
     pub fn untouched(&self) -> Vec<(String, Option<String>)> {
         let reason_of = |host: &String| self.reasons.iter().find(|(name, _)| name == host).map(|(_, why)| why.clone());
-        let silent = self.hosts.iter().filter(|host| !self.recap.contains_key(*host));
+        // A run that went well says itself whom it left out: a task that runs once has no line for those it stands for.
+        let well = self.ended == Some(0);
+        let silent = self.hosts.iter().filter(|host| !well && !self.recap.contains_key(*host));
         let mut all: Vec<_> = silent.map(|host| (host.clone(), reason_of(host))).collect();
         for (host, reason) in &self.reasons {
             if !all.iter().any(|(name, _)| name == host) {
