@@ -147,7 +147,9 @@ impl<'t> Ready<'t> {
         };
         self.engine.progress(|progress| {
             // What runs once has run for all that it stands for.
-            self.share(host, |host| drop(progress.touched.insert(host.to_owned())));
+            self.share(host, |host| {
+                progress.touched.insert(host.to_owned());
+            });
             progress.changed |= end.changed() && !self.engine.run.options.check;
         });
         self.engine.emit(Kind::TaskEnded {

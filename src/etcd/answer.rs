@@ -60,7 +60,7 @@ pub struct MemberEntry {
 /// More voters than any etcd cluster has; a longer list is a broken or hostile answer.
 const MOST_MEMBERS: usize = 64;
 
-fn hex_id(text: &str) -> Option<u64> {
+pub(super) fn hex_id(text: &str) -> Option<u64> {
     (!text.is_empty() && text.len() <= 16).then(|| u64::from_str_radix(text, 16).ok()).flatten()
 }
 

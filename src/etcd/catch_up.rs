@@ -5,7 +5,7 @@ use std::time::Duration;
 use semver::Version;
 
 use super::answer::Health;
-use super::view::{ClusterView, NotNow};
+use super::view::{ClusterView, MemberView, NotNow};
 
 /// The wait for one member: fed with looks at the cluster until it says so.
 ///
@@ -53,6 +53,14 @@ pub enum Lag {
     /// Entries are missing.
     #[error("catching up, {index} of {goal} entries")]
     Behind {
+        /// Applied.
+        index: u64,
+        /// To be applied.
+        goal: u64,
+    },
+    /// It lags too far behind for entries, so the leader sends it everything.
+    #[error("the leader sends a whole snapshot, {index} of {goal} entries")]
+    Snapshot {
         /// Applied.
         index: u64,
         /// To be applied.
@@ -138,9 +146,16 @@ impl CatchUp {
         if member.health != Health::Healthy {
             return Err(silent("it says it is unhealthy".to_owned()));
         }
-        // A fixed goal, not a moving one: sampled once, after the member answered, from whoever is furthest.
-        let furthest = view.hosts.values().flatten().map(|m| m.index).max().unwrap_or(member.index);
-        let goal = *self.goal.get_or_insert(furthest);
+        // A fixed goal, not a moving one: sampled once, after the member answered, from the leader; where nobody leads, from whoever is
+        // furthest.
+        let reached = |m: &MemberView| m.index.max(m.raft.as_ref().map_or(0, |raft| raft.commit));
+        let leader = view.hosts.values().flatten().find(|m| m.leader == Some(m.id));
+        let furthest = view.hosts.values().flatten().map(reached).max().unwrap_or(member.index);
+        let goal = *self.goal.get_or_insert(leader.map_or(furthest, reached));
+        let seen = leader.and_then(|leader| leader.raft.as_ref()?.progress.get(&member.id));
+        if seen.is_some_and(|seen| seen.snapshot) {
+            return Err(Lag::Snapshot { index: member.index, goal });
+        }
         if member.index < goal {
             return Err(Lag::Behind { index: member.index, goal });
         }

@@ -51,6 +51,7 @@ mod tests {
                 members: vec![],
                 leader: Some(leader),
                 index: 1,
+                raft: None,
                 term: 1,
                 read: Ok(()),
             };

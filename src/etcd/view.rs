@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::answer::{Health, MemberEntry};
+use super::raft_status::RaftStatus;
 use super::version::VersionAnswer;
 
 /// What one member told, all within one look; made only when every part was answered.
@@ -27,6 +28,8 @@ pub struct MemberView {
     pub index: u64,
     /// The raft term.
     pub term: u64,
+    /// What raft says of itself, where the version tells it.
+    pub raft: Option<RaftStatus>,
     /// Whether a read through raft was answered; if not, what came.
     pub read: Result<(), String>,
 }

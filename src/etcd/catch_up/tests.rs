@@ -1,4 +1,5 @@
 use super::super::answer::MemberEntry;
+use super::super::raft_status::{Progress, RaftStatus};
 use super::super::version::{ClusterVersion, VersionAnswer};
 use super::super::view::MemberView;
 use super::*;
@@ -16,6 +17,7 @@ fn view(index: u64, version: Version) -> ClusterView {
         members: (1..=3).map(entry).collect(),
         leader: Some(1),
         index: 500,
+        raft: None,
         term: 2,
         read: Ok(()),
     };
@@ -58,6 +60,21 @@ fn the_goal_is_what_the_furthest_had_when_the_member_answered() {
     let mut later = view(500, NEW);
     later.hosts.get_mut("h1").unwrap().as_mut().unwrap().index = 900;
     assert!(matches!(wait.look(&later, ms(100)), Err(Lag::Settling { .. })));
+}
+
+#[test]
+fn the_goal_is_what_the_leader_has_committed_where_it_says_so() {
+    let mut told = view(510, NEW);
+    let leader = told.hosts.get_mut("h1").unwrap().as_mut().unwrap();
+    let progress = Progress { matched: 510, snapshot: true };
+    leader.raft = Some(RaftStatus { commit: 520, progress: [(2, progress)].into() });
+    let mut wait = wait();
+    assert_eq!(wait.look(&told, ms(0)), Err(Lag::Snapshot { index: 510, goal: 520 }));
+    let raft = told.hosts.get_mut("h1").unwrap().as_mut().unwrap().raft.as_mut().unwrap();
+    raft.progress.get_mut(&2).unwrap().snapshot = false;
+    assert_eq!(wait.look(&told, ms(100)), Err(Lag::Behind { index: 510, goal: 520 }));
+    told.hosts.get_mut("h2").unwrap().as_mut().unwrap().index = 520;
+    assert!(matches!(wait.look(&told, ms(200)), Err(Lag::Settling { .. })));
 }
 
 #[test]

@@ -21,6 +21,7 @@ fn cluster(size: u64) -> ClusterView {
         members: members.clone(),
         leader: Some(1),
         index: 100 + id,
+        raft: None,
         term: 3,
         read: Ok(()),
     };

@@ -182,12 +182,13 @@ impl Client {
     /// Everything at once: what the verdicts are made of.
     pub(super) async fn view(&self) -> Result<MemberView, ClientError> {
         // Side by side, since the look must be short: `/health` alone may wait 750 ms.
-        let (version, health, members, stats, position, read) = tokio::join!(
+        let (version, health, members, stats, position, vars, read) = tokio::join!(
             self.version(),
             self.get("/health"),
             self.get("/v2/members"),
             self.get("/v2/stats/self"),
             self.position(),
+            self.get("/debug/vars"),
             self.read(),
         );
         let (health, members, stats, position) = (health?, members?, stats?, position?);
@@ -203,6 +204,8 @@ impl Client {
             leader,
             index: position.index,
             term: position.term,
+            // 2.0 has none, and somebody may have shut it off: then the indices alone are compared.
+            raft: vars.ok().and_then(|vars| etcd::raft_status(vars.status, &vars.body)),
             read: read.map_err(|error| error.to_string()),
         })
     }

@@ -244,6 +244,7 @@ impl Module for EtcdFacts {
                 "leader_id": view.leader.map(|id| format!("{id:x}")),
                 "raft_index": view.index,
                 "raft_term": view.term,
+                "raft_commit": view.raft.as_ref().map(|raft| raft.commit),
                 "members": view.members.iter().map(|m| json!({"id": format!("{:x}", m.id), "name": m.name, "peer_urls": m.peer_urls, "client_urls": m.client_urls})).collect::<Vec<_>>(),
                 "machine": facts.machine,
             });

@@ -77,7 +77,9 @@ pub(super) async fn catch_up(
 
 fn tell(call: &Call<'_>, lag: &Lag) -> Result<(), Failure> {
     match lag {
-        Lag::Behind { index, goal } => say(call, &lag.to_string(), Some((*index, *goal))),
+        Lag::Behind { index, goal } | Lag::Snapshot { index, goal } => {
+            say(call, &lag.to_string(), Some((*index, *goal)))
+        }
         // Said twenty times a member otherwise; the bar moves by itself.
         Lag::Settling { .. } => Ok(()),
         other => say(call, &other.to_string(), None),
