@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use quorate_lab::load::Load;
 use quorate_lab::{HEALTHY, Lab, wait_until};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -40,6 +41,13 @@ pub(crate) struct Running {
 /// A playbook of this repository.
 pub(crate) fn playbook(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// Ends the load and checks that no write that was acknowledged is gone.
+pub(crate) fn nothing_lost(control: &Control, load: Load) {
+    load.stop().unwrap();
+    let report = control.lab.check_load().unwrap();
+    assert!(report.ok && report.acked > 100, "{report:?}");
 }
 
 impl Control {

@@ -1,24 +1,10 @@
 //! The control machine gone while a member is stopped, swapped, started or waited for: the host ends what was begun, no acknowledged
 //! write is lost, and the roll is finished.
 
-use quorate_lab::{HEALTHY, Lab};
+use quorate_lab::HEALTHY;
 
-use super::control::{Control, NEW, OLD};
-use super::window::{LOAD, STEPS};
-
-/// Five members: one for each step, and one for the run that finishes.
-fn five() -> Control {
-    let control = Control::new(Lab::builder().members(5).etcd(OLD).start().unwrap());
-    control.slow_down();
-    control
-}
-
-/// Ends the load and checks it.
-fn nothing_lost(control: &Control, load: quorate_lab::load::Load) {
-    load.stop().unwrap();
-    let report = control.lab.check_load().unwrap();
-    assert!(report.ok && report.acked > 100, "{report:?}");
-}
+use super::control::{NEW, nothing_lost};
+use super::window::{LOAD, STEPS, five};
 
 #[test]
 fn a_run_killed_at_any_step_leaves_the_host_to_finish_and_the_next_run_goes_on() {

@@ -11,6 +11,7 @@
 mod control;
 mod host_keys;
 mod killed;
+mod links;
 mod program;
 mod rolled_back;
 mod unreachable;

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use quorate_lab::load::LoadOptions;
-use quorate_lab::{PROGRAM_DIR, UNIT, wait_until};
+use quorate_lab::{Lab, PROGRAM_DIR, UNIT, wait_until};
+use serde_json::Value;
 
-use super::control::{Control, Running};
+use super::control::{Control, OLD, Running};
 
 /// Light beside two labs on two cores, and still dozens of writes for each second that a member is down.
 pub(crate) const LOAD: LoadOptions = LoadOptions { clients: Some(6), rate: Some(60.0), value_bytes: None };
@@ -32,6 +33,13 @@ pub(crate) enum Step {
 }
 
 pub(crate) const STEPS: [Step; 4] = [Step::Stop, Step::Swap, Step::Start, Step::Gate];
+
+/// Five members: one for each step, and one for the run that finishes.
+pub(crate) fn five() -> Control {
+    let control = Control::new(Lab::builder().members(5).etcd(OLD).start().unwrap());
+    control.slow_down();
+    control
+}
 
 /// One window on one host.
 #[derive(Debug)]
@@ -67,6 +75,17 @@ impl Window {
             found => Err(format!("{found:?}")),
         });
         assert_eq!(found.unwrap(), Some(step), "{}: {}", self.host, self.log());
+    }
+
+    /// Waits until the run has said that it lost the link to this host, or the window has ended by itself.
+    pub(crate) fn until_seen_or_over(&self, run: &mut Running) {
+        let lost = |event: &Value| {
+            let text = event["text"].as_str().unwrap_or_default();
+            event["host"] == self.host.as_str() && text.starts_with("the link is lost")
+        };
+        run.wait_for("the loss of the link", |events| {
+            (events.iter().any(lost) || self.step() == Some(Step::Ended)).then_some(())
+        });
     }
 
     /// Waits until it has ended, and gives its outcome.

@@ -1,0 +1,38 @@
+//! The link to a host cut while its member is stopped, swapped, started or waited for.
+
+use std::collections::BTreeSet;
+
+use quorate_lab::{BASTION, Ends, Fault, Loss};
+
+use super::control::{NEW, nothing_lost};
+use super::window::{LOAD, Step, five};
+
+#[test]
+fn a_link_cut_at_any_step_is_made_anew_and_the_roll_goes_on() {
+    let control = five();
+    let load = control.lab.load(LOAD).unwrap();
+    let mut run = control.start(control.upgrade());
+    let mut before = BTreeSet::new();
+    let cuts = [
+        (Step::Stop, Loss::Both, None),
+        (Step::Swap, Loss::Reset, Some(BASTION)),
+        (Step::Start, Loss::Out, Some(BASTION)),
+        (Step::Gate, Loss::Both, None),
+    ];
+    for (step, loss, place) in cuts {
+        let window = control.next_window(&before, &mut run);
+        before.insert(window.host.clone());
+        window.wait(step, &mut run);
+        let (fault, place) = (Fault::Link(loss, Ends::Ssh), place.unwrap_or(&window.host));
+        control.lab.fault(&fault, place).unwrap();
+        // Either the run has seen it, or the host was done before: whatever comes first, the roll must go on from there.
+        window.until_seen_or_over(&mut run);
+        control.lab.mend(&fault, place).unwrap();
+        assert_eq!(window.outcome(), "done", "{fault:?} at {step:?} on {}", window.host);
+    }
+    let ran = run.end();
+    ran.exits(0);
+    assert_eq!(control.touched().len(), 5);
+    control.all_on(NEW);
+    nothing_lost(&control, load);
+}
