@@ -13,9 +13,6 @@ use super::{Attributes, Change, Probe, RemoteError, RemotePath};
 
 const SCRIPT: &str = include_str!("window.sh");
 
-/// Where the folders of all windows are: on disk, since a receipt must survive a reboot; root's alone.
-const FOLDER: &str = "/var/lib/quorate/windows";
-
 /// One file to be swapped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Swap {
@@ -111,17 +108,21 @@ unit=$1 dir=$2; shift 2
 exec systemd-run --unit="$unit" "$@" --description="quorate: stop, swap, start ($dir)" /bin/sh "$dir/window.sh" "$dir"
 "#;
 
-/// The unit in which the window of `unit` runs: one name, so that systemd itself lets only one be at work.
-fn unit_of(unit: &str) -> String {
-    format!("quorate-window-{}", unit.trim_end_matches(".service"))
-}
-
 impl Window {
+    /// Where the folders of all windows are: on disk, since a receipt must survive a reboot; root's alone.
+    pub const HOME: &str = "/var/lib/quorate/windows";
+
+    /// The unit in which the window of `unit` runs: one name, so that systemd itself lets only one be at work.
+    #[must_use]
+    pub fn runs_as(unit: &str) -> String {
+        format!("quorate-window-{}.service", unit.trim_end_matches(".service"))
+    }
+
     /// The window's folder on the host.
     #[must_use]
     pub fn folder(name: &str) -> Option<RemotePath> {
         let sound = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        sound.then(|| RemotePath::from_absolute(FOLDER)).flatten().map(|folder| folder.join(name))
+        sound.then(|| RemotePath::from_absolute(Self::HOME)).flatten().map(|folder| folder.join(name))
     }
 
     fn plan(&self) -> String {
@@ -174,7 +175,7 @@ impl Probe {
     pub async fn window(&self, name: &str, unit: &str) -> Result<WindowState, RemoteError> {
         let act = format!("look at window {name}");
         let Some(folder) = Window::folder(name) else { return Ok(WindowState::NotBegun) };
-        let ran = self.script(&act, STATE, &[folder.as_str(), &unit_of(unit)], None).await?;
+        let ran = self.script(&act, STATE, &[folder.as_str(), &Window::runs_as(unit)], None).await?;
         let text = String::from_utf8_lossy(&ran.stdout).into_owned();
         let (word, rest) = text.split_once('\n').unwrap_or((&text, ""));
         match word {
@@ -194,7 +195,7 @@ impl Probe {
     /// # Errors
     /// When the host does not say.
     pub async fn window_at_work(&self, unit: &str) -> Result<bool, RemoteError> {
-        let state = self.unit(&format!("{}.service", unit_of(unit))).await?;
+        let state = self.unit(&Window::runs_as(unit)).await?;
         Ok(matches!(state.active_state(), "active" | "activating" | "deactivating"))
     }
 
@@ -233,7 +234,7 @@ impl Change {
         self.write(&folder.join("files"), window.files().as_bytes(), &private).await?;
         self.write(&folder.join("peers"), window.asked().1.as_bytes(), &private).await?;
         self.write(&folder.join("window.sh"), SCRIPT.as_bytes(), &ours).await?;
-        let ran = self.script(&act, BEGIN, &[&unit_of(&window.unit), folder.as_str()], None).await?;
+        let ran = self.script(&act, BEGIN, &[&Window::runs_as(&window.unit), folder.as_str()], None).await?;
         if ran.success() { Ok(()) } else { Err(self.probe().host.failed(&act, ran.words())) }
     }
 

@@ -27,6 +27,10 @@ pub struct Receipt {
     pub detail: String,
     /// From the order to stop to the first answer after it; zero if nothing was stopped or nothing answered.
     pub down: Duration,
+    /// When the order to stop was given, since the host's boot; zero if nothing was stopped.
+    pub stopped: Duration,
+    /// When the program that serves at the end answered first, since the host's boot; zero if none does.
+    pub serving: Duration,
     /// The process that ran at the end.
     pub pid: Option<u32>,
 }
@@ -48,18 +52,25 @@ impl Receipt {
             other => return Err(format!("the receipt has the unknown outcome `{other}`")),
         };
         // /proc/uptime counts hundredths of seconds; f64 holds centuries of them exactly.
-        let seconds = |name: &str| -> Result<f64, String> {
+        let seconds = |name: &str| -> Result<Duration, String> {
             let text = field(name)?;
             let number: f64 = text.parse().map_err(|_| format!("`{name}` in the receipt is no number: `{text}`"))?;
-            if number.is_finite() && number >= 0.0 {
-                Ok(number)
-            } else {
-                Err(format!("`{name}` in the receipt: `{text}`"))
-            }
+            Duration::try_from_secs_f64(number).map_err(|_| format!("`{name}` in the receipt: `{text}`"))
         };
         let (stopped, serving) = (seconds("stopped")?, seconds("serving")?);
-        let down = if stopped > 0.0 && serving > stopped { serving - stopped } else { 0.0 };
         let pid = field("pid")?.parse().ok().filter(|pid| *pid > 0);
-        Ok(Self { end, detail: field("detail")?.to_owned(), down: Duration::from_secs_f64(down), pid })
+        Ok(Self { end, detail: field("detail")?.to_owned(), down: between(stopped, serving), stopped, serving, pid })
     }
+
+    /// How long nothing sound answered when another window brought the old program back: from the first order to stop to the first
+    /// answer after the way back. Nothing if the host was restarted in between, since its clock then began anew.
+    #[must_use]
+    pub fn down_until(&self, back: &Self) -> Option<Duration> {
+        let known = !self.stopped.is_zero() && back.stopped > self.stopped && back.serving > back.stopped;
+        known.then(|| between(self.stopped, back.serving))
+    }
+}
+
+fn between(stopped: Duration, serving: Duration) -> Duration {
+    if stopped.is_zero() { Duration::ZERO } else { serving.saturating_sub(stopped) }
 }

@@ -64,7 +64,114 @@ fn receipts_are_read_and_broken_ones_refused() {
 }
 
 #[test]
+fn a_member_that_came_back_by_a_second_window_was_out_from_the_first_stop_on() {
+    let receipt = |stopped: &str, serving: &str| {
+        let text = format!("outcome=done\ndetail=x\nstopped={stopped}\nstarted=0\nserving={serving}\npid=7\n");
+        Receipt::from_text(&text).unwrap()
+    };
+    let first = receipt("100.25", "101");
+    assert_eq!(first.down_until(&receipt("130", "131.75")), Some(Duration::from_millis(31_500)));
+    // Restarted in between: the second clock is younger.
+    assert_eq!(first.down_until(&receipt("12", "13")), None);
+    assert_eq!(first.down_until(&receipt("130", "0")), None);
+    assert_eq!(receipt("0", "0").down_until(&receipt("130", "131")), None);
+}
+
+#[test]
 fn the_script_is_plain_sh() {
     let out = std::process::Command::new("/bin/dash").args(["-n", "-c", SCRIPT]).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
+/// A systemd that knows one unit. The first order to start is for the new program, the second for the old one; `new` says what the unit
+/// is like `looks` looks after the former.
+const SYSTEMD: &str = r#"
+looks=0 starts=0 stopped_by_us=
+sleep() { looks=$((looks + 1)); }
+timeout() { shift; "$@"; }
+journalctl() { :; }
+is() { active=$1 sub=$2 pid=$3 instance=$4 restarts=${5-0} code=${6-0} status=${7-0}; }
+show() {
+    case $starts in
+    0) if [ "$stopped_by_us" ]; then is inactive dead 0 f00 7 2 15; else is active running 100 f00 7; fi ;;
+    1) new ;;
+    2) is active running 300 f99 ;;
+    esac
+    for name in $(printf '%s' "$1" | tr , ' '); do
+        case $name in
+        ActiveState) echo "$name=$active" ;; SubState) echo "$name=$sub" ;; MainPID) echo "$name=$pid" ;;
+        InvocationID) [ "$old_systemd" = 219 ] || echo "$name=$instance" ;;
+        NRestarts) [ "$old_systemd" ] || echo "$name=$restarts" ;;
+        ExecMainCode) echo "$name=$code" ;; ExecMainStatus) echo "$name=$status" ;;
+        esac
+    done
+}
+systemctl() {
+    case $1 in
+    stop) stopped_by_us=yes ;;
+    start) starts=$((starts + 1)); if [ "$starts" = 2 ]; then echo "$looks" >looks; : >confirmed; fi; looks=0 ;;
+    show) (show "$3") ;;
+    esac
+}
+"#;
+
+/// The outcome and the detail of a window on a host with that systemd, and after how many looks the new program was given up. Something
+/// listens where the program should, whenever a process is there.
+fn on_a_host(old_systemd: &str, new: &str) -> (WindowEnd, String, Option<u32>) {
+    let door = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let folder = tempfile::TempDir::new().unwrap();
+    let mut window = Window { swaps: Vec::new(), identity: None, take_back: TakeBack::Open, ..window() };
+    window.serve = Serve { address: "127.0.0.1".into(), port: door.local_addr().unwrap().port(), path: None };
+    window.start = Duration::from_secs(3600);
+    // A systemd without instances has none to be compared either.
+    window.invocation = if old_systemd == "219" { String::new() } else { "f00".into() };
+    let script = format!("old_systemd={old_systemd}\nnew() {{ {new}; }}\n{SYSTEMD}\n{SCRIPT}");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("plan", &window.plan());
+    write("files", &window.files());
+    write("host.sh", &script);
+    let mut dash = std::process::Command::new("/bin/dash");
+    let out = dash.arg(folder.path().join("host.sh")).arg(folder.path()).output().unwrap();
+    assert!(out.status.success() && out.stderr.is_empty(), "{out:?}");
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).ok();
+    let receipt = Receipt::from_text(&read("result").unwrap()).unwrap();
+    (receipt.end, receipt.detail, read("looks").map(|looks| looks.trim().parse().unwrap()))
+}
+
+/// A program that is seen for one look and gone for the nine looks of RestartSec that follow.
+const FLAPS: &str = "tries=$((looks / 10)); \
+     if [ $((looks % 10)) = 0 ]; then is active running $((200 + tries)) f1$tries $tries; \
+     else is activating auto-restart 0 f1$tries $tries 1 2; fi";
+
+#[test]
+fn a_program_that_does_not_stay_up_is_given_up_after_its_third_end_however_long_the_pause_between() {
+    let detail = "etcd.service was started 3 times and does not stay up; its program ended with exit code 2";
+    // With NRestarts; with instances alone; with process numbers alone.
+    for systemd in ["", "232", "219"] {
+        assert_eq!(on_a_host(systemd, FLAPS), (WindowEnd::RolledBack, detail.into(), Some(21)), "systemd {systemd}");
+    }
+}
+
+#[test]
+fn restarts_that_nobody_saw_count_where_systemd_counts_them() {
+    let unseen = "is activating auto-restart 0 f1 2 2 6";
+    let detail = "etcd.service was started 3 times and does not stay up; its program was ended by signal 6";
+    assert_eq!(on_a_host("", unseen), (WindowEnd::RolledBack, detail.into(), Some(0)));
+}
+
+#[test]
+fn what_systemd_counted_before_the_order_to_start_does_not_count() {
+    let late =
+        "if [ \"$looks\" -lt 5 ]; then is inactive dead 0 f00 7 2 15; else : >confirmed; is active running 200 f10; fi";
+    assert_eq!(on_a_host("", late), (WindowEnd::Done, "process 200 serves".into(), None));
+}
+
+#[test]
+fn a_program_that_ends_and_is_not_started_again_is_not_waited_for() {
+    let ends = "if [ \"$looks\" = 0 ]; then is active running 200 f10; else is inactive dead 0 f10 0 1 0; fi";
+    let detail = "etcd.service did not stay up and is not started again; its program ended with exit code 0";
+    assert_eq!(on_a_host("", ends), (WindowEnd::RolledBack, detail.into(), Some(3)));
+    let failed = "is failed failed 0 f10 4 1 203";
+    let detail = "etcd.service failed to start; its program ended with exit code 203";
+    assert_eq!(on_a_host("", failed), (WindowEnd::RolledBack, detail.into(), Some(0)));
 }

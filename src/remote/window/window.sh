@@ -99,6 +99,7 @@ stop() {
 start() {
     [ "$reload" = yes ] && systemctl daemon-reload
     systemctl reset-failed "$unit" 2>/dev/null
+    before=$(property InvocationID)
     systemctl start --no-block "$unit" || { why="systemd refuses to start $unit"; return 1; }
 }
 
@@ -112,16 +113,51 @@ answers() {
     fi
 }
 
-# Waits until one and the same process has served for the soak (or was confirmed); gives up early on a crash loop.
+# What systemd says of the unit now. It has InvocationID from version 232 on, NRestarts from 235 on.
+look() {
+    active= sub= pid=0 restarts= instance= job= code= status=
+    while IFS='=' read -r name value; do
+        case $name in
+        ActiveState) active=$value ;; SubState) sub=$value ;; MainPID) pid=${value:-0} ;; NRestarts) restarts=$value ;;
+        InvocationID) instance=$value ;; Job) job=$value ;; ExecMainCode) code=$value ;; ExecMainStatus) status=$value ;;
+        esac
+    done <<EOF
+$(systemctl show -p ActiveState,SubState,MainPID,NRestarts,InvocationID,Job,ExecMainCode,ExecMainStatus "$unit")
+EOF
+    # Until the order to start is carried out, all of this is about the program that was stopped.
+    if [ "$active" != inactive ] || { [ -n "$instance" ] && [ "$instance" != "$before" ]; }; then begun=yes; fi
+}
+
+# How often the program has ended since the order to start, and how it ended last. systemd counts its restarts and misses none; where
+# it does not say, each instance or else each process that is seen counts. Between two starts, for RestartSec, nothing runs.
+count() {
+    waits=0
+    case $sub in auto-restart*) waits=1 ;; esac
+    mark=${instance:-$pid}
+    [ "$mark" != 0 ] && [ "$mark" != "$marked" ] && marked=$mark seen=$((seen + 1))
+    if [ -n "$restarts" ]; then died=$((restarts + waits)); else died=$((seen > 0 ? seen - 1 + waits : waits)); fi
+    case $waits/$active in
+    1/* | */failed | */inactive)
+        # waitid(2): 1 exited, 2 killed, 3 killed and dumped.
+        case $code in 1) ended="; its program ended with exit code $status" ;; 2 | 3) ended="; its program was ended by signal $status" ;; esac
+        ;;
+    esac
+}
+
+# Waits until one and the same process has served for the soak (or was confirmed); gives up early on one that does not stay up.
 serve() { # seconds
-    end=$(($(now | cut -d. -f1) + $1)) since=0 last=0 processes=0 serving=0
+    end=$(($(now | cut -d. -f1) + $1)) since=0 last=0 serving=0 begun= seen=0 marked=$before died=0 ended= idle=0
     while :; do
-        pid=$(property MainPID) at=$(now)
-        [ "$(property ActiveState)" = failed ] && { why="$unit failed to start"; return 1; }
-        if [ "$pid" != 0 ] && [ "$pid" != "$last" ]; then
-            last=$pid since=0 processes=$((processes + 1))
-            [ "$processes" -gt 3 ] && { why="$unit was started $processes times and does not stay up"; return 1; }
-        fi
+        look
+        at=$(now)
+        [ -n "$begun" ] && count
+        [ "$active" = failed ] && { why="$unit failed to start$ended"; return 1; }
+        # Three tries: with the RestartSec of 10 s of etcd's own unit that is 20 s, and one more would not find it otherwise.
+        [ "$died" -ge 3 ] && { why="$unit was started $died times and does not stay up$ended"; return 1; }
+        # It ended and systemd does not start it again. Between the end and a restart it is inactive for an instant, with a job.
+        if [ -n "$begun" ] && [ "$active" = inactive ] && [ "${job:-0}" = 0 ]; then idle=$((idle + 1)); else idle=0; fi
+        [ "$idle" -ge 3 ] && { why="$unit did not stay up and is not started again$ended"; return 1; }
+        [ "$pid" != 0 ] && [ "$pid" != "$last" ] && last=$pid since=0
         if [ "$pid" != 0 ] && answers; then
             if [ "$since" = 0 ]; then since=${at%.*} serving=$at; note "process $pid answers"; fi
             [ -e confirmed ] && return 0
@@ -129,7 +165,7 @@ serve() { # seconds
         else
             since=0
         fi
-        [ "${at%.*}" -ge "$end" ] && { why="$unit does not serve after $1 s"; return 1; }
+        [ "${at%.*}" -ge "$end" ] && { why="$unit does not serve after $1 s$ended"; return 1; }
         sleep 0.1
     done
 }
