@@ -15,6 +15,7 @@ use crate::modules::{Call, Failure, Module, Outcome};
 use crate::remote::{Change, Serve, TakeBack, Window};
 use crate::transport::BoxFuture;
 
+use super::at_work;
 use super::facts::{Facts, refused, version_argument};
 use super::place::Place;
 use super::preflight::data_size;
@@ -93,7 +94,7 @@ impl Module for EtcdMember {
 async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     let to = version_argument(call)?;
     let unit = call.text("unit").unwrap_or("etcd").to_owned();
-    watch::for_a_window_of_another_run(call, &unit).await?;
+    at_work::wait(call, &unit).await?;
     let facts = Facts::gather(&call.probe, &unit).await?;
     // Side by side, since none needs another: a member's turn is as long as its questions one after the other.
     let (view, binary, place, survey, gate) = tokio::join!(
@@ -173,13 +174,8 @@ impl Roll<'_> {
         let window = self.window().await?;
         let act = format!("stop {}, swap {} for {}, start", self.facts.unit, self.from, self.to);
         (self.call.say)(Kind::ActBegins { host: self.host().to_owned(), act })?;
-        if let Err(error) = self.change.begin(&window).await {
-            // The order may have arrived although its answer did not: the host knows.
-            if !self.may_have_begun(&window.name).await {
-                return Err(error.into());
-            }
-        }
-        let watched = self.watch(&window).await?;
+        self.begin(&window).await?;
+        let watched = self.watch(&window, &self.to).await?;
         self.end(&window, watched).await
     }
 

@@ -1,5 +1,6 @@
 //! The modules that know etcd: what runs, whether the roll may begin, backup, staging, the member's transaction, health.
 
+mod at_work;
 mod backup;
 mod client;
 mod facts;

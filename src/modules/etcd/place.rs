@@ -21,6 +21,8 @@ pub(super) struct Place {
     pub(super) target: RemotePath,
     /// Where the new one lies until it takes its place.
     pub(super) staged: RemotePath,
+    /// What the target points to, where it is a link.
+    behind: Option<RemotePath>,
     /// SHA-256 of the program that runs now.
     pub(super) running: String,
     /// What stands at the target now.
@@ -48,6 +50,7 @@ impl Place {
     pub(super) async fn find(probe: &Probe, facts: &Facts, version: &Version) -> Result<Self, Failure> {
         let target = facts.program.clone();
         let standing = line(probe, "look at the program", STANDING, target.as_str()).await?;
+        let behind = if standing.starts_with("link:") { Some(probe.canonical(&target).await?) } else { None };
         let running = running(probe, facts.state.main_pid()).await?;
         let stat: Option<Stat> = probe.stat(&target, true).await?;
         let attributes = stat.map_or_else(Attributes::default, |stat| Attributes {
@@ -56,7 +59,7 @@ impl Place {
             group: Some(stat.gid.to_string()),
         });
         let staged = Self::beside(&target, version);
-        Ok(Self { target, staged, running, standing, attributes })
+        Ok(Self { target, staged, behind, running, standing, attributes })
     }
 
     /// The name of a version's program beside the one that the unit starts.
@@ -78,6 +81,19 @@ impl Place {
             kept: self.kept(old),
             want: want.to_owned(),
             before: self.standing.clone(),
+        }
+    }
+
+    /// The way back after that swap; `want` is what was swapped in.
+    pub(super) fn back(&self, old: &Version, want: &str) -> Swap {
+        // A link points to the staged file since, and what it pointed to was left where it was.
+        let before = if self.behind.is_some() { format!("link:{}", self.staged) } else { want.to_owned() };
+        Swap {
+            target: self.target.clone(),
+            staged: self.behind.clone().unwrap_or_else(|| self.kept(old)),
+            kept: self.staged.clone(),
+            want: self.running.clone(),
+            before,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::etcd::{ClusterVersion, Health, WayBack, may_stop};
 use crate::events::{Fault, Kind};
 use crate::modules::{Failure, Outcome};
-use crate::remote::{Receipt, Swap, TakeBack, Window, WindowEnd};
+use crate::remote::{Receipt, TakeBack, Window, WindowEnd};
 
 use super::super::facts::{Facts, refused};
 use super::super::place::running;
@@ -37,7 +37,7 @@ impl Roll<'_> {
             Ok(()) => self.upgraded(&receipt).await,
             Err(failure) if failure.fault == Fault::MemberDown => match self.unreached().await {
                 Some(lost) => Err(self.not_seen(&failure.msg, &lost)),
-                None => Err(self.go_back(&failure.msg, window).await),
+                None => Err(self.go_back(&failure.msg, window, &receipt).await),
             },
             Err(failure) => Err(failure),
         }
@@ -68,7 +68,8 @@ impl Roll<'_> {
 
     /// "Upgraded" is said of the file that the process runs, not of what was meant to be there.
     async fn upgraded(&self, receipt: &Receipt) -> Result<Outcome, Failure> {
-        let found = running(&self.probe().await?, receipt.pid).await?;
+        let found = self.asked_again(|probe| async move { running(&probe, receipt.pid).await }).await;
+        let found = found.map_err(|failure| self.not_looked_at(failure))?;
         if found != self.want {
             let (host, want) = (self.host(), &self.want);
             let text = format!(
@@ -78,6 +79,19 @@ impl Roll<'_> {
         }
         self.tell(CAUGHT_UP, receipt.down)?;
         Ok(outcome(&self.member, &self.from, &self.to, Some(receipt.down)))
+    }
+
+    /// The transaction has ended well by its own account, and then the link was lost for too long to see it.
+    fn not_looked_at(&self, failure: Failure) -> Failure {
+        if failure.fault != Fault::Unreachable {
+            return failure;
+        }
+        let (host, to, why) = (self.host(), &self.to, &failure.msg);
+        let text = format!(
+            "{host}: stop, swap, start has ended and the member serves, but that its process runs {to} was not seen: {why}\n\
+             it is left as it is; no other member is touched; when {host} can be reached again, run the playbook again"
+        );
+        Failure::new(Fault::OutcomeUnknown, text)
     }
 
     fn tell(&self, outcome: &str, down: Duration) -> Result<(), Failure> {
@@ -93,7 +107,8 @@ impl Roll<'_> {
     }
 
     /// Puts the old binary back under a member that runs but does not join, if the others still hold the way open.
-    async fn go_back(&self, why: &str, window: &str) -> Failure {
+    async fn go_back(&self, why: &str, window: &str, first: &Receipt) -> Failure {
+        let begun = Instant::now();
         if !self.way_is_open().await {
             let text =
                 format!("{why}\nthe cluster version has risen or is not known: the old binary must not come back");
@@ -101,7 +116,12 @@ impl Roll<'_> {
         }
         match self.back_window().await {
             // The words to be shown are those of the program that did not join; the way back has those of the old one.
-            Ok(receipt) if receipt.end == WindowEnd::Done => self.rolled_back(why, window, receipt.down).await,
+            Ok(receipt) if receipt.end == WindowEnd::Done => {
+                // A program that answers and does not join is no member: it was out from the first stop on.
+                let restarted = || first.down + self.gate + begun.elapsed();
+                let down = first.down_until(&receipt).unwrap_or_else(restarted);
+                self.rolled_back(why, window, down).await
+            }
             Ok(receipt) => self.down(&format!("{why}; the way back: {}", receipt.detail), window).await,
             Err(failure) if failure.fault == Fault::OutcomeUnknown => failure,
             Err(failure) => self.down(&format!("{why}; the way back: {}", failure.msg), window).await,
@@ -131,21 +151,14 @@ impl Roll<'_> {
     }
 
     async fn back_window(&self) -> Result<Receipt, Failure> {
-        let now = Facts::gather(&self.call.probe, &self.facts.unit).await?;
-        let old = self.place.kept(&self.from);
-        let swap = Swap {
-            target: self.place.target.clone(),
-            staged: old,
-            kept: self.place.staged.clone(),
-            want: self.place.running.clone(),
-            before: self.want.clone(),
-        };
+        let now = Facts::gather(&self.probe().await?, &self.facts.unit).await?;
+        let swap = self.place.back(&self.from, &self.want);
         let name = format!("{}-{}-back", self.call.run, sound(self.host()));
         let window = self.plan(name, swap, TakeBack::Closed, now.state.invocation_id().unwrap_or_default());
         let act = format!("put {} back in place of {}", self.from, self.to);
         (self.call.say)(Kind::ActBegins { host: self.host().to_owned(), act })?;
-        self.change.begin(&window).await?;
-        Ok(self.watch(&window).await?.receipt)
+        self.begin(&window).await?;
+        Ok(self.watch(&window, &self.from).await?.receipt)
     }
 
     async fn rolled_back(&self, why: &str, window: &str, down: Duration) -> Failure {

@@ -25,26 +25,6 @@ pub(super) struct Watched {
     pub(super) caught_up: bool,
 }
 
-/// Waits for the end of a window that another run began on this host: its control machine died, the host goes on alone.
-pub(super) async fn for_a_window_of_another_run(call: &Call<'_>, unit: &str) -> Result<(), Failure> {
-    let begun = Instant::now();
-    let mut said = false;
-    // Longer than any window: its stop, its start and the start of the way back.
-    while call.probe.window_at_work(unit).await? {
-        if begun.elapsed() > Duration::from_secs(600) {
-            let text =
-                format!("{}: another run's transaction is still at work; look at /var/lib/quorate/windows", call.host);
-            return Err(Failure::new(Fault::OutcomeUnknown, text));
-        }
-        if !said {
-            said = true;
-            say(call, "wait for the transaction that an earlier run began", None)?;
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    Ok(())
-}
-
 fn say(call: &Call<'_>, text: &str, counted: Option<(u64, u64)>) -> Result<(), Failure> {
     let (done, total) = counted.unzip();
     let (host, act) = (call.host.to_owned(), "member".to_owned());
@@ -87,12 +67,24 @@ fn tell(call: &Call<'_>, lag: &Lag) -> Result<(), Failure> {
 }
 
 impl Roll<'_> {
+    /// Begins the window. Where the link is lost meanwhile, the order may have arrived although its answer did not: the host knows.
+    pub(super) async fn begin(&self, window: &Window) -> Result<(), Failure> {
+        match self.change.begin(window).await {
+            Err(error) if !self.may_have_begun(&window.name).await => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the window is on the host, asked for as long as a lost link may take to come back.
-    pub(super) async fn may_have_begun(&self, name: &str) -> bool {
-        let begun = Instant::now();
+    async fn may_have_begun(&self, name: &str) -> bool {
+        let (begun, mut absent) = (Instant::now(), 0);
         loop {
-            if let Ok(state) = self.state(name).await {
-                return state != WindowState::NotBegun;
+            match self.state(name).await {
+                // An order that is on its way is not there at the first look.
+                Ok(WindowState::NotBegun) if absent > 0 => return false,
+                Ok(WindowState::NotBegun) => absent += 1,
+                Ok(_) => return true,
+                Err(_) => {}
             }
             if begun.elapsed() >= LOST {
                 // Not known: the end is looked for all the same, and "unknown" is what is said then.
@@ -112,12 +104,30 @@ impl Roll<'_> {
         probe.window(name, &self.facts.unit).await.map_err(Failure::from)
     }
 
-    /// Follows the window to its end; confirms it as soon as the member has caught up in the eyes of the others.
-    pub(super) async fn watch(&self, window: &Window) -> Result<Watched, Failure> {
+    /// What `ask` finds on the host, asked again for as long as a lost link may take to come back.
+    pub(super) async fn asked_again<T, F>(&self, ask: impl Fn(Probe) -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let begun = Instant::now();
+        loop {
+            let asked = async { ask(self.probe().await?).await }.await;
+            match asked {
+                Err(failure) if failure.fault == Fault::Unreachable && begun.elapsed() < LOST => {
+                    say(self.call, "the link is lost; its transaction has ended", None)?;
+                    tokio::time::sleep(RECONNECT).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Follows the window to its end; confirms it as soon as the member has caught up on `version` in the eyes of the others.
+    pub(super) async fn watch(&self, window: &Window, version: &Version) -> Result<Watched, Failure> {
         let begun = Instant::now();
         // All that the window may take by itself, there and back.
         let longest = window.stop * 2 + window.start * 2 + window.soak;
-        let mut wait = CatchUp::new(self.call.host, &self.to, self.facts.flags.election_timeout());
+        let mut wait = CatchUp::new(self.call.host, version, self.facts.flags.election_timeout());
         let (mut confirmed, mut lost): (bool, Option<Instant>) = (false, None);
         let mut said = String::new();
         loop {
