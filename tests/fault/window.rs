@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use quorate_lab::load::LoadOptions;
-use quorate_lab::{Lab, PROGRAM_DIR, UNIT, wait_until};
+use quorate_lab::{LabBuilder, PROGRAM_DIR, UNIT, wait_until};
 use serde_json::Value;
 
 use super::control::{Control, OLD, Running};
@@ -35,8 +35,8 @@ pub(crate) enum Step {
 pub(crate) const STEPS: [Step; 4] = [Step::Stop, Step::Swap, Step::Start, Step::Gate];
 
 /// Five members: one for each step, and one for the run that finishes.
-pub(crate) fn five() -> Control {
-    let control = Control::new(Lab::builder().members(5).etcd(OLD).start().unwrap());
+pub(crate) fn five(lab: LabBuilder) -> Control {
+    let control = Control::new(lab.members(5).etcd(OLD).start().unwrap());
     control.slow_down();
     control
 }

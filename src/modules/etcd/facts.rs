@@ -11,11 +11,11 @@ use crate::events::Fault;
 use crate::modules::table::{CheckMode, Row};
 use crate::modules::{Call, Failure, Module, Outcome};
 
-use crate::remote::{Probe, Process, RemotePath, UnitState};
+use crate::remote::{Probe, Process, RemotePath, UnitState, Window};
 use crate::transport::BoxFuture;
 
-use super::UNIT;
 use super::client::{Client, ClientTls};
+use super::{UNIT, at_work};
 
 /// A certificate or key is a few KiB; a chain of ten some 20.
 const PEM_CAP: usize = 256 * 1024;
@@ -69,7 +69,12 @@ impl Facts {
         }
         let Some(pid) = state.main_pid() else {
             let (active, sub) = (state.active_state(), state.sub_state());
-            return Err(refused(&host, format!("{unit} has no running process: it is {active} ({sub})")));
+            let mut what = format!("{unit} has no running process: it is {active} ({sub})");
+            if probe.window_at_work(&unit).await? {
+                let window = Window::runs_as(&unit);
+                what.push_str(&format!("; a transaction, {window}, is at work on it: run again when that has ended"));
+            }
+            return Err(refused(&host, what));
         };
         let process = probe.process(pid).await?;
         let flags = Flags::from_process(&process.cmdline, &process.environ);
@@ -224,7 +229,9 @@ struct EtcdFacts;
 impl Module for EtcdFacts {
     fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
         Box::pin(async move {
-            let facts = Facts::gather(&call.probe, call.text("unit").unwrap_or("etcd")).await?;
+            let unit = call.text("unit").unwrap_or("etcd");
+            at_work::wait(&call, unit).await?;
+            let facts = Facts::gather(&call.probe, unit).await?;
             let view = facts.view().await?;
             let etcd = json!({
                 "unit": facts.unit,

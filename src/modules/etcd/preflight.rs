@@ -12,6 +12,7 @@ use crate::modules::{Call, Failure, Module, Outcome};
 use crate::remote::{Probe, RemotePath, UnitState};
 use crate::transport::BoxFuture;
 
+use super::at_work;
 use super::backup;
 use super::facts::{Facts, refused, version_argument};
 use super::place::Place;
@@ -47,6 +48,7 @@ impl Module for EtcdPreflight {
         Box::pin(async move {
             let target = version_argument(&call)?;
             let unit = call.text("unit").unwrap_or("etcd");
+            at_work::wait(&call, unit).await?;
             let facts = Facts::gather(&call.probe, unit).await?;
             let view = facts.view().await?;
             let version = view.version.server.clone();
