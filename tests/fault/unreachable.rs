@@ -3,7 +3,7 @@
 use quorate_lab::{Ends, Fault, Lab, Loss};
 use serde_json::Value;
 
-use super::control::{Control, NEW, OLD, playbook};
+use super::control::{Control, NEW, OLD, nothing_lost, playbook};
 use super::window::LOAD;
 
 /// The host whose turn begins with this event.
@@ -42,9 +42,26 @@ fn a_host_that_is_unreachable_in_the_middle_stops_the_roll_whatever_is_to_be_ign
         let versions = control.versions();
         assert_eq!(versions.iter().filter(|version| *version == OLD).count(), 2, "{versions:?}");
     }
+    // Now the link goes while a transaction is at work, and stays away for longer than the run waits: twice stop and start, the soak,
+    // and a minute.
+    control.slow_down();
+    let before = control.touched();
+    let mut upgrade = control.upgrade();
+    upgrade.args(["-e", "etcd_start_timeout=15"]);
+    let mut run = control.start(upgrade);
+    let window = control.next_window(&before, &mut run);
+    control.lab.fault(&cut, &window.host).unwrap();
+    let ran = run.end();
+    ran.exits(13);
+    ran.says(&[
+        &format!("{}: the outcome of stop, swap, start is not known", window.host),
+        "the host ends it by itself",
+        &format!("when {} can be reached again, run the playbook again", window.host),
+    ]);
+    assert_eq!(window.outcome(), "done");
+    assert_eq!(control.touched().len(), before.len() + 1, "{}", ran.text);
+    control.lab.mend(&cut, &window.host).unwrap();
     control.run(control.upgrade()).exits(0);
     control.all_on(NEW);
-    load.stop().unwrap();
-    let report = control.lab.check_load().unwrap();
-    assert!(report.ok, "{report:?}");
+    nothing_lost(&control, load);
 }

@@ -109,12 +109,14 @@ impl Roll<'_> {
     where
         F: Future<Output = Result<T, Failure>>,
     {
-        let begun = Instant::now();
+        let (begun, mut said) = (Instant::now(), false);
         loop {
             let asked = async { ask(self.probe().await?).await }.await;
             match asked {
                 Err(failure) if failure.fault == Fault::Unreachable && begun.elapsed() < LOST => {
-                    say(self.call, "the link is lost; its transaction has ended", None)?;
+                    if !std::mem::replace(&mut said, true) {
+                        say(self.call, "the link is lost; the transaction has ended", None)?;
+                    }
                     tokio::time::sleep(RECONNECT).await;
                 }
                 other => return other,
@@ -149,11 +151,18 @@ impl Roll<'_> {
                 }
                 Ok(WindowState::NotBegun) => return Err(self.unknown("its transaction is not there")),
                 Err(failure) => {
+                    let first = lost.is_none();
                     let since = *lost.get_or_insert_with(Instant::now);
                     if failure.fault == Fault::HostKey || (begun.elapsed() > longest && since.elapsed() > LOST) {
                         return Err(self.unknown(&failure.msg));
                     }
-                    say(self.call, "the link is lost; the host goes on alone", None)?;
+                    if first {
+                        let patience = longest.saturating_sub(begun.elapsed()).max(LOST).as_secs();
+                        let why = failure.msg.lines().next().unwrap_or_default();
+                        let text =
+                            format!("the link is lost; the host goes on alone; tried again for {patience} s: {why}");
+                        say(self.call, &text, None)?;
+                    }
                     tokio::time::sleep(RECONNECT).await;
                 }
             }
