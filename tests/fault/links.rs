@@ -13,17 +13,20 @@ fn a_link_cut_at_any_step_is_made_anew_and_the_roll_goes_on() {
     let load = control.lab.load(LOAD).unwrap();
     let mut run = control.start(control.upgrade());
     let mut before = BTreeSet::new();
+    let cut = |loss| Fault::Link(loss, Ends::Ssh);
     let cuts = [
-        (Step::Stop, Loss::Both, None),
-        (Step::Swap, Loss::Reset, Some(BASTION)),
-        (Step::Start, Loss::Out, Some(BASTION)),
-        (Step::Gate, Loss::Both, None),
+        (Step::Stop, cut(Loss::Both), None),
+        (Step::Swap, cut(Loss::Reset), Some(BASTION)),
+        (Step::Start, cut(Loss::Out), Some(BASTION)),
+        (Step::Gate, cut(Loss::Both), None),
+        // The link is there, and whoever connects hears nothing.
+        (Step::Swap, Fault::FreezeSshd, Some(BASTION)),
     ];
-    for (step, loss, place) in cuts {
+    for (step, fault, place) in cuts {
         let window = control.next_window(&before, &mut run);
         before.insert(window.host.clone());
         window.wait(step, &mut run);
-        let (fault, place) = (Fault::Link(loss, Ends::Ssh), place.unwrap_or(&window.host));
+        let place = place.unwrap_or(&window.host);
         control.lab.fault(&fault, place).unwrap();
         // Either the run has seen it, or the host was done before: whatever comes first, the roll must go on from there.
         window.until_seen_or_over(&mut run);

@@ -116,16 +116,18 @@ answers() {
 # What systemd says of the unit now. It has InvocationID from version 232 on, NRestarts from 235 on.
 look() {
     active= sub= pid=0 restarts= instance= job= code= status=
-    while IFS='=' read -r name value; do
-        case $name in
-        ActiveState) active=$value ;; SubState) sub=$value ;; MainPID) pid=${value:-0} ;; NRestarts) restarts=$value ;;
-        InvocationID) instance=$value ;; Job) job=$value ;; ExecMainCode) code=$value ;; ExecMainStatus) status=$value ;;
+    for field in $(systemctl show -p ActiveState,SubState,MainPID,NRestarts,InvocationID,Job,ExecMainCode,ExecMainStatus "$unit"); do
+        value=${field#*=}
+        case $field in
+        ActiveState=*) active=$value ;; SubState=*) sub=$value ;; MainPID=*) pid=${value:-0} ;; NRestarts=*) restarts=$value ;;
+        InvocationID=*) instance=$value ;; Job=*) job=$value ;; ExecMainCode=*) code=$value ;; ExecMainStatus=*) status=$value ;;
         esac
-    done <<EOF
-$(systemctl show -p ActiveState,SubState,MainPID,NRestarts,InvocationID,Job,ExecMainCode,ExecMainStatus "$unit")
-EOF
+    done
     # Until the order to start is carried out, all of this is about the program that was stopped.
-    if [ "$active" != inactive ] || { [ -n "$instance" ] && [ "$instance" != "$before" ]; }; then begun=yes; fi
+    case $active in
+    '' | inactive) [ -n "$instance" ] && [ "$instance" != "$before" ] && begun=yes ;;
+    *) begun=yes ;;
+    esac
 }
 
 # How often the program has ended since the order to start, and how it ended last. systemd counts its restarts and misses none; where
