@@ -121,8 +121,18 @@ impl Flags {
     #[must_use]
     pub fn client_tls(&self) -> (Option<&str>, Option<&str>, Option<&str>) {
         // `ca-file` is the name of 2.0; 2.1 knows both.
-        let ca = self.get("trusted-ca-file").or_else(|| self.get("ca-file"));
-        (self.get("cert-file"), self.get("key-file"), ca.filter(|path| !path.is_empty()))
+        let ca = self.path("trusted-ca-file").or_else(|| self.path("ca-file"));
+        (self.path("cert-file"), self.path("key-file"), ca)
+    }
+
+    /// Certificate and key of the peers' side, as paths on the host.
+    #[must_use]
+    pub fn peer_tls(&self) -> (Option<&str>, Option<&str>) {
+        (self.path("peer-cert-file"), self.path("peer-key-file"))
+    }
+
+    fn path(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|path| !path.is_empty())
     }
 
     /// What stands in the way of starting `target` with these options; all of it.

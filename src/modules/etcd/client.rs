@@ -34,9 +34,13 @@ pub(super) struct Client {
 
 /// Whom a member's client port trusts, and the certificate and key that open it.
 pub(super) struct ClientTls {
-    /// The authority, in PEM.
-    pub(super) ca_pem: Vec<u8>,
-    /// Certificate and key, in PEM.
+    /// The authority, in PEM, if the member names one.
+    pub(super) ca_pem: Option<Vec<u8>>,
+    /// The certificate that the member was given for its clients, in PEM.
+    pub(super) server_pem: Vec<u8>,
+    /// The names by which clients go to it.
+    pub(super) names: Vec<String>,
+    /// Certificate and key that we show, in PEM.
     pub(super) own: Option<(Vec<u8>, SecretString)>,
 }
 
@@ -78,6 +82,18 @@ pub(super) struct Position {
     pub(super) store: u64,
 }
 
+/// Host and port of a URL without its scheme.
+fn place(rest: &str) -> Option<(&str, &str)> {
+    let (address, port) = rest.split('/').next()?.rsplit_once(':')?;
+    Some((address.trim_start_matches('[').trim_end_matches(']'), port))
+}
+
+/// The hosts that https URLs name.
+pub(super) fn names(urls: &[String]) -> Vec<String> {
+    let hosts = urls.iter().filter_map(|url| place(url.strip_prefix("https://")?));
+    hosts.map(|(host, _)| host.to_owned()).collect()
+}
+
 impl Client {
     /// The member that listens at `url` on the host of `probe`; `None` if it is no URL with host and port.
     pub(super) fn new(probe: &Probe, url: &str, tls: Option<ClientTls>) -> Option<Self> {
@@ -87,14 +103,14 @@ impl Client {
             "https" => Scheme::Https,
             _ => return None,
         };
-        let authority = rest.split('/').next()?;
-        let (address, port) = authority.rsplit_once(':')?;
-        let address = address.trim_start_matches('[').trim_end_matches(']');
+        let (address, port) = place(rest)?;
         // A member that listens on all addresses is asked on its own loopback.
         let address = if matches!(address, "0.0.0.0" | "::" | "") { "127.0.0.1" } else { address };
-        let tls = tls.map(|ClientTls { ca_pem, own }| {
+        let tls = tls.map(|ClientTls { ca_pem, server_pem, names, own }| {
             let (cert_pem, key_pem) = own.unzip();
-            Tls { ca_pem, cert_pem, key_pem, server_name: None }
+            // Clients elsewhere go by the advertised name and check that; where it listens may be in the certificate or not.
+            let server_names = names.into_iter().chain([address.to_owned()]).collect();
+            Tls { ca_pem, known_pem: Some(server_pem), cert_pem, key_pem, server_names }
         });
         let tls = if scheme == Scheme::Https { tls } else { None };
         Some(Self { probe: probe.clone(), scheme, address: address.to_owned(), port: port.parse().ok()?, tls })

@@ -11,10 +11,10 @@ use crate::events::Fault;
 use crate::modules::table::{CheckMode, Row};
 use crate::modules::{Call, Failure, Module, Outcome};
 
-use crate::remote::{Probe, Process, RemotePath, UnitState, Window};
+use crate::remote::{Probe, Process, RemotePath, Tls, UnitState, Window};
 use crate::transport::BoxFuture;
 
-use super::client::{Client, ClientTls};
+use super::client::{Client, ClientTls, names};
 use super::{UNIT, at_work};
 
 /// A certificate or key is a few KiB; a chain of ten some 20.
@@ -127,22 +127,33 @@ impl Facts {
             .ok_or_else(|| refused(host, format!("`{url}` is no client URL with host and port")))
     }
 
-    /// The member's own certificate and key open its own client port; they are read into memory and go nowhere else.
+    /// The member's own certificates and keys open its own client port; they are read into memory and go nowhere else.
     async fn tls(probe: &Probe, host: &str, process: &Process, flags: &Flags) -> Result<ClientTls, Failure> {
+        let read = |path| Self::pem(probe, host, process, path);
         let (cert, key, ca) = flags.client_tls();
-        let ca =
-            ca.or(cert).ok_or_else(|| refused(host, "it speaks TLS but no certificate is named in its options"))?;
-        let ca_pem = Self::pem(probe, host, process, ca).await?;
-        let own = match (cert, key) {
-            (Some(cert), Some(key)) => {
-                let cert = Self::pem(probe, host, process, cert).await?;
-                let key = Self::pem(probe, host, process, key).await?;
-                let key = String::from_utf8(key).map_err(|_| refused(host, "its key is no PEM text"))?;
-                Some((cert, SecretString::from(key)))
+        let cert = cert.ok_or_else(|| refused(host, "it speaks TLS but no certificate is named in its options"))?;
+        let server_pem = read(cert).await?;
+        let names = names(&flags.advertise_client_urls());
+        // A member that names no authority asks clients for nothing; that it is this member its own certificate says.
+        let Some(ca) = ca else { return Ok(ClientTls { ca_pem: None, server_pem, names, own: None }) };
+        let ca_pem = read(ca).await?;
+        // One for servers alone opens no port that wants clients' certificates. That for peers is for both, since they call each other.
+        let peer = flags.peer_tls();
+        let (cert_pem, key) = match peer {
+            (Some(peer_cert), peer_key) if !Tls::takes_client(&ca_pem, &server_pem) => {
+                let peer_pem = read(peer_cert).await?;
+                if Tls::takes_client(&ca_pem, &peer_pem) { (peer_pem, peer_key) } else { (server_pem.clone(), key) }
             }
-            _ => None,
+            _ => (server_pem.clone(), key),
         };
-        Ok(ClientTls { ca_pem, own })
+        let own = match key {
+            Some(key) => {
+                let key = String::from_utf8(read(key).await?).map_err(|_| refused(host, "its key is no PEM text"))?;
+                Some((cert_pem, SecretString::from(key)))
+            }
+            None => None,
+        };
+        Ok(ClientTls { ca_pem: Some(ca_pem), server_pem, names, own })
     }
 
     async fn pem(probe: &Probe, host: &str, process: &Process, path: &str) -> Result<Vec<u8>, Failure> {

@@ -213,7 +213,7 @@ async fn tls(call: &Call<'_>) -> Result<Tls, Failure> {
         }
         None => None,
     };
-    Ok(Tls { ca_pem, cert_pem, key_pem, server_name: None })
+    Ok(Tls { ca_pem: Some(ca_pem), known_pem: None, cert_pem, key_pem, server_names: Vec::new() })
 }
 
 fn file(call: &Call<'_>, name: &str) -> Result<PathBuf, Failure> {

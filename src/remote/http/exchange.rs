@@ -14,7 +14,7 @@ use hyper::header::{
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 
-use super::{Fault, HttpErrorKind, HttpRequest, HttpResponse, Scheme, tls};
+use super::{Fault, HttpErrorKind, HttpRequest, HttpResponse, Scheme, tls, trust};
 use crate::transport::{ByteStream, ExecError, Session};
 
 /// Status line and headers together; etcd's are below 1 KiB, and curl takes 300 KiB at most.
@@ -141,7 +141,8 @@ fn seen(error: &(dyn Error + 'static)) -> Fault {
     let mut text = causes.iter().map(ToString::to_string).collect::<Vec<_>>();
     text.dedup();
     let mut text = text.join(": ");
-    if causes.iter().any(|cause| cause.is::<rustls::Error>()) {
+    if let Some(error) = causes.iter().find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
+        text.extend(trust::meaning(error).map(|meaning| format!(" ({meaning})")));
         return Fault { kind: HttpErrorKind::Tls, text };
     }
     let http = causes.iter().find_map(|cause| cause.downcast_ref::<hyper::Error>());

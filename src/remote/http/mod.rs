@@ -4,6 +4,7 @@ mod exchange;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod trust;
 
 use std::fmt;
 use std::time::Duration;
@@ -25,14 +26,17 @@ pub enum Scheme {
 /// Whom to trust and who we are.
 #[derive(Clone, Debug)]
 pub struct Tls {
-    /// The authorities to trust, in PEM; no others are.
-    pub ca_pem: Vec<u8>,
+    /// The authorities to trust, in PEM; no others are. They must have signed the server's certificate for one of its names.
+    pub ca_pem: Option<Vec<u8>>,
+    /// The certificate that the server was given, in PEM, if that is known otherwise: enough where there are no authorities, or where they
+    /// cannot vouch for it since its form is out of use, such as a host in the common name only, or a signature with SHA-1.
+    pub known_pem: Option<Vec<u8>>,
     /// Our certificate with its chain, in PEM.
     pub cert_pem: Option<Vec<u8>>,
     /// Its key, in PEM.
     pub key_pem: Option<SecretString>,
-    /// The name or IP address its certificate must be for; the address of the request unless given.
-    pub server_name: Option<String>,
+    /// Names and IP addresses of the server: its certificate must be for one of them; the address of the request if there are none.
+    pub server_names: Vec<String>,
 }
 
 /// One request.

@@ -3,12 +3,13 @@
 use std::io;
 use std::sync::Arc;
 
+use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
 use secrecy::ExposeSecret;
 use tokio_rustls::client::TlsStream;
 
+use super::trust::{self, Trust, certificates};
 use super::{Fault, HttpErrorKind, HttpRequest, Tls};
 use crate::transport::ByteStream;
 
@@ -21,9 +22,26 @@ pub(super) struct Connector {
 impl Connector {
     pub(super) fn new(request: &HttpRequest) -> Result<Self, Fault> {
         let Some(tls) = &request.tls else { return Err(fault("https without authorities to trust")) };
-        let name = tls.server_name.as_ref().unwrap_or(&request.address).clone();
-        let name = ServerName::try_from(name.clone()).map_err(|_| fault(format!("{name:?} is no name for TLS")))?;
-        Ok(Self { config: Arc::new(config(tls)?), name })
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let trust = Trust::new(tls, &request.address, &provider)?;
+        let name = trust.name().cloned().ok_or_else(|| fault("no name of the server"))?;
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = builder.map_err(|error| fault(error.to_string()))?;
+        // rustls' own check of certificates is at work inside of `Trust`.
+        let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(trust));
+        let config = match (&tls.cert_pem, &tls.key_pem) {
+            (None, None) => builder.with_no_client_auth(),
+            (Some(chain), Some(key)) => {
+                let key = PrivateKeyDer::from_pem_slice(key.expose_secret().as_bytes());
+                // The error could quote the key, so it is not shown.
+                let key = key.map_err(|_| fault("the client key is no PEM private key"))?;
+                let chain = certificates(chain, "client certificate")?;
+                let config = builder.with_client_auth_cert(chain, key);
+                config.map_err(|error| fault(format!("client certificate: {error}")))?
+            }
+            _ => return Err(fault("a client certificate needs its key, and a key its certificate")),
+        };
+        Ok(Self { config: Arc::new(config), name })
     }
 
     pub(super) async fn connect(self, tunnel: Box<dyn ByteStream>) -> io::Result<TlsStream<Box<dyn ByteStream>>> {
@@ -31,36 +49,14 @@ impl Connector {
     }
 }
 
-fn config(tls: &Tls) -> Result<ClientConfig, Fault> {
-    let mut roots = RootCertStore::empty();
-    for authority in certificates(&tls.ca_pem, "authorities")? {
-        roots.add(authority).map_err(|error| fault(format!("authorities: {error}")))?;
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| fault(error.to_string()))?.with_root_certificates(roots);
-    match (&tls.cert_pem, &tls.key_pem) {
-        (None, None) => Ok(builder.with_no_client_auth()),
-        (Some(chain), Some(key)) => {
-            let key = PrivateKeyDer::from_pem_slice(key.expose_secret().as_bytes());
-            // The error could quote the key, so it is not shown.
-            let key = key.map_err(|_| fault("the client key is no PEM private key"))?;
-            let chain = certificates(chain, "client certificate")?;
-            builder.with_client_auth_cert(chain, key).map_err(|error| fault(format!("client certificate: {error}")))
-        }
-        _ => Err(fault("a client certificate needs its key, and a key its certificate")),
+impl Tls {
+    /// Whether a server that trusts these authorities would take this certificate of a client; both in PEM.
+    #[must_use]
+    pub fn takes_client(ca_pem: &[u8], cert_pem: &[u8]) -> bool {
+        trust::takes_client(ca_pem, cert_pem, Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
     }
 }
 
-fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, Fault> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match found {
-        Ok(found) if !found.is_empty() => Ok(found),
-        Ok(_) => Err(fault(format!("{what}: no certificate in the PEM text"))),
-        Err(error) => Err(fault(format!("{what}: {error}"))),
-    }
-}
-
-fn fault(text: impl Into<String>) -> Fault {
+pub(super) fn fault(text: impl Into<String>) -> Fault {
     Fault { kind: HttpErrorKind::Request, text: text.into() }
 }
