@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::act::{ActError, wait_until};
 use crate::binaries::UnknownVersion;
 use crate::builder::LabBuilder;
+use crate::client::Client;
 use crate::site::{CLIENTS, CONTROL, Host, Site, labs};
 use crate::status::{self, MemberStatus};
 use crate::takedown::{self, Reaper};
@@ -250,6 +251,24 @@ impl Lab {
     /// The lab is down.
     pub fn among_clients<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, LabError> {
         Ok(network::inside(&self.site.netns_path(CLIENTS), work)?)
+    }
+
+    /// Runs `work` on a thread that stands on a host's network, where `127.0.0.1` is the host itself.
+    ///
+    /// # Errors
+    /// There is no such host, or the lab is down.
+    pub fn on_host<T: Send>(&self, host: &str, work: impl FnOnce() -> T + Send) -> Result<T, LabError> {
+        self.host(host)?;
+        Ok(network::inside(&self.site.netns_path(host), work)?)
+    }
+
+    /// A client of the cluster that waits so long for an answer.
+    ///
+    /// # Errors
+    /// The lab's certificates cannot be read.
+    pub fn client(&self, limit: Duration) -> Result<Client, LabError> {
+        let none = || LabError::Spec(format!("no certificates in {}", self.site.path("tls").display()));
+        Client::new(&self.site, limit).ok_or_else(none)
     }
 
     /// What each member says of itself, asked on its own host.

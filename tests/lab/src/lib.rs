@@ -15,6 +15,7 @@ mod act;
 pub mod binaries;
 mod builder;
 pub mod cache;
+mod client;
 mod container;
 mod disk;
 pub mod fault;
@@ -34,6 +35,7 @@ mod tls;
 
 pub use act::{ActError, wait_until};
 pub use builder::LabBuilder;
+pub use client::Client;
 pub use disk::Disk;
 pub use fault::{Ends, Fault, Loss};
 pub use lab::{HEALTHY, Lab, LabError};
