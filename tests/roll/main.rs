@@ -13,6 +13,7 @@ mod patch;
 mod quorate;
 mod refusals;
 mod roll_call;
+mod secured;
 mod standing;
 mod under_load;
 mod unrolled;

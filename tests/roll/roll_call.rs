@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use quorate_lab::{Host, Lab};
+use quorate_lab::{Client, Host, Lab};
 
 /// Between two questions to the same member.
 const EVERY: Duration = Duration::from_millis(50);
@@ -15,9 +15,6 @@ const EVERY: Duration = Duration::from_millis(50);
 /// A running member answers within a millisecond; a busy machine may take a hundred times that, and a member that does
 /// not answer at all for so long is down for its clients.
 const ANSWER: Duration = Duration::from_secs(2);
-
-/// The client port.
-const PORT: u16 = 2379;
 
 /// One answer, or none, with the time of the question and that of the answer.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +37,9 @@ impl RollCall {
         let caller = |host: Host| {
             let (lab, stop) = (Arc::clone(lab), Arc::clone(&stop));
             let name = host.name.clone();
-            let thread = thread::spawn(move || lab.among_clients(|| call(&host, &stop)).expect("the clients' network"));
+            let client = lab.client(ANSWER).expect("a client");
+            let work = move || lab.among_clients(|| call(&client, &host, &stop)).expect("the clients' network");
+            let thread = thread::spawn(work);
             (name, thread)
         };
         Self { callers: lab.members().into_iter().map(caller).collect(), stop }
@@ -60,11 +59,11 @@ impl Drop for RollCall {
     }
 }
 
-fn call(host: &Host, stop: &AtomicBool) -> Vec<Sample> {
+fn call(client: &Client, host: &Host, stop: &AtomicBool) -> Vec<Sample> {
     let mut samples = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let asked = Instant::now();
-        let serves = get(SocketAddr::from((host.address, PORT)), "/version").is_ok();
+        let serves = client.get(host.address, "/version").is_ok();
         samples.push(Sample { asked, told: Instant::now(), serves });
         thread::sleep(EVERY.saturating_sub(asked.elapsed()));
     }
