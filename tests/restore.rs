@@ -9,18 +9,21 @@
 )]
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use quorate_lab::{HEALTHY, Lab, wait_until};
+use quorate_lab::{HEALTHY, Lab, LabBuilder, Sudo, User, wait_until};
 use serde_json::Value;
 
 /// How many keys a test writes.
 const KEYS: usize = 200;
 /// A backup of three members takes 6 s; this is for a busy machine.
 const BACKUP: Duration = Duration::from_secs(60);
+/// A member answers within milliseconds; this is for a busy machine.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// One test at a time: a machine with two cores and several labs at work would measure itself.
 fn turn() -> MutexGuard<'static, ()> {
@@ -34,9 +37,9 @@ struct Site {
 }
 
 impl Site {
-    /// A cluster of three with keys in it.
-    fn new(version: &str) -> Self {
-        let lab = Lab::builder().etcd(version).bastion(false).start().expect("a lab");
+    /// A cluster with keys in it.
+    fn new(lab: LabBuilder) -> Self {
+        let lab = lab.bastion(false).start().expect("a lab");
         let site = Self { lab, state: tempfile::tempdir().unwrap() };
         site.write("k", KEYS);
         site
@@ -48,6 +51,9 @@ impl Site {
         command.arg("run").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks").join(name));
         command.arg("-i").arg(self.lab.inventory()).arg("-F").arg(self.lab.ssh_config());
         command.arg("--known-hosts").arg(self.lab.known_hosts()).arg("--state-dir").arg(self.state.path());
+        if let Some(file) = self.lab.become_password_file() {
+            command.arg("--become-password-file").arg(file);
+        }
         command.args(arguments);
         command
     }
@@ -90,8 +96,11 @@ impl Site {
     }
 
     fn write(&self, prefix: &str, keys: usize) {
+        let tls =
+            "--ca-file /etc/etcd/tls/ca.crt --cert-file /etc/etcd/tls/member.crt --key-file /etc/etcd/tls/member.key";
+        let (scheme, tls) = if self.lab.site().spec().tls { ("https", tls) } else { ("http", "") };
         let script = format!(
-            "for i in $(seq 1 {keys}); do etcdctl -C http://127.0.0.1:2379 set /{prefix}/$i value-$i >/dev/null || exit 1; done"
+            "for i in $(seq 1 {keys}); do etcdctl {tls} -C {scheme}://127.0.0.1:2379 set /{prefix}/$i value-$i >/dev/null || exit 1; done"
         );
         self.said("etcd1", &script);
     }
@@ -112,7 +121,8 @@ impl Site {
                 node["value"] == format!("value-{number}")
             };
             assert_eq!(nodes.iter().filter(sound).count(), KEYS, "{host}");
-            assert_eq!(get(&self.lab, &host, "/v2/members")["members"].as_array().unwrap().len(), 3, "{host}");
+            let members = get(&self.lab, &host, "/v2/members");
+            assert_eq!(members["members"].as_array().unwrap().len(), self.hosts().len(), "{host}");
             let left = self.said(
                 &host,
                 "systemctl list-units --all --no-legend 'quorate*'; ls /run/systemd/transient /var/lib/quorate/restore 2>/dev/null | \
@@ -134,11 +144,10 @@ fn words(output: &Output) -> String {
 
 /// What a member answers on its own host.
 fn get(lab: &Lab, host: &str, path: &str) -> Value {
-    let script = r#"exec 3<>/dev/tcp/127.0.0.1/2379; printf 'GET %s HTTP/1.0\r\n\r\n' "$1" >&3; cat <&3"#;
-    let output = lab.exec(host, &["bash", "-c", script, "get", path]).unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let body = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{host}: {text}")).1;
-    serde_json::from_str(body).unwrap_or_else(|error| panic!("{host}: {error}: {body}"))
+    let client = lab.client(ANSWER).unwrap();
+    let body = lab.on_host(host, || client.get(Ipv4Addr::LOCALHOST, path)).unwrap();
+    let body = body.unwrap_or_else(|error| panic!("{host}: {path}: {error}"));
+    serde_json::from_str(&body).unwrap_or_else(|error| panic!("{host}: {error}: {body}"))
 }
 
 #[track_caller]
@@ -151,7 +160,8 @@ fn assert_exit(output: &Output, code: i32, said: &str) {
 #[test]
 fn a_stopped_cluster_comes_back_and_can_be_backed_up_and_brought_back_again() {
     let _turn = turn();
-    let site = Site::new("2.0.5");
+    // Over TLS, and as an account that must say a password to become root.
+    let site = Site::new(Lab::builder().etcd("2.0.5").tls(true).user(User::Ops).sudo(Sudo::Password));
     site.back_up(&[]);
     let backup = site.backups("etcd2").pop().unwrap();
     let id = site.cluster_id(&backup);
@@ -207,7 +217,7 @@ fn flip(folder: &Path) {
 #[test]
 fn an_interrupted_restore_refuses_until_all_is_stopped_and_then_begins_anew() {
     let _turn = turn();
-    let site = Site::new("2.1.1");
+    let site = Site::new(Lab::builder().etcd("2.1.1").members(5));
     // Not on a disk of its own: then the directory is renamed as a whole.
     site.stop();
     for host in site.hosts() {
@@ -247,7 +257,7 @@ fn an_interrupted_restore_refuses_until_all_is_stopped_and_then_begins_anew() {
 #[test]
 fn backups_killed_in_the_middle_do_not_count_and_the_next_run_clears_them_away() {
     let _turn = turn();
-    let site = Site::new("2.0.5");
+    let site = Site::new(Lab::builder().etcd("2.0.5"));
     let mut command = site.playbook("etcd-backup.yml", &[]);
     let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let partial = |site: &Site| site.runs().iter().filter(|run| run.join("etcd1.partial").exists()).count();
