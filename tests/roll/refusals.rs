@@ -213,6 +213,21 @@ fn refuses_a_unit_that_systemd_has_not_read_since_it_was_changed() {
 }
 
 #[test]
+fn refuses_a_drop_in_in_a_new_folder_that_systemd_has_not_read() {
+    let _turn = turn();
+    let lab = lab();
+    let folder = "/etc/systemd/system/etcd.service.d";
+    let edit = format!("mkdir {folder} && printf '[Service]\\nEnvironment=ETCD_NAME=other\\n' >{folder}/name.conf");
+    let back = format!("rm -r {folder}");
+    let _fault = with_script(lab, "etcd2", &edit, &back);
+    // systemd itself does not see it.
+    let says = said(lab, "etcd2", "systemctl show -p NeedDaemonReload etcd");
+    assert_eq!(says.trim(), "NeedDaemonReload=no");
+    let words = format!("etcd2: etcd.service has a drop-in that systemd has not read: {folder}/name.conf");
+    roll_is_refused(lab, &[&words, "systemctl daemon-reload"]);
+}
+
+#[test]
 fn refuses_a_unit_of_type_notify_before_2_2() {
     let _turn = turn();
     let lab = lab();

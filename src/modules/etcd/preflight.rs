@@ -57,6 +57,7 @@ impl Module for EtcdPreflight {
             }
             self::options(&call, &facts, &target)?;
             self::unit(&call, &facts, &target)?;
+            is_read(&call.probe, &facts.unit, &facts.state).await?;
             next_start(&call.probe, &facts).await?;
             let binary = stage::obtain(&call, "etcd", &target, &facts.machine).await?;
             let place = Place::find(&call.probe, &facts, &target).await?;
@@ -118,11 +119,6 @@ fn unit(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(), Failure>
             format!("{unit} is Type=notify, but etcd {target} never says that it is ready; it needs Type=simple");
         return Err(refused(call.host, what));
     }
-    if facts.state.needs_daemon_reload() {
-        let what =
-            format!("{unit} was changed since systemd read it; look at the change and run `systemctl daemon-reload`");
-        return Err(refused(call.host, what));
-    }
     match facts.state.unit_file_state() {
         "enabled" | "enabled-runtime" | "static" | "generated" | "linked" | "alias" => Ok(()),
         "masked" | "masked-runtime" => {
@@ -134,6 +130,25 @@ fn unit(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(), Failure>
             (call.say)(Kind::Warning { text })
         }
     }
+}
+
+/// Whether systemd has read all of the unit's files as they are: else a change that was never tried comes into force with the next
+/// reload, which may be anybody's.
+pub(super) async fn is_read(probe: &Probe, unit: &str, state: &UnitState) -> Result<(), Failure> {
+    if state.needs_daemon_reload() {
+        let what =
+            format!("{unit} was changed since systemd read it; look at the change and run `systemctl daemon-reload`");
+        return Err(refused(probe.name(), what));
+    }
+    let unread: Vec<String> = probe.unread_drop_ins(state).await?.iter().map(ToString::to_string).collect();
+    if unread.is_empty() {
+        return Ok(());
+    }
+    let files = unread.join(", ");
+    let what = format!(
+        "{unit} has a drop-in that systemd has not read: {files}\nlook at it and run `systemctl daemon-reload`"
+    );
+    Err(refused(probe.name(), what))
 }
 
 /// The command line and environment with which a unit would start its program now, variables put in.

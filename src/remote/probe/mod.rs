@@ -1,5 +1,6 @@
 //! What we may ask a host; none of it changes anything.
 
+mod drop_ins;
 mod files;
 mod process;
 mod unit;

@@ -10,7 +10,7 @@ use crate::modules::{Call, Failure};
 use crate::remote::{Probe, RemotePath, UnitState};
 
 use super::super::facts::refused;
-use super::super::preflight::next_command;
+use super::super::preflight::{is_read, next_command};
 use super::archive::Backup;
 use super::start::FIRST_START;
 
@@ -66,6 +66,7 @@ impl Stopped {
                 format!("systemd has no unit {unit} to start (LoadState {})", state.load_state()),
             ));
         }
+        is_read(probe, &unit, &state).await?;
         let (argv, environment) = next_command(probe, &unit, &state).await?;
         let flags = Flags::from_process(&argv, &environment);
         let program = state.binary().ok_or_else(|| refused(host, format!("{unit} has no absolute ExecStart")))?;
@@ -117,9 +118,7 @@ impl Stopped {
     fn known_settings(&self, host: &str) -> Result<(), Failure> {
         let unit = &self.unit;
         let set = |name: &str| self.flags.get(name).is_some_and(|value| !value.is_empty());
-        let why = if self.state.needs_daemon_reload() {
-            format!("{unit} was changed since systemd read it; look at the change and run `systemctl daemon-reload`")
-        } else if self.flags.wal_dir().is_some() {
+        let why = if self.flags.wal_dir().is_some() {
             format!("{unit} sets wal-dir: a log outside of the data directory is not restored")
         } else if set("discovery") || set("discovery-srv") {
             format!(
