@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use crate::events::{Emitter, Fault, Kind, SinkError};
 use crate::inventory::{Inventory, Vars};
+use crate::modules::Kept;
 use crate::playbook::{Playbook, Templates};
 use crate::remote::Permit;
 use crate::transport::Connector;
@@ -122,6 +123,8 @@ pub(super) struct Engine<'r> {
     pub(super) interrupt: Interrupt,
     /// Leave to change hosts; a check run has none.
     pub(super) permit: Option<Permit>,
+    /// What modules keep for each other.
+    pub(super) kept: Kept,
     pub(super) progress: Mutex<Progress>,
 }
 
@@ -166,6 +169,7 @@ impl Run {
             interrupt: means.interrupt,
             // The one place where leave to change hosts is given.
             permit: (!self.options.check).then(Permit::of_a_real_run),
+            kept: Kept::default(),
             progress: Mutex::new(Progress { started: self.options.start_at.is_none(), ..Progress::default() }),
         };
         let code = tokio::select! {

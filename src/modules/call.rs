@@ -71,6 +71,8 @@ pub struct Call<'a> {
     pub playbook_dir: &'a Path,
     /// This run's own folder on the control machine, for what the run keeps.
     pub run_dir: PathBuf,
+    /// What modules keep in memory for the whole run.
+    pub kept: &'a super::Kept,
     /// The run's ID.
     pub run: &'a str,
     /// Whether `--diff` was asked for.

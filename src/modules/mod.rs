@@ -13,6 +13,7 @@ pub mod fail;
 pub mod fetch;
 pub mod file;
 pub mod guard;
+mod kept;
 mod local;
 pub mod meta;
 pub mod pause;
@@ -31,4 +32,5 @@ pub mod wait_for;
 
 pub use call::{Call, Failure, Fleet, Module, Outcome};
 pub use guard::{Ask, Choice, Guard, Guards};
+pub use kept::Kept;
 pub use table::{Argument, CheckMode, Row, Shape, find, vocabulary};

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::arguments::complete;
 use super::table::{CheckMode, Row};
-use super::{Call, Failure, Fleet, Outcome};
+use super::{Call, Failure, Fleet, Kept, Outcome};
 use crate::events::Kind;
 use crate::inventory::{Node, Problem, Source, from_yaml};
 use crate::playbook::{Scope, Templates, Variable};
@@ -130,6 +130,7 @@ impl Bench {
             templates: &templates,
             playbook_dir: self.folder.path(),
             run_dir: self.path("run"),
+            kept: &Kept::default(),
             run: "01TEST",
             diff: true,
             verbosity: 0,

@@ -19,6 +19,7 @@ use super::facts::{Facts, refused};
 use super::preflight::data_size;
 use super::proof::{self, Proof};
 use super::release::Origin;
+use super::stage;
 use super::{RELEASES, UNIT};
 
 /// Where copies are made on the host until they are carried off: never inside the data directory, root's alone.
@@ -259,10 +260,8 @@ async fn etcdctl(
     let Ok(origin @ Origin::Releases(_)) = Origin::from_call(call) else {
         return Err(need("no folder of releases was given".to_owned()));
     };
-    let (wanted, machine, into) = (version.clone(), facts.machine.clone(), call.run_dir.join("binaries"));
-    let work = tokio::task::spawn_blocking(move || origin.obtain("etcdctl", &wanted, &machine, &into));
-    let binary =
-        work.await.map_err(|e| Failure::new(Fault::Bug, e.to_string()))?.map_err(|failure| need(failure.msg))?;
+    let binary = stage::take(call, origin, "etcdctl", version, &facts.machine).await;
+    let binary = binary.map_err(|failure| need(failure.msg))?;
     let target = scratch.join("etcdctl");
     let file = tokio::fs::File::open(&binary.path).await.map_err(|e| disk(&binary.path, &e))?;
     let attributes = Attributes { mode: Some(0o700), ..Attributes::default() };

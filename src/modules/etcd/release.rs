@@ -122,7 +122,14 @@ impl Origin {
     }
 
     /// The program `name` of that version for that machine, verified; unpacked into `into` if it comes out of an archive.
-    pub(super) fn obtain(&self, name: &str, version: &Version, machine: &str, into: &Path) -> Result<Binary, Failure> {
+    pub(super) fn obtain(
+        &self,
+        name: &str,
+        version: &Version,
+        machine: &str,
+        into: &Path,
+        unpacked: &Unpacked,
+    ) -> Result<Binary, Failure> {
         match self {
             Self::Plain(path, want) => {
                 let (size, found) = digest(path)?;
@@ -130,9 +137,8 @@ impl Origin {
                 checked(Binary { path: path.clone(), size, sha256: hex(&found) }, machine)
             }
             Self::Releases(folder) => {
-                let key =
-                    [into.display().to_string(), folder.display().to_string(), name.to_owned(), version.to_string()];
-                once((key, machine.to_owned()), || {
+                let wanted = [folder.display().to_string(), name.to_owned(), version.to_string(), machine.to_owned()];
+                unpacked.once(wanted, || {
                     let archive = verified_archive(folder, version, machine)?;
                     checked(unpack(&archive, name, version, into)?, machine)
                 })
@@ -141,24 +147,27 @@ impl Origin {
     }
 }
 
-/// The run's folder, the releases' folder, program and version; and the machine.
-type Wanted = ([String; 4], String);
+/// The releases' folder, program, version and machine.
+type Wanted = [String; 4];
 
-/// What was unpacked already. A roll asks for the same program at every task of every host, and hashing and inflating the 8 MB of
+/// What the run has unpacked already. A roll asks for the same program at every task of every host, and hashing and inflating the 8 MB of
 /// 2.1.1 takes 0.2 s of a processor each time (two cores, 2026-11-24). The copy lies in the run's own folder, which nobody else can
 /// write to. One or two entries a run.
-static UNPACKED: Mutex<BTreeMap<Wanted, Arc<Mutex<Option<Binary>>>>> = Mutex::new(BTreeMap::new());
+#[derive(Debug, Default)]
+pub(super) struct Unpacked(Mutex<BTreeMap<Wanted, Arc<Mutex<Option<Binary>>>>>);
 
-/// Unpacks what is wanted if that was not done before; who asks meanwhile waits for it. A failure is found anew each time.
-fn once(wanted: Wanted, unpack: impl FnOnce() -> Result<Binary, Failure>) -> Result<Binary, Failure> {
-    let slot = Arc::clone(UNPACKED.lock().unwrap_or_else(PoisonError::into_inner).entry(wanted).or_default());
-    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(binary) = slot.as_ref().filter(|binary| binary.path.is_file()) {
-        return Ok(binary.clone());
+impl Unpacked {
+    /// Unpacks what is wanted if that was not done before; who asks meanwhile waits for it. A failure is found anew each time.
+    fn once(&self, wanted: Wanted, unpack: impl FnOnce() -> Result<Binary, Failure>) -> Result<Binary, Failure> {
+        let slot = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(wanted).or_default());
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(binary) = slot.as_ref().filter(|binary| binary.path.is_file()) {
+            return Ok(binary.clone());
+        }
+        let binary = unpack()?;
+        *slot = Some(binary.clone());
+        Ok(binary)
     }
-    let binary = unpack()?;
-    *slot = Some(binary.clone());
-    Ok(binary)
 }
 
 /// Size and SHA-256 of a file here.
@@ -309,19 +318,26 @@ mod tests {
         let dir = releases(&elf(62));
         let into = tempfile::tempdir().unwrap();
         let origin = Origin::Releases(dir.path().to_owned());
-        let binary = origin.obtain("etcd", &V, "x86_64", into.path()).unwrap();
+        let binary = origin.obtain("etcd", &V, "x86_64", into.path(), &Unpacked::default()).unwrap();
         assert_eq!((binary.size, std::fs::read(&binary.path).unwrap()), (4096, elf(62)));
-        assert!(origin.obtain("etcdctl", &V, "x86_64", into.path()).unwrap_err().msg.contains("no program `etcdctl`"));
+        assert!(
+            origin
+                .obtain("etcdctl", &V, "x86_64", into.path(), &Unpacked::default())
+                .unwrap_err()
+                .msg
+                .contains("no program `etcdctl`")
+        );
     }
 
     #[test]
     fn an_archive_is_read_once_a_run() {
-        let (dir, one, other) = (releases(&elf(62)), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (dir, into, run) = (releases(&elf(62)), tempfile::tempdir().unwrap(), Unpacked::default());
         let origin = Origin::Releases(dir.path().to_owned());
-        let first = origin.obtain("etcd", &V, "x86_64", one.path()).unwrap();
+        let first = origin.obtain("etcd", &V, "x86_64", into.path(), &run).unwrap();
         std::fs::write(dir.path().join("etcd-v2.1.1-linux-amd64.tar.gz"), b"another").unwrap();
-        assert_eq!(origin.obtain("etcd", &V, "x86_64", one.path()).unwrap().sha256, first.sha256);
-        assert!(origin.obtain("etcd", &V, "x86_64", other.path()).unwrap_err().msg.contains("wrong checksum"));
+        assert_eq!(origin.obtain("etcd", &V, "x86_64", into.path(), &run).unwrap().sha256, first.sha256);
+        let again = origin.obtain("etcd", &V, "x86_64", into.path(), &Unpacked::default());
+        assert!(again.unwrap_err().msg.contains("wrong checksum"));
     }
 
     #[test]
@@ -331,13 +347,25 @@ mod tests {
         let sums = dir.path().join("SHA256SUMS");
         let text = std::fs::read_to_string(&sums).unwrap();
         std::fs::write(&sums, format!("{}{}", "00", &text[2..])).unwrap();
-        let failure = origin.obtain("etcd", &V, "x86_64", dir.path()).unwrap_err();
+        let failure = origin.obtain("etcd", &V, "x86_64", dir.path(), &Unpacked::default()).unwrap_err();
         assert_eq!((failure.fault, failure.msg.contains("wrong checksum")), (Fault::Refused, true));
         std::fs::write(&sums, text.replace("2.1.1", "2.1.2")).unwrap();
-        assert!(origin.obtain("etcd", &V, "x86_64", dir.path()).unwrap_err().msg.contains("not listed"));
+        assert!(
+            origin
+                .obtain("etcd", &V, "x86_64", dir.path(), &Unpacked::default())
+                .unwrap_err()
+                .msg
+                .contains("not listed")
+        );
         let foreign = releases(&elf(183));
         let origin = Origin::Releases(foreign.path().to_owned());
-        assert!(origin.obtain("etcd", &V, "x86_64", dir.path()).unwrap_err().msg.contains("another machine"));
+        assert!(
+            origin
+                .obtain("etcd", &V, "x86_64", dir.path(), &Unpacked::default())
+                .unwrap_err()
+                .msg
+                .contains("another machine")
+        );
     }
 
     #[test]
@@ -346,10 +374,20 @@ mod tests {
         let path = dir.path().join("etcd");
         std::fs::write(&path, elf(62)).unwrap();
         let (_, sum) = digest(&path).unwrap();
-        assert!(Origin::Plain(path.clone(), sum).obtain("etcd", &V, "x86_64", dir.path()).is_ok());
-        let failure = Origin::Plain(path.clone(), [1; 32]).obtain("etcd", &V, "x86_64", dir.path()).unwrap_err();
+        assert!(
+            Origin::Plain(path.clone(), sum).obtain("etcd", &V, "x86_64", dir.path(), &Unpacked::default()).is_ok()
+        );
+        let failure = Origin::Plain(path.clone(), [1; 32])
+            .obtain("etcd", &V, "x86_64", dir.path(), &Unpacked::default())
+            .unwrap_err();
         assert_eq!(failure.fault, Fault::Refused);
         std::fs::write(&path, "").unwrap();
-        assert!(Origin::Plain(path, sum).obtain("etcd", &V, "x86_64", dir.path()).unwrap_err().msg.contains("empty"));
+        assert!(
+            Origin::Plain(path, sum)
+                .obtain("etcd", &V, "x86_64", dir.path(), &Unpacked::default())
+                .unwrap_err()
+                .msg
+                .contains("empty")
+        );
     }
 }

@@ -11,7 +11,7 @@ use crate::transport::BoxFuture;
 
 use super::facts::{Facts, refused, version_argument};
 use super::place::Place;
-use super::release::{Binary, Origin, on_paper};
+use super::release::{Binary, Origin, Unpacked, on_paper};
 use super::{BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// Its row.
@@ -71,9 +71,20 @@ pub(super) async fn obtain(
     version: &semver::Version,
     machine: &str,
 ) -> Result<Binary, Failure> {
-    let origin = Origin::from_call(call)?;
+    take(call, Origin::from_call(call)?, name, version, machine).await
+}
+
+/// The same out of a given origin.
+pub(super) async fn take(
+    call: &Call<'_>,
+    origin: Origin,
+    name: &'static str,
+    version: &semver::Version,
+    machine: &str,
+) -> Result<Binary, Failure> {
+    let unpacked = call.kept.of::<Unpacked>();
     let (version, machine, into) = (version.clone(), machine.to_owned(), call.run_dir.join("binaries"));
-    let work = tokio::task::spawn_blocking(move || origin.obtain(name, &version, &machine, &into));
+    let work = tokio::task::spawn_blocking(move || origin.obtain(name, &version, &machine, &into, &unpacked));
     work.await.map_err(|error| Failure::new(Fault::Bug, format!("unpacking: {error}")))?
 }
 
