@@ -25,6 +25,8 @@ pub use hop::{HOPS, Hop, HopRefusal, WayBack, judge, may_be_left};
 pub use order::{Rank, next};
 pub use raft_status::{Progress, RaftStatus, raft_status};
 pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex};
-pub use version::{ClusterVersion, VersionAnswer, VersionFault, from_binary_output, from_version_body};
+pub use version::{
+    ClusterVersion, VersionAnswer, VersionFault, from_binary_output, from_tool_output, from_version_body,
+};
 pub use view::{ClusterView, MemberView, NotNow, may_stop, quorum};
 pub use wal::{WalFault, WalIdentity, identity};

@@ -79,6 +79,17 @@ pub fn from_binary_output(stdout: &[u8]) -> Result<Version, VersionFault> {
     strict(version.ok_or_else(|| fault("`etcd version …` or `etcd Version: …`", line))?)
 }
 
+/// The version in what `etcdctl --version` prints: `etcdctl version 2.0.5` in 2.x, `etcdctl version: 3.4.0` later.
+///
+/// # Errors
+/// When the first line is neither.
+pub fn from_tool_output(stdout: &[u8]) -> Result<Version, VersionFault> {
+    let text = String::from_utf8_lossy(stdout);
+    let line = text.lines().next().unwrap_or_default().trim();
+    let version = line.strip_prefix("etcdctl version ").or_else(|| line.strip_prefix("etcdctl version: "));
+    strict(version.ok_or_else(|| fault("`etcdctl version …`", line))?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,5 +135,9 @@ mod tests {
         assert_eq!(from_binary_output(b"etcd version 2.0.5\n").unwrap(), Version::new(2, 0, 5));
         assert_eq!(from_binary_output(b"etcd Version: 2.1.1\nGit SHA: x\n").unwrap(), Version::new(2, 1, 1));
         assert!(from_binary_output(b"etcdctl version 2.0.5\n").is_err());
+        assert_eq!(from_tool_output(b"etcdctl version 2.0.5\n").unwrap(), Version::new(2, 0, 5));
+        let later = from_tool_output(b"etcdctl version: 3.4.0\nAPI version: 3.4\n");
+        assert_eq!(later.unwrap(), Version::new(3, 4, 0));
+        assert!(from_tool_output(b"etcd version 2.0.5\n").is_err());
     }
 }

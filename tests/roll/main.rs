@@ -15,6 +15,7 @@ mod refusals;
 mod roll_call;
 mod secured;
 mod standing;
+mod tool;
 mod under_load;
 mod unrolled;
 mod watched;

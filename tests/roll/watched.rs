@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::quorate::{Ran, Roll};
 use crate::roll_call::{Down, RollCall, two_at_once};
+use crate::standing::said;
 
 /// For the writes that are missing when the roll has ended.
 const REST: Duration = Duration::from_secs(300);
@@ -65,6 +66,7 @@ impl Rolled {
             assert_eq!(member.version.as_deref(), Some("2.1.1"), "{member:?}");
             assert_eq!(member.cluster_version.as_deref(), Some("2.1.0"), "{member:?}");
             assert!(member.healthy && member.restarts == Some(0), "{member:?}");
+            assert_eq!(said(&self.lab, &member.host, "etcdctl --version").trim(), "etcdctl version 2.1.1");
         }
     }
 

@@ -20,7 +20,7 @@ impl Guard for EtcdGuard {
         Box::pin(async move {
             let unit = variable(ask.fleet, "etcd_unit").and_then(|v| v.as_str().map(str::to_owned));
             let accept = variable(ask.fleet, "accept_downtime").and_then(|v| v.as_bool()).unwrap_or(false);
-            let survey = survey(ask.fleet, unit.as_deref().unwrap_or("etcd")).await;
+            let survey = survey(ask.fleet, unit.as_deref().unwrap_or("etcd"), None).await;
             if let Some(failure) = survey.unreachable() {
                 return Err(failure.clone());
             }

@@ -47,7 +47,7 @@ impl Module for EtcdHealth {
     fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
         Box::pin(async move {
             let goal = call.text("cluster_version").map(minor).transpose()?;
-            let survey = survey(call.fleet, call.text("unit").unwrap_or("etcd")).await;
+            let survey = survey(call.fleet, call.text("unit").unwrap_or("etcd"), None).await;
             if let Some(failure) = survey.unreachable() {
                 return Err(failure.clone());
             }

@@ -22,6 +22,7 @@ use super::preflight::data_size;
 use super::release::on_paper;
 use super::stage;
 use super::survey::{Survey, survey};
+use super::tool::Tool;
 use super::{ACCEPT_DOWNTIME, BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// How long a new binary may take until it serves on its own host, unless `start_timeout` says otherwise. 2.0 to 2.1 on small data takes
@@ -73,6 +74,8 @@ pub(super) struct Roll<'c> {
     pub(super) facts: Facts,
     pub(super) survey: Survey,
     pub(super) place: Place,
+    /// What goes with the program.
+    pub(super) tool: Option<Tool>,
     pub(super) from: Version,
     pub(super) to: Version,
     pub(super) member: String,
@@ -97,14 +100,15 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     at_work::wait(call, &unit).await?;
     let facts = Facts::gather(&call.probe, &unit).await?;
     // Side by side, since none needs another: a member's turn is as long as its questions one after the other.
-    let (view, binary, place, survey, gate) = tokio::join!(
+    let (view, binary, place, tool, survey, gate) = tokio::join!(
         facts.view(),
         stage::obtain(call, "etcd", &to, &facts.machine),
         Place::find(&call.probe, &facts, &to),
-        survey(call.fleet, &unit),
+        Tool::find(call, &facts, &to),
+        survey(call.fleet, &unit, Some(&facts)),
         gate(call, &facts),
     );
-    let (view, binary, place, gate) = (view?, binary?, place?, gate?);
+    let (view, binary, place, tool, gate) = (view?, binary?, place?, tool?, gate?);
     let from = view.version.server.clone();
     let start = seconds(call, "start_timeout")?.unwrap_or(Duration::from_secs(START));
     let election = facts.flags.election_timeout();
@@ -120,7 +124,8 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     } else {
         etcd::judge(&from, &to).map_err(|refusal| refused(call.host, refusal))?
     };
-    if call.change.is_some() && !stage::is_there(&call.probe, &place.staged, &binary).await? {
+    let parts = stage::missing(&call.probe, stage::parts(&place, &binary, tool.as_ref())).await?;
+    if let Some((place, _)) = parts.first().filter(|_| call.change.is_some()) {
         let what = format!("{} is not the staged {to}; run the task etcd_stage before", place.staged);
         return Err(refused(call.host, what));
     }
@@ -131,7 +136,7 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
         return Ok(Outcome { changed: true, ..outcome(&view.name, &from, &to, None) });
     };
     let (member, want) = (view.name, binary.sha256);
-    let roll = Roll { call, change, facts, survey, place, from, to, member, way_back, want, start, gate };
+    let roll = Roll { call, change, facts, survey, place, tool, from, to, member, way_back, want, start, gate };
     roll.run().await
 }
 
@@ -182,15 +187,16 @@ impl Roll<'_> {
     /// The transaction to the new program.
     async fn window(&self) -> Result<Window, Failure> {
         let swap = self.place.swap(&self.from, &self.want);
+        let swaps = [swap].into_iter().chain(self.tool.as_ref().map(Tool::swap)).collect();
         let take_back = self.take_back().await;
         let name = format!("{}-{}", self.call.run, sound(self.host()));
-        Ok(self.plan(name, swap, take_back, self.facts.state.invocation_id().unwrap_or_default()))
+        Ok(self.plan(name, swaps, take_back, self.facts.state.invocation_id().unwrap_or_default()))
     }
 
     pub(super) fn plan(
         &self,
         name: String,
-        swap: crate::remote::Swap,
+        swaps: Vec<crate::remote::Swap>,
         take_back: TakeBack,
         invocation: &str,
     ) -> Window {
@@ -199,7 +205,7 @@ impl Roll<'_> {
             name,
             unit: self.facts.unit.clone(),
             invocation: invocation.to_owned(),
-            swaps: vec![swap],
+            swaps,
             reload: false,
             identity: Some((self.facts.wal_dir.clone(), marker)),
             serve: serve(&self.facts),

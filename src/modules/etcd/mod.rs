@@ -14,6 +14,7 @@ mod release;
 mod restore;
 mod stage;
 mod survey;
+mod tool;
 
 use crate::modules::table::{Argument, Shape};
 

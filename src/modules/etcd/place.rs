@@ -48,10 +48,19 @@ async fn line(probe: &Probe, act: &str, script: &'static str, argument: &str) ->
 impl Place {
     /// Finds out where things stand for `version` to take the place of what runs.
     pub(super) async fn find(probe: &Probe, facts: &Facts, version: &Version) -> Result<Self, Failure> {
-        let target = facts.program.clone();
+        let running = running(probe, facts.state.main_pid()).await?;
+        Self::at(probe, facts.program.clone(), running, version).await
+    }
+
+    /// The same for any program; `running` is the SHA-256 of what one gets who calls it now.
+    pub(super) async fn at(
+        probe: &Probe,
+        target: RemotePath,
+        running: String,
+        version: &Version,
+    ) -> Result<Self, Failure> {
         let standing = line(probe, "look at the program", STANDING, target.as_str()).await?;
         let behind = if standing.starts_with("link:") { Some(probe.canonical(&target).await?) } else { None };
-        let running = running(probe, facts.state.main_pid()).await?;
         let stat: Option<Stat> = probe.stat(&target, true).await?;
         let attributes = stat.map_or_else(Attributes::default, |stat| Attributes {
             mode: Some(stat.mode),
@@ -84,10 +93,10 @@ impl Place {
         }
     }
 
-    /// The way back after that swap; `want` is what was swapped in.
-    pub(super) fn back(&self, old: &Version, want: &str) -> Swap {
+    /// The swap back to `old`; `new` is the SHA-256 of the program that took its place.
+    pub(super) fn swap_back(&self, old: &Version, new: &str) -> Swap {
         // A link points to the staged file since, and what it pointed to was left where it was.
-        let before = if self.behind.is_some() { format!("link:{}", self.staged) } else { want.to_owned() };
+        let before = if self.behind.is_some() { format!("link:{}", self.staged) } else { new.to_owned() };
         Swap {
             target: self.target.clone(),
             staged: self.behind.clone().unwrap_or_else(|| self.kept(old)),

@@ -19,6 +19,7 @@ use super::place::Place;
 use super::release::on_paper;
 use super::stage;
 use super::survey::{Survey, survey};
+use super::tool::Tool;
 use super::{ACCEPT_DOWNTIME, BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// Its row.
@@ -71,12 +72,11 @@ impl Module for EtcdPreflight {
             let mut to_stage = 0;
             if needed {
                 same_program(&call, &place)?;
-                if !stage::is_there(&call.probe, &place.staged, &binary).await? {
-                    stage::room(&call.probe, &place.staged, binary.size).await?;
-                    to_stage = binary.size;
-                }
+                let tool = Tool::find(&call, &facts, &target).await?;
+                let parts = stage::missing(&call.probe, stage::parts(&place, &binary, tool.as_ref())).await?;
+                to_stage = stage::room(&call.probe, &parts).await?;
             }
-            let survey = survey(call.fleet, unit).await;
+            let survey = survey(call.fleet, unit, Some(&facts)).await;
             let view = whole_cluster(&call, &survey, &target).await?;
             let cluster_needed = cluster_needed(&view, &target);
             if cluster_needed {

@@ -2,23 +2,28 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::etcd::from_binary_output;
+use crate::etcd::{from_binary_output, from_tool_output};
 use crate::events::{Fault, Kind};
 use crate::modules::table::Row;
 use crate::modules::{Call, Failure, Module, Outcome};
-use crate::remote::{Probe, RemotePath};
+use crate::remote::{Change, Probe, RemotePath};
 use crate::transport::BoxFuture;
 
 use super::facts::{Facts, refused, version_argument};
 use super::place::Place;
 use super::release::{Binary, Origin, Unpacked, on_paper};
+use super::tool::Tool;
 use super::{BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// Its row.
 pub(crate) const ROW: Row = Row {
     arguments: &[VERSION, UNIT, RELEASES, BINARY, BINARY_SHA256],
     one_of: ORIGIN,
-    returns: &[("path", "where it is staged"), ("sha256", "its SHA-256")],
+    returns: &[
+        ("path", "where it is staged"),
+        ("sha256", "its SHA-256"),
+        ("etcdctl", "where the etcdctl that goes with it is staged, if one does"),
+    ],
     preflight_local: Some(on_paper),
     module: Some(&EtcdStage),
     ..Row::new("etcd_stage", "puts the new binary beside the old one, hashed on the host")
@@ -40,28 +45,64 @@ impl Module for EtcdStage {
                 result.insert("msg".into(), Value::from(format!("{version} runs already")));
                 return Ok(Outcome { result, ..Outcome::default() });
             }
-            let there = is_there(&call.probe, &place.staged, &binary).await?;
-            let Some(change) = call.change.as_ref().filter(|_| !there) else {
-                if there {
-                    prove(&call.probe, &facts, &place.staged, &version).await?;
-                }
-                return Ok(Outcome { changed: !there, result, ..Outcome::default() });
-            };
-            room(&call.probe, &place.staged, binary.size).await?;
-            let act = format!("stage {version} as {}", place.staged);
-            (call.say)(Kind::ActBegins { host: call.host.to_owned(), act })?;
-            let file = tokio::fs::File::open(&binary.path).await;
-            let file = file.map_err(|e| Failure::new(Fault::Disk, format!("{}: {e}", binary.path.display())))?;
-            let uploaded = change.upload(&place.staged, file, binary.size, &binary.sha256, &place.attributes).await;
-            uploaded?;
-            if let Err(failure) = prove(&call.probe, &facts, &place.staged, &version).await {
-                // Refused means that the host is as it was.
-                change.remove(&place.staged, false).await?;
-                return Err(failure);
+            let tool = Tool::find(&call, &facts, &version).await?;
+            result.extend(tool.as_ref().map(|tool| ("etcdctl".to_owned(), json!(tool.place.staged.as_str()))));
+            let parts = parts(&place, &binary, tool.as_ref());
+            let missing = missing(&call.probe, parts.clone()).await?;
+            if let (Some(change), false) = (&call.change, missing.is_empty()) {
+                room(&call.probe, &missing).await?;
+                put(&call, change, &facts, &version, &missing).await?;
             }
-            Ok(Outcome { changed: true, result, ..Outcome::default() })
+            let there = parts.iter().filter(|(place, _)| !missing.iter().any(|(new, _)| new.staged == place.staged));
+            for (place, _) in there {
+                prove(&call.probe, &facts, place, &version).await?;
+            }
+            Ok(Outcome { changed: !missing.is_empty(), result, ..Outcome::default() })
         })
     }
+}
+
+/// A program of a release and its place on the host.
+pub(super) type Part<'p> = (&'p Place, &'p Binary);
+
+/// What is swapped together.
+pub(super) fn parts<'p>(place: &'p Place, binary: &'p Binary, tool: Option<&'p Tool>) -> Vec<Part<'p>> {
+    [(place, binary)].into_iter().chain(tool.map(|tool| (&tool.place, &tool.binary))).collect()
+}
+
+/// Those that are not staged yet.
+pub(super) async fn missing<'p>(probe: &Probe, parts: Vec<Part<'p>>) -> Result<Vec<Part<'p>>, Failure> {
+    let mut missing = Vec::new();
+    for (place, binary) in parts {
+        if !is_there(probe, &place.staged, binary).await? {
+            missing.push((place, binary));
+        }
+    }
+    Ok(missing)
+}
+
+/// Stages them and asks each for its version; takes all of them away again if one does not do. Refused means that the host is as it was.
+async fn put(
+    call: &Call<'_>,
+    change: &Change,
+    facts: &Facts,
+    version: &semver::Version,
+    parts: &[Part<'_>],
+) -> Result<(), Failure> {
+    for (number, (place, binary)) in parts.iter().enumerate() {
+        let act = format!("stage {version} as {}", place.staged);
+        (call.say)(Kind::ActBegins { host: call.host.to_owned(), act })?;
+        let file = tokio::fs::File::open(&binary.path).await;
+        let file = file.map_err(|e| Failure::new(Fault::Disk, format!("{}: {e}", binary.path.display())))?;
+        change.upload(&place.staged, file, binary.size, &binary.sha256, &place.attributes).await?;
+        if let Err(failure) = prove(&call.probe, facts, place, version).await {
+            for (place, _) in parts.iter().take(number + 1) {
+                change.remove(&place.staged, false).await?;
+            }
+            return Err(failure);
+        }
+    }
+    Ok(())
 }
 
 /// The program of that version, verified on this machine.
@@ -97,8 +138,11 @@ pub(super) async fn is_there(probe: &Probe, staged: &RemotePath, binary: &Binary
     Ok(probe.sha256(staged).await? == binary.sha256)
 }
 
-/// Room for the new binary and as much again: the file is written beside its temporary name, and a full disk is etcd's end.
-pub(super) async fn room(probe: &Probe, staged: &RemotePath, size: u64) -> Result<(), Failure> {
+/// Room for what is missing and as much again, since a full disk is etcd's end; gives its bytes.
+pub(super) async fn room(probe: &Probe, missing: &[Part<'_>]) -> Result<u64, Failure> {
+    let Some((place, _)) = missing.first() else { return Ok(0) };
+    // All of them lie in one folder.
+    let (staged, size) = (&place.staged, missing.iter().map(|(_, binary)| binary.size).sum::<u64>());
     let space = probe.space(staged).await?;
     let needed = size.saturating_mul(2);
     if space.free < needed {
@@ -113,7 +157,7 @@ pub(super) async fn room(probe: &Probe, staged: &RemotePath, size: u64) -> Resul
     if space.inodes.is_some_and(|inodes| inodes < 16) {
         return Err(refused(probe.name(), format!("{} has no inodes free for {staged}", space.mount)));
     }
-    Ok(())
+    Ok(size)
 }
 
 /// `$1` user or empty, `$2` the program. Run as the unit's user, so that a `noexec` mount or a label shows now and not in the window.
@@ -123,23 +167,17 @@ if [ -n "$1" ] && command -v runuser >/dev/null; then exec runuser -u "$1" -- "$
 exec "$2" --version
 "#;
 
-/// Asks the staged file for its version, on the host, as the unit's user.
-pub(super) async fn prove(
-    probe: &Probe,
-    facts: &Facts,
-    staged: &RemotePath,
-    version: &semver::Version,
-) -> Result<(), Failure> {
-    let user = facts.state.user().unwrap_or_default();
+/// Asks the staged file for its version, on the host: etcd as the unit's user, etcdctl as whoever calls it.
+async fn prove(probe: &Probe, facts: &Facts, place: &Place, version: &semver::Version) -> Result<(), Failure> {
+    let is_etcd = place.target == facts.program;
+    let (staged, user) = (&place.staged, facts.state.user().filter(|_| is_etcd).unwrap_or_default());
     let ran = probe.script(&format!("ask {staged} for its version"), ASK_VERSION, &[user, staged.as_str()], None).await;
     let ran = ran?;
     if !ran.success() {
-        return Err(refused(
-            probe.name(),
-            format!("{staged} --version does not run as user `{user}`: {}", ran.words()),
-        ));
+        let user = if user.is_empty() { String::new() } else { format!(" as user `{user}`") };
+        return Err(refused(probe.name(), format!("{staged} --version does not run{user}: {}", ran.words())));
     }
-    match from_binary_output(&ran.stdout) {
+    match if is_etcd { from_binary_output(&ran.stdout) } else { from_tool_output(&ran.stdout) } {
         Ok(found) if found == *version => Ok(()),
         Ok(found) => {
             Err(refused(probe.name(), format!("{staged} says another version\nexpected {version}\nfound    {found}")))

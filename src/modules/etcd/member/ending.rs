@@ -9,6 +9,7 @@ use crate::remote::{Receipt, TakeBack, Window, WindowEnd};
 
 use super::super::facts::{Facts, refused};
 use super::super::place::running;
+use super::super::tool::Tool;
 use super::watch::{self, Watched};
 use super::{Roll, fault_by_quorum, outcome, sound};
 
@@ -152,9 +153,10 @@ impl Roll<'_> {
 
     async fn back_window(&self) -> Result<Receipt, Failure> {
         let now = Facts::gather(&self.probe().await?, &self.facts.unit).await?;
-        let swap = self.place.back(&self.from, &self.want);
+        let swap = self.place.swap_back(&self.from, &self.want);
+        let swaps = [swap].into_iter().chain(self.tool.as_ref().map(Tool::swap_back)).collect();
         let name = format!("{}-{}-back", self.call.run, sound(self.host()));
-        let window = self.plan(name, swap, TakeBack::Closed, now.state.invocation_id().unwrap_or_default());
+        let window = self.plan(name, swaps, TakeBack::Closed, now.state.invocation_id().unwrap_or_default());
         let act = format!("put {} back in place of {}", self.from, self.to);
         (self.call.say)(Kind::ActBegins { host: self.host().to_owned(), act })?;
         self.begin(&window).await?;
