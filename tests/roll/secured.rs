@@ -34,6 +34,8 @@ fn rolls_three_members_that_speak_tls() {
     rolled.assert_all_members_are_new();
     rolled.assert_no_write_is_lost(WRITERS.in_all);
     rolled.assert_one_member_down_at_a_time();
+    let warnings = rolled.ran.to_string().matches("the members speak TLS, which a host cannot ask").count();
+    assert_eq!(warnings, 1, "{}", rolled.ran);
 }
 
 #[test]

@@ -192,6 +192,11 @@ impl Facts {
         Ok(view)
     }
 
+    /// Whether another host can ask it without TLS.
+    pub(super) fn in_the_clear(&self) -> bool {
+        self.flags.advertise_client_urls().iter().any(|url| url.starts_with("http://"))
+    }
+
     /// The host's name.
     pub(super) fn host(&self) -> String {
         self.client.host().to_owned()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use semver::Version;
 use serde_json::{Map, json};
 
-use crate::etcd::{self, ClusterVersion, ClusterView, Flags, MemberView};
+use crate::etcd::{self, ClusterVersion, ClusterView, Flags, MemberView, WayBack};
 use crate::events::{Fault, Kind};
 use crate::modules::table::{Argument, CheckMode, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
@@ -79,6 +79,7 @@ impl Module for EtcdPreflight {
             let survey = survey(call.fleet, unit, Some(&facts)).await;
             let view = whole_cluster(&call, &survey, &target).await?;
             let cluster_needed = cluster_needed(&view, &target);
+            one_way(&call, &survey, &version, &target)?;
             if cluster_needed {
                 let size = data_size(&call.probe, &facts.data_dir).await?;
                 backup::room(&call.probe, size, to_stage).await?;
@@ -263,6 +264,20 @@ async fn whole_cluster(call: &Call<'_>, survey: &Survey, target: &Version) -> Re
         }
     }
     Ok(view)
+}
+
+/// Says once what no host can do over TLS: ask the others whether the way back is open, on which that of the last member hangs.
+fn one_way(call: &Call<'_>, survey: &Survey, version: &Version, target: &Version) -> Result<(), Failure> {
+    let first = call.fleet.hosts().first().is_some_and(|host| host == call.host);
+    let asks = version != target && etcd::judge(version, target).is_ok_and(|way_back| way_back != WayBack::Always);
+    if !first || !asks || survey.facts.values().flatten().all(Facts::in_the_clear) {
+        return Ok(());
+    }
+    let text = format!(
+        "the members speak TLS, which a host cannot ask: should {target} not serve on the last one, that one is left on it \
+         instead of going back to {version} by itself"
+    );
+    (call.say)(Kind::Warning { text })
 }
 
 /// Whether any member is not yet on the target: then the roll has something to do.

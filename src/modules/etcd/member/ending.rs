@@ -27,7 +27,8 @@ impl Roll<'_> {
             WindowEnd::Done => self.gate_or_back(receipt, &window.name).await,
             WindowEnd::Refused => Err(refused(self.host(), format!("{}; nothing was touched", receipt.detail))),
             WindowEnd::RolledBack => Err(self.rolled_back(&receipt.detail, &window.name, receipt.down).await),
-            WindowEnd::NotServing | WindowEnd::Down => Err(self.down(&receipt.detail, &window.name).await),
+            WindowEnd::NotServing => Err(self.down(&self.left(&receipt.detail), &window.name).await),
+            WindowEnd::Down => Err(self.down(&receipt.detail, &window.name).await),
         }
     }
 
@@ -189,6 +190,19 @@ impl Roll<'_> {
             }
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
+    }
+
+    /// Why the host has left the new program there, where it could not find out otherwise.
+    fn left(&self, detail: &str) -> String {
+        if self.facts_of_others().all(Facts::in_the_clear) {
+            return detail.to_owned();
+        }
+        let (old, target, to) = (self.place.kept(&self.from), &self.place.target, &self.to);
+        format!(
+            "{detail}\nthe others speak TLS, which the host cannot ask, so it does not take the last member back by itself\n\
+             while `quorate etcd status` shows the cluster version below {}.{}, {old} may be put back as {target} by hand",
+            to.major, to.minor
+        )
     }
 
     async fn down(&self, why: &str, window: &str) -> Failure {
