@@ -27,4 +27,4 @@ pub use hosts::{Host, Inventory, Vars, Warning};
 pub use node::{Entry, Node, NodeValue, ScalarStyle};
 pub use pattern::{Limit, PatternError, UnknownNames};
 pub use source::{Place, Problem, Source, nearest};
-pub use yaml::from_yaml;
+pub use yaml::{from_yaml, from_yaml_all};

@@ -26,6 +26,19 @@ const ALIASED_BYTES: usize = 16 * 1024 * 1024;
 /// # Errors
 /// What is not YAML, a key given twice, a second document, an unknown tag, or a budget exceeded; each with its place.
 pub fn from_yaml(source: &Arc<Source>) -> Result<Node, Problem> {
+    let mut documents = documents(source, 1)?;
+    Ok(documents.pop().unwrap_or_else(|| Node::new(&Place::new(source, 0, 0), NodeValue::Null)))
+}
+
+/// Reads all YAML documents of a source, as [`from_yaml`] reads one.
+///
+/// # Errors
+/// As [`from_yaml`], save that there may be several documents.
+pub fn from_yaml_all(source: &Arc<Source>) -> Result<Vec<Node>, Problem> {
+    documents(source, usize::MAX)
+}
+
+fn documents(source: &Arc<Source>, most: usize) -> Result<Vec<Node>, Problem> {
     if let Some(at) = source.text.find('\0') {
         let place = Place::new(source, at, at + 1);
         return Err(Problem::new(&place, "a NUL character: this is not UTF-8 text")
@@ -47,7 +60,7 @@ pub fn from_yaml(source: &Arc<Source>) -> Result<Node, Problem> {
         aliased_nodes: 0,
         aliased_bytes: 0,
     };
-    composer.document()
+    composer.documents(most)
 }
 
 /// A value behind an anchor, with what it costs to put it somewhere else.
@@ -74,23 +87,23 @@ struct Composer<'s> {
 }
 
 impl<'s> Composer<'s> {
-    /// The whole stream: nothing, or one document.
-    fn document(&mut self) -> Result<Node, Problem> {
-        let mut root = None;
+    /// The whole stream: at most so many documents.
+    fn documents(&mut self, most: usize) -> Result<Vec<Node>, Problem> {
+        let mut roots = Vec::new();
         loop {
             let (event, span) = self.next()?;
             match event {
                 Event::StreamEnd => break,
                 Event::StreamStart | Event::DocumentEnd => {}
-                Event::DocumentStart(..) if root.is_some() => {
+                Event::DocumentStart(..) if roots.len() >= most => {
                     return Err(Problem::new(&self.place(span), "a second document in the same file")
                         .help("keep one document to a file: take out the `---`"));
                 }
                 Event::DocumentStart(..) => {}
-                event => root = Some(self.node(event, span, 0)?),
+                event => roots.push(self.node(event, span, 0)?),
             }
         }
-        Ok(root.unwrap_or_else(|| Node::new(&Place::new(self.source, 0, 0), NodeValue::Null)))
+        Ok(roots)
     }
 
     fn next(&mut self) -> Result<(Event<'s>, Span), Problem> {

@@ -10,6 +10,8 @@ pub(super) fn add(env: &mut Environment<'static>) {
     env.add_filter("combine", combine);
     env.add_filter("dict2items", dict2items);
     env.add_filter("items2dict", items2dict);
+    env.add_filter("extract", extract);
+    env.add_filter("subelements", subelements);
     env.add_filter("flatten", flatten);
     env.add_filter("product", product);
     env.add_filter("selectattr", |state: &mut State<'_, '_>, items: &Value, how: Rest<Value>| {
@@ -162,6 +164,43 @@ fn items2dict(value: &Value, options: Kwargs) -> Result<Value, Error> {
         found.push((k, v));
     }
     Ok(map(found))
+}
+
+/// `extract(container, more=none)`: what the container has under the value, and under each key of `more` in that; made for
+/// `groups['etcd'] | map('extract', hostvars, 'ansible_host')`. What is missing is undefined.
+fn extract(key: &Value, container: &Value, more: Option<Value>, options: Kwargs) -> Result<Value, Error> {
+    let more = more.map_or_else(|| options.get::<Option<Value>>("morekeys"), |m| Ok(Some(m)))?;
+    options.assert_all_used()?;
+    let mut found = known(container)?.get_item(known(key)?)?;
+    let keys = match more {
+        None => Vec::new(),
+        Some(keys) if keys.kind() == ValueKind::Seq => list(&keys)?,
+        Some(key) => vec![key],
+    };
+    for key in keys {
+        found = known(&found)?.get_item(&key)?;
+    }
+    Ok(found)
+}
+
+/// `subelements('a.b', skip_missing=false)`: each item with each entry of its list there.
+fn subelements(value: &Value, path: &Value, skip: Option<bool>, options: Kwargs) -> Result<Vec<Value>, Error> {
+    let skip = skip.map_or_else(|| options.get::<Option<bool>>("skip_missing"), |s| Ok(Some(s)))?.unwrap_or(false);
+    options.assert_all_used()?;
+    let items = match known(value)?.kind() {
+        ValueKind::Map => entries(value)?.into_iter().map(|(_, item)| item).collect(),
+        _ => list(value)?,
+    };
+    let mut pairs = Vec::new();
+    for item in items {
+        let inner = at_path(item.clone(), path)?;
+        match inner.kind() {
+            ValueKind::Undefined if skip => {}
+            ValueKind::Seq => pairs.extend(list(&inner)?.into_iter().map(|part| Value::from(vec![item.clone(), part]))),
+            _ => return Err(wrong(format!("subelements: `{path}` must be a list in every item"))),
+        }
+    }
+    Ok(pairs)
 }
 
 /// `flatten(levels=none, skip_nulls=true)`.

@@ -11,6 +11,8 @@ use serde_json::Value as Json;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
+use crate::inventory::{Node, Problem, Source};
+
 use super::super::data::{from_json, sorted, to_json};
 use super::super::yaml;
 use super::text::text;
@@ -21,6 +23,8 @@ pub(super) fn add(env: &mut Environment<'static>) {
         let fault = |error: serde_json::Error| wrong(format!("not JSON: {error}"));
         serde_json::from_str::<Json>(&text(value)?).map(|json| from_json(&json)).map_err(fault)
     });
+    env.add_filter("from_yaml", |value: &Value| from_yaml(value, false));
+    env.add_filter("from_yaml_all", |value: &Value| from_yaml(value, true));
     env.add_filter("to_json", to_json_text);
     env.add_filter("tojson", to_json_text);
     env.add_filter("to_nice_json", to_nice_json);
@@ -30,6 +34,21 @@ pub(super) fn add(env: &mut Environment<'static>) {
     env.add_filter("b64decode", b64decode);
     env.add_filter("hash", hash);
     env.add_filter("checksum", |value: &Value| hash(value, None));
+}
+
+/// The one document of a YAML text, or with `all` a list of all of them; nothing else than text is taken as it is.
+fn from_yaml(value: &Value, all: bool) -> Result<Value, Error> {
+    let Some(text) = known(value)?.as_str() else { return Ok(value.clone()) };
+    let source = Source::new("<text>", text);
+    let fault = |problem: Problem| {
+        let (line, col) = problem.place.line_col();
+        wrong(format!("not YAML: {} (line {line}, column {col} of the text)", problem.message))
+    };
+    let data = |node: &Node| from_json(&node.to_json());
+    if all {
+        return Ok(crate::inventory::from_yaml_all(&source).map_err(fault)?.iter().map(data).collect());
+    }
+    crate::inventory::from_yaml(&source).map(|node| data(&node)).map_err(fault)
 }
 
 fn b64decode(value: &Value, options: Kwargs) -> Result<String, Error> {

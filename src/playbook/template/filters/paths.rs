@@ -15,6 +15,9 @@ pub(super) fn add(env: &mut Environment<'static>) {
     env.add_filter("dirname", |path: &Value| Ok::<_, Error>(dirname(&text(path)?).to_owned()));
     env.add_filter("splitext", |path: &Value| Ok::<_, Error>(splitext(&text(path)?)));
     env.add_filter("path_join", |parts: &Value| path_join(parts));
+    env.add_filter("normpath", |path: &Value| Ok::<_, Error>(normal(&text(path)?)));
+    env.add_filter("relpath", |path: &Value, start: &Value| relative(&text(path)?, &text(start)?));
+    env.add_filter("expanduser", |path: &Value| Ok::<_, Error>(expanded(&text(path)?)));
     env.add_filter("urlsplit", urlsplit);
 }
 
@@ -52,6 +55,46 @@ fn path_join(parts: &Value) -> Result<String, Error> {
         }
     }
     Ok(path)
+}
+
+/// Without `.`, `..` and double slashes, as far as the text alone says.
+fn normal(path: &str) -> String {
+    let root = if path.starts_with('/') { "/" } else { "" };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        match (part, parts.last()) {
+            ("..", Some(last)) if *last != ".." => drop(parts.pop()),
+            ("..", None) if !root.is_empty() => {}
+            _ => parts.push(part),
+        }
+    }
+    let made = format!("{root}{}", parts.join("/"));
+    if made.is_empty() { ".".to_owned() } else { made }
+}
+
+/// The way from `start` to `path`; both absolute or both relative, since a template has no folder that it is in.
+fn relative(path: &str, start: &str) -> Result<String, Error> {
+    if path.starts_with('/') != start.starts_with('/') {
+        return Err(wrong("relpath: an absolute path and a relative one"));
+    }
+    let (path, start) = (normal(path), normal(start));
+    let cut = |path: &str| path.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect();
+    let (to, from): (Vec<String>, Vec<String>) = (cut(&path), cut(&start));
+    let same = to.iter().zip(&from).take_while(|(a, b)| a == b).count();
+    let up = from.iter().skip(same).map(|_| "..".to_owned());
+    let way: Vec<String> = up.chain(to.into_iter().skip(same)).collect();
+    Ok(if way.is_empty() { ".".to_owned() } else { way.join("/") })
+}
+
+/// `~` at the beginning is the home of who runs quorate.
+fn expanded(path: &str) -> String {
+    let home = std::env::var("HOME").unwrap_or_default();
+    match path.strip_prefix('~') {
+        Some(rest) if !home.is_empty() && (rest.is_empty() || rest.starts_with('/')) => {
+            format!("{}{rest}", home.trim_end_matches('/'))
+        }
+        _ => path.to_owned(),
+    }
 }
 
 /// The parts of an address, or the one that is asked for.
