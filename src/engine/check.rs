@@ -1,4 +1,4 @@
-//! The checks of tasks and names on paper.
+//! The checks of tasks and local files on paper.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +6,12 @@ use crate::inventory::{Node, NodeValue, Place, Problem, ScalarStyle, Source};
 use crate::modules::arguments::{check_args, is_template, written};
 use crate::modules::guard::Guards;
 use crate::modules::{self, table};
-use crate::playbook::{Handler, Item, Play, Task, names as used};
+use crate::playbook::{Handler, Item, Play, Task};
 
 use super::meta;
-use super::prepare::{defined_names, did_you_mean};
+use super::prepare::did_you_mean;
 use super::run::Run;
-use super::scope::{HostScope, Lists, PlayScope, built_in};
+use super::scope::{HostScope, Lists, PlayScope};
 use super::store::Store;
 use super::task::starts_at;
 
@@ -199,28 +199,4 @@ fn tags_of<'p>(items: &'p [Item], known: &mut BTreeSet<&'p str>) {
             }
         }
     }
-}
-
-/// Names that templates use and nobody can define: no host, play, task, fact or option.
-pub(super) fn names(run: &Run) -> Vec<Problem> {
-    let mut known = defined_names(run);
-    known.extend(used::defines(&run.playbook));
-    known.extend(built_in().map(ToOwned::to_owned));
-    known.extend(table::ROWS.iter().flat_map(|row| row.facts).map(|name| (*name).to_owned()));
-    let mut problems: Vec<Problem> = Vec::new();
-    for r#use in used::uses(&run.playbook) {
-        for name in run.templates.undeclared(&r#use.text, r#use.bare) {
-            // Connection variables and facts of hosts are named so; which of them a host has is known only there.
-            let somewhere = name.starts_with("ansible_") || known.contains(&name);
-            if somewhere || r#use.locals.contains(&name) || r#use.guarded.contains(&name) {
-                continue;
-            }
-            let mut problem = Problem::new(&r#use.place, format!("`{name}` is not defined anywhere"));
-            let near = known.iter().chain(&r#use.locals).map(String::as_str);
-            problem.help = did_you_mean(&name, near)
-                .or_else(|| Some(format!("define it, or say what it is without: `{name} | default(…)`")));
-            problems.push(problem);
-        }
-    }
-    problems
 }

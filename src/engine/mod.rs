@@ -11,6 +11,7 @@ mod interrupt;
 mod lasting;
 mod loops;
 mod meta;
+mod names;
 mod options;
 mod outcome;
 mod play;

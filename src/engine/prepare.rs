@@ -12,6 +12,7 @@ use crate::inventory::{
 use crate::playbook::{HostOrder, Play, Playbook, Templates};
 
 use super::check;
+use super::names;
 use super::options::Options;
 use super::run::{Planned, Run};
 use super::scope::{HostScope, Lists, PlayScope};
@@ -47,7 +48,7 @@ impl Run {
             problems = run.read_vars_files();
         }
         if problems.is_empty() {
-            problems = check::names(&run);
+            problems = names::names(&run);
         }
         if problems.is_empty() {
             problems = check::local_files(&run);

@@ -49,6 +49,16 @@ pub const ROW: Row = Row {
     ..Row::new("template", "fills in a template and copies it to the host")
 };
 
+/// The variables that a template sees beside the host's.
+pub const OWN: [&str; 6] = [
+    "ansible_managed",
+    "template_path",
+    "template_fullpath",
+    "template_destpath",
+    "template_host",
+    "template_run_date",
+];
+
 struct Template;
 
 impl Module for Template {
@@ -71,15 +81,23 @@ impl Module for Template {
 
 fn preflight(args: &Node, dir: &Path) -> Vec<Problem> {
     let mut problems = check_written(args, &["dest"]);
-    match local::written(args, "src", "templates", dir, false) {
+    match source(args, dir) {
         Some(Err(problem)) => problems.push(problem),
-        Some(Ok(path)) => match read(&path) {
-            Ok(text) => problems.extend(Templates::new().check_file(&text, &whole(&path, &text)).err()),
-            Err(why) => problems.extend(args.get("src").map(|node| Problem::new(&node.place, why))),
-        },
+        Some(Ok(place)) => problems.extend(Templates::new().check_file(&place.source.text, &place).err()),
         None => {}
     }
     problems
+}
+
+/// The template file that the arguments name, if that can be known on paper, or what is wrong with it.
+#[must_use]
+pub fn source(args: &Node, dir: &Path) -> Option<Result<Place, Problem>> {
+    let path = match local::written(args, "src", "templates", dir, false)? {
+        Ok(path) => path,
+        Err(problem) => return Some(Err(problem)),
+    };
+    let named = args.get("src")?;
+    Some(read(&path).map(|text| whole(&path, &text)).map_err(|why| Problem::new(&named.place, why)))
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -123,14 +141,16 @@ fn header(call: &Call<'_>) -> String {
 fn own_variables(path: &Path, dest: &str) -> Vec<(&'static str, Value)> {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let path = Value::from(path.display().to_string());
-    vec![
-        ("ansible_managed", Value::from("Ansible managed")),
-        ("template_path", path.clone()),
-        ("template_fullpath", path),
-        ("template_destpath", Value::from(dest)),
-        ("template_host", Value::from(host.trim())),
-        ("template_run_date", Value::from(jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string())),
-    ]
+    let now = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string();
+    let values = [
+        Value::from("Ansible managed"),
+        path.clone(),
+        path,
+        Value::from(dest),
+        Value::from(host.trim()),
+        Value::from(now),
+    ];
+    OWN.into_iter().zip(values).collect()
 }
 
 /// The host's variables and those about the template itself; `ansible_managed` may be set by the operator.

@@ -15,6 +15,8 @@ pub use undefined::undefined;
 /// One template or expression.
 #[derive(Clone, Debug)]
 pub struct Use {
+    /// Which play it is in, from 0.
+    pub play: usize,
     /// Where it stands.
     pub place: Place,
     /// Its text.
@@ -33,11 +35,24 @@ pub struct Use {
 /// tagged `!unsafe` or `!vault`.
 #[must_use]
 pub fn uses(playbook: &Playbook) -> Vec<Use> {
-    let mut finder = Finder { uses: Vec::new(), anywhere: anywhere(playbook), templates: Templates::new() };
-    for play in &playbook.plays {
+    finder(playbook).uses
+}
+
+/// Each task and handler, with the index of its play and, as a use of no text, the names that its arguments see: for files
+/// of templates, which only the task's module can find.
+#[must_use]
+pub fn tasks(playbook: &Playbook) -> Vec<(&Task, Use)> {
+    finder(playbook).tasks
+}
+
+fn finder(playbook: &Playbook) -> Finder<'_> {
+    let (anywhere, templates) = (anywhere(playbook), Templates::new());
+    let mut finder = Finder { uses: Vec::new(), tasks: Vec::new(), index: 0, anywhere, templates };
+    for (index, play) in playbook.plays.iter().enumerate() {
+        finder.index = index;
         finder.play(play);
     }
-    finder.uses
+    finder
 }
 
 /// The names that hosts get while the playbook runs: `register:`, and the keys of `set_fact`.
@@ -82,13 +97,16 @@ struct Around {
     guarded: Vec<String>,
 }
 
-struct Finder {
+struct Finder<'p> {
     uses: Vec<Use>,
+    tasks: Vec<(&'p Task, Use)>,
+    /// The play in hand.
+    index: usize,
     anywhere: Vec<String>,
     templates: Templates,
 }
 
-impl Finder {
+impl<'p> Finder<'p> {
     /// What is in force beneath these directives.
     fn within(&self, around: &Around, directives: &Directives) -> Around {
         let mut inner = around.clone();
@@ -99,7 +117,7 @@ impl Finder {
         inner
     }
 
-    fn play(&mut self, play: &Play) {
+    fn play(&mut self, play: &'p Play) {
         let around = self.within(&Around::default(), &play.directives);
         self.node(&play.hosts, &around);
         let single =
@@ -115,7 +133,7 @@ impl Finder {
         }
     }
 
-    fn items(&mut self, items: &[Item], around: &Around) {
+    fn items(&mut self, items: &'p [Item], around: &Around) {
         for item in items {
             match item {
                 Item::Task(task) => self.task(task, around),
@@ -124,7 +142,7 @@ impl Finder {
         }
     }
 
-    fn block(&mut self, block: &Block, around: &Around) {
+    fn block(&mut self, block: &'p Block, around: &Around) {
         let mut around = self.within(around, &block.directives);
         self.inherited(&block.directives, &around);
         self.items(&block.block, &around);
@@ -133,7 +151,7 @@ impl Finder {
         self.items(&block.always, &around);
     }
 
-    fn task(&mut self, task: &Task, around: &Around) {
+    fn task(&mut self, task: &'p Task, around: &Around) {
         let mut around = self.within(around, &task.directives);
         for node in [&task.r#loop, &task.retries, &task.delay, &task.loop_control.pause].into_iter().flatten() {
             self.node(node, &around);
@@ -141,6 +159,7 @@ impl Finder {
         around.locals.extend(loop_names(task));
         self.directives(&task.directives, &around);
         self.arguments(task, &around);
+        self.tasks.push((task, self.made(&task.module_place, "", false, &around)));
         task.loop_control.label.iter().for_each(|node| self.node(node, &around));
         self.expressions(&task.until, &around);
         self.expressions(task.changed_when.as_deref().unwrap_or_default(), &around);
@@ -239,13 +258,12 @@ impl Finder {
     }
 
     fn found(&mut self, place: &Place, text: &str, bare: bool, around: &Around) {
-        self.uses.push(Use {
-            place: place.clone(),
-            text: text.to_owned(),
-            bare,
-            locals: around.locals.clone(),
-            guarded: around.guarded.clone(),
-        });
+        self.uses.push(self.made(place, text, bare, around));
+    }
+
+    fn made(&self, place: &Place, text: &str, bare: bool, around: &Around) -> Use {
+        let (locals, guarded) = (around.locals.clone(), around.guarded.clone());
+        Use { play: self.index, place: place.clone(), text: text.to_owned(), bare, locals, guarded }
     }
 }
 

@@ -94,21 +94,34 @@ fn lists_what_the_run_defines() {
 #[test]
 fn tells_names_that_nobody_defines_with_the_nearest_that_somebody_does() {
     let playbook = playbook(concat!(
-        "    - command: echo {{ etcd_verison }} {{ ansible_host }}\n      register: answer\n",
+        "    - command: echo {{ etcd_verison }} {{ ansible_host }} {{ ansible_distribution }}\n      register: answer\n",
         "    - assert: {that: [answer.rc == 0, anwser.rc == 0, maybe is defined, maybe > 1]}\n",
         "    - debug: msg={{ item }}\n    - debug: msg={{ other | default('x') }}\n",
     ));
-    let known = ["etcd_version", "group", "q"].map(str::to_owned).into();
-    let found: Vec<String> = undefined(&playbook, &Templates::new(), &known)
+    let mut known = defines(&playbook);
+    known.extend(["etcd_version", "group", "q", "ansible_host"].map(str::to_owned));
+    let found: Vec<String> = undefined(&uses(&playbook), &Templates::new(), &known)
         .iter()
         .map(|problem| format!("{problem} ({})", problem.help.as_deref().unwrap_or_default()))
         .collect();
     assert_eq!(
         found,
         [
-            "p.yml:4:24: undefined variable `etcd_verison` (did you mean `etcd_version`?)",
-            "p.yml:6:39: undefined variable `anwser` (did you mean `answer`?)",
-            "p.yml:7:21: undefined variable `item` (define it in the inventory, in `vars:`, or with `-e`)",
+            "p.yml:4:62: `ansible_distribution` is not defined anywhere (quorate gathers no facts of hosts: ask with \
+             `command` and `register`)",
+            "p.yml:4:24: `etcd_verison` is not defined anywhere (did you mean `etcd_version`?)",
+            "p.yml:6:39: `anwser` is not defined anywhere (did you mean `answer`?)",
+            "p.yml:7:21: `item` is not defined anywhere (define it, or say what it is without: `item | default(…)`)",
         ]
     );
+}
+
+#[test]
+fn tells_what_a_tasks_own_files_may_use() {
+    let playbook = playbook("    - ping:\n      vars: {v: 1}\n      loop: [1]\n      when: w is defined\n");
+    let found = tasks(&playbook);
+    let (task, around) = found.first().unwrap();
+    assert_eq!(task.module, "ping");
+    assert!(["p", "v", "item"].iter().all(|name| around.locals.iter().any(|local| local == name)));
+    assert_eq!((around.guarded.as_slice(), around.play), (&["w".to_owned()][..], 0));
 }

@@ -7,6 +7,10 @@ use minijinja::{Environment, Error, ErrorKind};
 
 use super::filters::regexes::{Options, compile};
 
+/// Ansible's tests of files on the control machine, which nobody needs whose files are on hosts.
+pub(super) const OF_FILES: [&str; 8] =
+    ["file", "directory", "exists", "link", "abs", "mount", "link_exists", "same_file"];
+
 /// Adds them all.
 pub(super) fn add(env: &mut Environment<'static>) {
     for name in ["failed", "failure"] {
@@ -45,7 +49,7 @@ pub(super) fn add(env: &mut Environment<'static>) {
     env.add_test("contains", |list: &Value, item: &Value| contains(list, item));
     env.add_test("any", |list: &Value| Ok::<_, Error>(known(list)?.try_iter()?.any(|item| item.is_true())));
     env.add_test("all", |list: &Value| Ok::<_, Error>(known(list)?.try_iter()?.all(|item| item.is_true())));
-    for name in ["file", "directory", "exists", "link", "abs", "mount", "link_exists", "same_file"] {
+    for name in OF_FILES {
         env.add_test(name, move |_: &Value| -> Result<bool, Error> {
             let what = format!("no test `{name}`: quorate's templates look at no files; ask the host with `stat`");
             Err(Error::new(ErrorKind::InvalidOperation, what))

@@ -1,7 +1,7 @@
 //! The engine's settings, and the one lookup it has.
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Rest, Value};
+use minijinja::value::{Kwargs, Rest, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter};
 
 use super::{checks, data, filters};
@@ -88,18 +88,30 @@ pub(super) fn environment() -> Environment<'static> {
         escape_formatter(out, state, value)
     });
     env.remove_global("debug"); // It prints the values of all variables.
-    for name in ["lookup", "query", "q"] {
-        env.add_function(name, lookup);
-    }
+    env.add_function("lookup", lookup);
+    env.add_function("query", query);
+    env.add_function("q", query);
+    env.add_function("dict", dict);
     filters::add(&mut env);
     checks::add(&mut env);
     env
 }
 
-/// `lookup('env', NAME, default=…)`: the control machine's environment; all other lookups read files, run commands or
-/// reach the network, and a template must not.
+/// What a template may look up. All other lookups of Ansible read files, run commands or reach the network.
+pub(super) const LOOKUPS: &[&str] = &["env"];
+
+/// `lookup('env', NAME, default=…)`: the control machine's environment.
 fn lookup(kind: &str, terms: Rest<Value>, options: Kwargs) -> Result<Value, Error> {
-    if kind.trim_start_matches("ansible.builtin.") != "env" {
+    looked_up(kind, &terms, &options)
+}
+
+/// The same as a list.
+fn query(kind: &str, terms: Rest<Value>, options: Kwargs) -> Result<Value, Error> {
+    looked_up(kind, &terms, &options).map(|value| Value::from(vec![value]))
+}
+
+fn looked_up(kind: &str, terms: &[Value], options: &Kwargs) -> Result<Value, Error> {
+    if !LOOKUPS.contains(&kind.trim_start_matches("ansible.builtin.")) {
         let what = format!(
             "no such lookup: `{kind}`; quorate's templates cannot run anything or read files, only `env` is there"
         );
@@ -112,4 +124,23 @@ fn lookup(kind: &str, terms: Rest<Value>, options: Kwargs) -> Result<Value, Erro
     };
     let found = std::env::var(name).ok().map(Value::from);
     Ok(found.or(default).unwrap_or_else(|| Value::from("")))
+}
+
+/// `dict(…)` of a mapping, of pairs as `zip` makes them, and of `name=value`.
+fn dict(value: Option<Value>, more: Kwargs) -> Result<Value, Error> {
+    let mut entries = Vec::new();
+    for item in value.iter().flat_map(Value::try_iter).flatten() {
+        let of_mapping = value.as_ref().filter(|value| value.kind() == ValueKind::Map);
+        entries.push(match of_mapping {
+            Some(mapping) => (item.clone(), mapping.get_item(&item)?),
+            None => match item.try_iter()?.collect::<Vec<_>>().as_slice() {
+                [key, value] => (key.clone(), value.clone()),
+                _ => return Err(Error::new(ErrorKind::InvalidOperation, "dict takes pairs, or a mapping")),
+            },
+        });
+    }
+    for name in more.args() {
+        entries.push((Value::from(name), more.get::<Value>(name)?));
+    }
+    Ok(data::map(entries))
 }

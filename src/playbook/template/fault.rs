@@ -182,6 +182,9 @@ fn other(error: &Error, place: &Place) -> Problem {
     let detail = error.detail().unwrap_or_default();
     let message = match error.kind() {
         ErrorKind::SyntaxError => format!("template: {detail}"),
+        // Of `map` and `select`, which are told a name, the engine does not say which.
+        ErrorKind::UnknownFilter if detail.is_empty() => "there is no filter of that name".to_owned(),
+        ErrorKind::UnknownTest if detail.is_empty() => "there is no test of that name".to_owned(),
         ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction | ErrorKind::UnknownMethod => {
             format!("no such thing in a template: {detail}")
         }

@@ -6,6 +6,7 @@ mod engine;
 mod fault;
 mod filters;
 mod frame;
+mod paper;
 mod tokens;
 mod yaml;
 
@@ -18,6 +19,7 @@ use minijinja::Environment;
 use minijinja::value::{Value as Raw, ValueKind};
 use serde_json::Value;
 
+pub use self::data::Ready;
 use self::data::{is_omit, to_json};
 use self::fault::{Failure, Spot};
 use self::frame::Frame;
@@ -32,6 +34,8 @@ pub enum Variable {
     Source(Node),
     /// Registered, a fact, or a result: data, and never a template whatever it looks like.
     Data(Value),
+    /// The same, in the engine's form already.
+    Ready(Ready),
 }
 
 /// The variables that a template sees.
@@ -169,6 +173,22 @@ impl Templates {
         let mut env = self.env.clone();
         layout.apply(&mut env);
         Frame::new(&env, &Nothing).well_formed(body, place).map_err(problem)
+    }
+
+    /// What is wrong with a template, or with `bare` an expression, whatever the variables are: its syntax, and filters,
+    /// tests and lookups that there are not. `file` says that it is a template file's, where a backslash escapes.
+    #[must_use]
+    pub fn faults(&self, text: &str, place: &Place, bare: bool, file: bool) -> Vec<Problem> {
+        let inner = if bare { tokens::single_expression(text) } else { None }.unwrap_or(0..text.len());
+        let spot = Spot { place, whole: text, offset: inner.start, literal: !bare && !file };
+        paper::faults(&self.env, text.get(inner).unwrap_or_default(), spot, bare)
+    }
+
+    /// Where in a text that stands at `place` the name is used first.
+    #[must_use]
+    pub fn place_of(&self, name: &str, text: &str, place: &Place, bare: bool) -> Place {
+        let spot = Spot { place, whole: text, offset: 0, literal: false };
+        paper::first_uses(text, bare).remove(name).map_or_else(|| place.clone(), |range| spot.place(range))
     }
 
     /// The names that a template (with `bare`: an expression without braces) uses, neither sets itself nor guards

@@ -227,7 +227,12 @@ fn literal(rest: &str, quote: char) -> usize {
 ///
 /// A name that the template sets itself is among them: what the scope has under it is shadowed there.
 pub(super) fn names<'t>(tokens: &[Token<'t>]) -> BTreeSet<&'t str> {
-    (0..tokens.len()).filter_map(|at| variable(tokens, at)).collect()
+    named_variables(tokens).map(|(name, _)| name).collect()
+}
+
+/// The same names in the order in which they stand, each with its bytes.
+pub(super) fn named_variables<'a, 't>(tokens: &'a [Token<'t>]) -> impl Iterator<Item = (&'t str, Range<usize>)> + 'a {
+    (0..tokens.len()).filter_map(|at| Some((variable(tokens, at)?, tokens.get(at)?.range.clone())))
 }
 
 fn variable<'t>(tokens: &[Token<'t>], at: usize) -> Option<&'t str> {

@@ -10,6 +10,7 @@ mod budget;
 mod conditions;
 mod filters;
 mod names;
+mod paper;
 mod places;
 mod undefined;
 mod values;

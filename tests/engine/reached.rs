@@ -1,0 +1,23 @@
+//! Hosts that are reached late or not at all.
+
+use super::*;
+
+#[tokio::test]
+async fn a_host_that_the_network_refuses_is_tried_again_and_one_that_refuses_us_is_not() {
+    let ping = "- hosts: g\n  tasks: [{name: ask, ping: }]\n";
+    let away = |times| {
+        let lab = Lab::default();
+        lab.0.lock().unwrap().away.insert("h2".to_owned(), times);
+        lab
+    };
+    let done = perform(ping, away(2), |options| options.connect_tries = 3, None).await;
+    assert_eq!((done.code, done.ends("ask").len()), (0, 3));
+    let warned = |done: &Done| done.kinds.iter().filter(|kind| matches!(kind, Kind::Warning { .. })).count();
+    assert_eq!(warned(&done), 2);
+    let done = perform(ping, away(2), |options| options.connect_tries = 2, None).await;
+    assert_eq!((done.code, warned(&done)), (4, 1));
+    let lab = Lab::default();
+    lab.0.lock().unwrap().strange.insert("h2".to_owned());
+    let done = perform(ping, lab, |options| options.connect_tries = 3, None).await;
+    assert_eq!((done.code, warned(&done)), (6, 0));
+}
