@@ -55,6 +55,7 @@ impl Fleet for PlayFleet<'_> {
         let scope = self.scope(host);
         match scope.get(name)? {
             Variable::Data(value) => Some(value),
+            Variable::Ready(ready) => Some(ready.to_data()),
             Variable::Source(node) => self.engine.run.templates.value(&node, &scope).ok(),
         }
     }

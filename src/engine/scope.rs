@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::inventory::{Entry, Node, Vars};
-use crate::playbook::{Directives, Scope, Variable};
+use crate::playbook::{Directives, Ready, Scope, Variable};
 
 use super::run::Run;
 use super::store::Store;
@@ -82,7 +82,13 @@ const MAGIC: &[&str] = &[
 /// The names that every host has without anybody defining them.
 pub(super) fn built_in() -> impl Iterator<Item = &'static str> {
     // A rescue sees what failed; `ansible_facts` is always there, be it empty.
-    MAGIC.iter().copied().chain(["ansible_facts", "ansible_failed_task", "ansible_failed_result", "omit"])
+    MAGIC.iter().copied().chain([
+        "ansible_facts",
+        "ansible_failed_task",
+        "ansible_failed_result",
+        "ansible_host",
+        "omit",
+    ])
 }
 
 impl<'a> HostScope<'a> {
@@ -104,7 +110,6 @@ impl<'a> HostScope<'a> {
             "inventory_file" => text(self.run.inventory.inventory_file(self.host)?),
             "groups" => self.run.inventory.groups().into_iter().map(|(k, v)| (k.to_owned(), Value::from(v))).collect(),
             "group_names" => Value::from(self.run.inventory.group_names_of(self.host)),
-            "hostvars" => self.hostvars()?,
             "playbook_dir" => text(&options.playbook_dir()),
             "ansible_play_hosts" => Value::from(self.play?.lists.live.clone()),
             "ansible_play_hosts_all" => Value::from(self.play?.lists.all.clone()),
@@ -126,25 +131,24 @@ impl<'a> HostScope<'a> {
 
     /// The variables of every host outside plays: the inventory's, what was learned, and `-e`. One that can't be
     /// rendered is left out, so a template that asks for it fails by its name.
-    fn hostvars(&self) -> Option<Value> {
-        if !self.with_hostvars {
-            return None;
+    fn hostvars(&self) -> Ready {
+        let hosts = self.run.inventory.host_names().chain((!self.run.known(self.host)).then_some(self.host));
+        Ready::of_entries(hosts.map(|host| (host.to_owned(), self.store.hostvars(host, || self.hostvars_of(host)))))
+    }
+
+    fn hostvars_of(&self, host: &str) -> Ready {
+        let scope = HostScope { with_hostvars: false, ..HostScope::new(self.run, self.store, host) };
+        let mut vars = Map::new();
+        for name in scope.names() {
+            let value = match scope.get(&name) {
+                Some(Variable::Data(value)) => Some(value),
+                Some(Variable::Ready(ready)) => Some(ready.to_data()),
+                Some(Variable::Source(node)) => self.run.templates.value(&node, &scope).ok(),
+                None => None,
+            };
+            vars.extend(value.map(|value| (name, value)));
         }
-        let mut hosts = Map::new();
-        for host in self.run.inventory.host_names().chain((!self.run.known(self.host)).then_some(self.host)) {
-            let scope = HostScope { with_hostvars: false, ..Self::new(self.run, self.store, host) };
-            let mut vars = Map::new();
-            for name in scope.names() {
-                let value = match scope.get(&name) {
-                    Some(Variable::Data(value)) => Some(value),
-                    Some(Variable::Source(node)) => self.run.templates.value(&node, &scope).ok(),
-                    None => None,
-                };
-                vars.extend(value.map(|value| (name, value)));
-            }
-            hosts.insert(host.to_owned(), Value::Object(vars));
-        }
-        Some(Value::Object(hosts))
+        Ready::of(&Value::Object(vars))
     }
 
     fn in_chain(&self, name: &str) -> Option<&Node> {
@@ -167,6 +171,9 @@ impl Scope for HostScope<'_> {
         if let Some(value) = self.local.get(name) {
             return Some(Variable::Data(value.clone()));
         }
+        if name == "hostvars" && self.with_hostvars {
+            return Some(Variable::Ready(self.hostvars()));
+        }
         if let Some(value) = self.magic(name) {
             return Some(Variable::Data(value));
         }
@@ -188,7 +195,12 @@ impl Scope for HostScope<'_> {
         if let Some(value) = self.store.fact(self.host, name) {
             return Some(Variable::Data(value));
         }
-        self.run.vars_of(self.host).and_then(|vars| vars.get(name)).cloned().map(Variable::Source)
+        if let Some(node) = self.run.vars_of(self.host).and_then(|vars| vars.get(name)) {
+            return written(node);
+        }
+        // Whoever gives no address is reached by name; tasks see that, `hostvars` does not (ansible-core 2.19, tried).
+        (name == "ansible_host" && self.play.is_some() && !self.host.is_empty())
+            .then(|| Variable::Data(self.host.into()))
     }
 
     fn names(&self) -> Vec<String> {

@@ -6,6 +6,8 @@ use std::sync::{PoisonError, RwLock};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+use crate::playbook::Ready;
+
 /// The variables that a run makes, by host; they last to its end.
 #[derive(Debug, Default)]
 pub(super) struct Store {
@@ -19,6 +21,10 @@ struct Learned {
     facts: IndexMap<String, Value>,
     /// By `set_fact` and `register`: level 19.
     set: IndexMap<String, Value>,
+    /// How often something was learned.
+    changes: u64,
+    /// What `hostvars` says of the host, until something more is learned.
+    hostvars: Option<Ready>,
 }
 
 impl Store {
@@ -56,7 +62,26 @@ impl Store {
 
     fn change(&self, host: &str, act: impl FnOnce(&mut Learned)) {
         let mut hosts = self.hosts.write().unwrap_or_else(PoisonError::into_inner);
-        act(hosts.entry(host.to_owned()).or_default());
+        let learned = hosts.entry(host.to_owned()).or_default();
+        act(learned);
+        learned.changes += 1;
+        learned.hostvars = None;
+    }
+
+    /// What `hostvars` says of the host: as it was made the last time, unless something was learned since.
+    pub(super) fn hostvars(&self, host: &str, make: impl FnOnce() -> Ready) -> Ready {
+        if let Some(made) = self.look(host, |learned| learned.hostvars.clone()) {
+            return made;
+        }
+        let before = self.look(host, |learned| Some(learned.changes));
+        let made = make();
+        let mut hosts = self.hosts.write().unwrap_or_else(PoisonError::into_inner);
+        let learned = hosts.entry(host.to_owned()).or_default();
+        // Something learned meanwhile is not in it.
+        if before.unwrap_or_default() == learned.changes {
+            learned.hostvars = Some(made.clone());
+        }
+        made
     }
 
     fn look<T>(&self, host: &str, read: impl FnOnce(&Learned) -> Option<T>) -> Option<T> {

@@ -6,7 +6,7 @@ pub mod template;
 mod tree;
 
 pub use parse::from_source;
-pub use template::{Scope, Templates, Variable};
+pub use template::{Ready, Scope, Templates, Variable};
 pub use tree::{
     Block, Directives, Expression, Handler, HostOrder, Item, LoopControl, Play, Playbook, Rolling, Task, TaskOrder,
     Vocabulary,

@@ -120,3 +120,27 @@ pub(super) fn sorted(json: Json) -> Json {
         other => other,
     }
 }
+
+/// A variable in the engine's own form, made once and handed out as often as it is asked for.
+#[derive(Clone, Debug)]
+pub struct Ready(pub(super) Value);
+
+impl Ready {
+    /// Of data.
+    #[must_use]
+    pub fn of(json: &Json) -> Self {
+        Self(from_json(json))
+    }
+
+    /// A mapping of ready values, which are not copied.
+    #[must_use]
+    pub fn of_entries(entries: impl IntoIterator<Item = (String, Self)>) -> Self {
+        Self(map(entries.into_iter().map(|(name, ready)| (Value::from(name), ready.0))))
+    }
+
+    /// The data again.
+    #[must_use]
+    pub fn to_data(&self) -> Json {
+        to_json(&self.0).unwrap_or_default()
+    }
+}

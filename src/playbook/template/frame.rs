@@ -168,6 +168,7 @@ impl<'a> Frame<'a> {
             None if name == "omit" => Outcome::Value(Value::from_object(Omit)),
             None => Outcome::Missing,
             Some(Variable::Data(json)) => Outcome::Value(from_json(&json)),
+            Some(Variable::Ready(ready)) => Outcome::Value(ready.0),
             Some(Variable::Source(node)) => match self.source(name, &node) {
                 Ok(value) => Outcome::Value(value),
                 Err(failure) => Outcome::Failed(failure),
