@@ -10,6 +10,10 @@ use crate::inventory::{Entry, Node, NodeValue, Place, Source};
 use crate::journal::StateDir;
 use crate::report::{Look, Terminal};
 
+/// A roll is not broken off for a sshd that restarts or a link that blinks: 15 s of waiting in all. Who asks a question
+/// (`exec`, `etcd status`) can ask again.
+const CONNECT_TRIES: u32 = 5;
+
 /// Runs them until one does not end well.
 pub(super) fn run(arguments: &Arguments) -> Exit {
     for path in &arguments.playbooks {
@@ -34,6 +38,7 @@ fn one(arguments: &Arguments, path: &Path) -> Result<Exit, Exit> {
     if let Some(text) = listing::asked_for(arguments, path, &run) {
         return Ok(console::answer(&text));
     }
+    running::somebody(&run)?;
     let gate = running::gate(connection, &run)?;
     let passwords = running::passwords(connection)?;
     let (journal, path) = running::journal(&state, &id)?;
@@ -57,6 +62,7 @@ fn options(
     options.check = arguments.check;
     options.diff = arguments.diff;
     options.forks = connection.forks;
+    options.connect_tries = CONNECT_TRIES;
     options.limit.clone_from(&arguments.limit);
     options.tags = listing::tags(arguments);
     options.start_at.clone_from(&arguments.start_at_task);

@@ -2,19 +2,51 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::events::Fault;
+use crate::events::{Emitter, Fault, Kind};
 use crate::inventory::connection::{self, ConnectionVars};
 use crate::modules::Failure;
 use crate::playbook::{Directives, Scope, Variable};
 use crate::transport::{BoxFuture, ByteStream, ConnectError, Connector, Exec, ExecError, Output, Session, Target};
 
+use super::interrupt::Interrupt;
 use super::lasting::Lasting;
 use super::scope::HostScope;
+
+/// The longest that a host is tried in all: by then a restarted sshd is back, and a host that reboots is not.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// How long a host is waited for that the network refuses, and who hears of it.
+pub(super) struct Patience {
+    pub(super) tries: u32,
+    pub(super) emitter: Arc<Emitter>,
+    pub(super) interrupt: Interrupt,
+}
+
+impl Patience {
+    /// Waits before the next try: 1, 2, 4, 8 s. Whether there is to be one; not after a login or a host key was refused, and
+    /// not once the run is to stop.
+    async fn again(&self, tried: u32, began: Instant, error: &ConnectError) -> bool {
+        let pause = Duration::from_secs(1 << (tried - 1).min(3));
+        let passing = matches!(error, ConnectError::Unreachable { .. });
+        if !passing || tried >= self.tries || began.elapsed() + pause > LONGEST {
+            return false;
+        }
+        let seconds = pause.as_secs();
+        let text = format!("{error}; trying again in {seconds} s ({tried} of {} tries)", self.tries);
+        // A journal that is broken says so before the next act.
+        let _ = self.emitter.emit(Kind::Warning { text });
+        tokio::select! {
+            () = tokio::time::sleep(pause) => true,
+            () = self.interrupt.stopping() => false,
+        }
+    }
+}
 
 /// The sessions of a run.
 pub(super) struct Connections {
@@ -22,6 +54,7 @@ pub(super) struct Connections {
     login_password: Option<SecretString>,
     pub(super) become_password: Option<SecretString>,
     hosts: Mutex<HashMap<String, Lasting>>,
+    patience: Patience,
 }
 
 impl Connections {
@@ -29,11 +62,13 @@ impl Connections {
         connector: Arc<dyn Connector>,
         login_password: Option<SecretString>,
         become_password: Option<SecretString>,
+        patience: Patience,
     ) -> Self {
-        Self { connector, login_password, become_password, hosts: Mutex::default() }
+        Self { connector, login_password, become_password, hosts: Mutex::default(), patience }
     }
 
-    /// The host's session; opened if there is none.
+    /// The host's session; opened if there is none. Nothing has begun yet that could be begun twice, so a network that refuses
+    /// is tried again.
     ///
     /// # Errors
     /// The host is not reached or does not let us in; a refused login is not tried a second time.
@@ -44,7 +79,13 @@ impl Connections {
             let new = || Lasting::new(Arc::clone(&self.connector), target.clone());
             hosts.entry(target.name.clone()).or_insert_with(new).clone()
         };
-        lasting.reach(target).await?;
+        let (began, mut tried) = (Instant::now(), 1);
+        while let Err(error) = lasting.reach(target.clone()).await {
+            if !self.patience.again(tried, began, &error).await {
+                return Err(error);
+            }
+            tried += 1;
+        }
         Ok(Arc::new(lasting))
     }
 
@@ -87,6 +128,7 @@ pub(super) fn variables(scope: &HostScope<'_>) -> Result<ConnectionVars, Failure
     for name in scope.names().into_iter().filter(|name| name.starts_with("ansible_")) {
         let value = match scope.get(&name) {
             Some(Variable::Data(value)) => value,
+            Some(Variable::Ready(ready)) => ready.to_data(),
             Some(Variable::Source(node)) => {
                 let value = scope.run.templates.value(&node, scope);
                 value.map_err(|problem| Failure::new(Fault::Failed, problem.to_string()))?

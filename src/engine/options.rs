@@ -25,6 +25,9 @@ pub struct Options {
     pub diff: bool,
     /// `--forks`: on how many hosts a task runs at a time; at least 1.
     pub forks: usize,
+    /// How often a host that the network refuses is tried before its task begins; at least 1. A rejected login or host key
+    /// never is tried again.
+    pub connect_tries: u32,
     /// `--limit`.
     pub limit: Option<String>,
     /// `--tags`, `--skip-tags`.
@@ -57,6 +60,7 @@ impl Options {
             check: false,
             diff: false,
             forks: 5,
+            connect_tries: 1,
             limit: None,
             tags: Tags::default(),
             start_at: None,

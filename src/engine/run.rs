@@ -12,7 +12,7 @@ use crate::playbook::{Playbook, Templates};
 use crate::remote::Permit;
 use crate::transport::Connector;
 
-use super::connections::Connections;
+use super::connections::{Connections, Patience};
 use super::interrupt::Interrupt;
 use super::options::Options;
 use super::outcome::worst;
@@ -164,7 +164,16 @@ impl Run {
         let engine = Engine {
             run: self,
             store: Store::default(),
-            connections: Connections::new(means.connector, means.login_password, means.become_password),
+            connections: Connections::new(
+                means.connector,
+                means.login_password,
+                means.become_password,
+                Patience {
+                    tries: self.options.connect_tries,
+                    emitter: Arc::clone(&means.emitter),
+                    interrupt: means.interrupt.clone(),
+                },
+            ),
             emitter: means.emitter,
             interrupt: means.interrupt,
             // The one place where leave to change hosts is given.
