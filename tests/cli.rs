@@ -49,8 +49,10 @@ fn help_shows_the_exit_codes_and_each_commands_help_an_example() {
     let quorate = Quorate::new();
     let help = quorate.run(&["--help"]);
     assert_eq!(code(&help), 0);
+    assert!(stdout(&help).contains("Example"));
     assert!(stdout(&help).contains("12  quorum lost or not known to hold"));
-    for command in [&["run"][..], &["exec"], &["inventory"], &["etcd", "status"], &["doc"], &["completions"]] {
+    for command in [&["run"][..], &["exec"], &["inventory"], &["etcd"], &["etcd", "status"], &["doc"], &["completions"]]
+    {
         let help = quorate.run(&[command, &["--help"]].concat());
         assert_eq!(code(&help), 0);
         assert!(stdout(&help).contains("Example"), "{command:?}");
@@ -238,4 +240,52 @@ fn a_wrong_ssh_config_is_said_before_anything_is_begun() {
     assert!(stderr(&wrong).contains("config:2: unknown directive frobnicate"), "{}", stderr(&wrong));
     assert!(stderr(&wrong).contains("on the way to n1, n2"), "{}", stderr(&wrong));
     assert!(!quorate.folder.path().join("state").exists(), "a run was begun");
+}
+
+#[test]
+fn a_fault_in_a_template_file_is_shown_with_its_line_before_any_host_is_contacted() {
+    let quorate = Quorate::new();
+    quorate.file("p.yml", "- hosts: all\n  vars: { port: 1 }\n  tasks: [template: { src: t.j2, dest: /x }]\n");
+    let refused = |text: &str| {
+        let output = quorate.file("t.j2", text).run(&["run", "p.yml", "-i", "h,"]);
+        assert_eq!(code(&output), 5, "{}", stdout(&output));
+        stderr(&output)
+    };
+    let text = refused("prot: {{ ansible_managed }}\nport: {{ prot }}\n");
+    assert!(text.contains("t.j2:2:10") && text.contains("did you mean `port`?"), "{text}");
+    let text = refused("{% for h in groups.all %}{{ h | uper }}{% endfor %}");
+    assert!(text.contains("t.j2:1:33") && text.contains("did you mean `upper`?"), "{text}");
+    let text = refused("{% if port %}");
+    assert!(text.contains("t.j2:1:") && text.contains("template:"), "{text}");
+    assert!(!quorate.folder.path().join("state").exists(), "no run began");
+}
+
+#[test]
+fn a_run_that_no_host_takes_part_in_is_wrong_input() {
+    let quorate = Quorate::new();
+    let play = "- hosts: one\n  connection: local\n  tasks: [ping: ]\n";
+    quorate.file("inv.ini", "[one]\nh1\n[other]\nh2\n").file("p.yml", play).file("q.yml", &play.replace("one", "gg"));
+    for line in [
+        &["run", "p.yml", "-i", "inv.ini", "--limit", "h2"][..],
+        &["run", "q.yml", "-i", "inv.ini"],
+        &["exec", "gg", "-i", "inv.ini", "--", "true"],
+        &["etcd", "status", "-i", "inv.ini", "--group", "gg"],
+    ] {
+        let output = quorate.run(line);
+        assert_eq!(code(&output), 5, "{line:?}: {}", stdout(&output));
+        assert!(stderr(&output).contains("no host to work on"), "{line:?}: {}", stderr(&output));
+    }
+    // A play without hosts is passed over where another has some.
+    quorate.file("both.yml", &format!("{}{play}", play.replace("one", "gg")));
+    assert_eq!(code(&quorate.run(&["run", "both.yml", "-i", "inv.ini"])), 0);
+}
+
+#[test]
+fn list_tags_names_what_never_runs_unasked() {
+    let quorate = Quorate::new();
+    quorate.file("p.yml", "- hosts: all\n  tasks:\n    - { ping: , tags: [never, d] }\n    - { ping: , tags: a }\n");
+    let listed = |more: &[&str]| stdout(&quorate.run(&[&["run", "p.yml", "-i", "h,", "--list-tags"], more].concat()));
+    assert!(listed(&[]).contains("TASK TAGS: [a, d, never]"), "{}", listed(&[]));
+    assert!(listed(&["--tags", "a"]).contains("TASK TAGS: [a]"), "{}", listed(&["--tags", "a"]));
+    assert!(listed(&["--skip-tags", "a"]).contains("TASK TAGS: [d, never]"), "{}", listed(&["--skip-tags", "a"]));
 }

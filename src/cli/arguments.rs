@@ -32,6 +32,7 @@ pub(super) enum Command {
         quorate inventory -i inventory/prod.yml --graph etcd --vars\n  quorate inventory -i inventory/prod.yml --host n1")]
     Inventory(Box<Inventory>),
     /// Ask an etcd cluster how it is.
+    #[command(after_help = "Example:\n  quorate etcd status -i inventory/prod.yml")]
     Etcd {
         #[command(subcommand)]
         command: Etcd,

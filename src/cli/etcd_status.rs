@@ -103,6 +103,7 @@ fn asked(arguments: &Arguments) -> Result<Vec<MemberRow>, Exit> {
     options.user.clone_from(&connection.user);
     options.r#become = connection.r#become;
     let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
+    running::somebody(&run)?;
     let gate = running::gate(connection, &run)?;
     let passwords = running::passwords(connection)?;
     let rows = Rows::default();

@@ -30,6 +30,7 @@ fn prepared(arguments: &Arguments) -> Result<Exit, Exit> {
     options.user.clone_from(&connection.user);
     options.r#become = connection.r#become;
     let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
+    running::somebody(&run)?;
     let gate = running::gate(connection, &run)?;
     let passwords = running::passwords(connection)?;
     let (journal, _) = running::journal(&state, &id)?;

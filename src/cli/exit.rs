@@ -46,9 +46,10 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// The table under `quorate --help`.
+/// What stands under `quorate --help`: an example, and the table of exit codes.
 pub(super) fn table() -> String {
-    let mut text = "Exit codes:\n    0  done, or nothing to do\n".to_owned();
+    let mut text = "Example:\n  quorate run playbooks/ping.yml -i inventory/prod.yml\n\n".to_owned();
+    text.push_str("Exit codes:\n    0  done, or nothing to do\n");
     for fault in FAULTS {
         text.push_str(&format!("  {:>3}  {}\n", fault.exit_code(), fault.meaning()));
     }

@@ -34,7 +34,7 @@ pub(super) fn asked_for(arguments: &Arguments, path: &Path, run: &Run) -> Option
             text.extend(planned.hosts.iter().map(|host| format!("      {}\n", escaped_line(host))));
         }
         if list_tasks || list_tags {
-            text.push_str(&of_tasks(&chosen(play, &wanted), list_tasks, list_tags));
+            text.push_str(&of_tasks(&chosen(play, &wanted, list_tags), list_tasks, list_tags));
         }
     }
     Some(text)
@@ -43,13 +43,18 @@ pub(super) fn asked_for(arguments: &Arguments, path: &Path, run: &Run) -> Option
 /// A task that runs, with all tags that it has or inherits.
 type Chosen<'p> = (&'p Task, BTreeSet<&'p str>);
 
-fn chosen<'p>(play: &'p Play, wanted: &Tags) -> Vec<Chosen<'p>> {
+/// With `--list-tags` also what is tagged `never`, unless only some tags were asked for: who asks which tags there are means
+/// all that can be asked for. So does Ansible.
+fn chosen<'p>(play: &'p Play, wanted: &Tags, list_tags: bool) -> Vec<Chosen<'p>> {
     let inherited: BTreeSet<&str> = play.directives.tags.iter().map(String::as_str).collect();
     let mut found = Vec::new();
     for items in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
         collect(items, &inherited, &mut found);
     }
-    found.retain(|(_, tags)| wanted.select(&tags.iter().collect::<Vec<_>>()));
+    let never_too = list_tags && wanted.only.is_empty();
+    found.retain(|(_, tags)| {
+        wanted.select(&tags.iter().filter(|tag| !never_too || **tag != "never").collect::<Vec<_>>())
+    });
     found
 }
 

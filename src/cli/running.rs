@@ -156,6 +156,16 @@ pub(super) fn gate(connection: &Connection, run: &Run) -> Result<Arc<Gate>, Exit
     if wrong.is_empty() { Ok(Arc::new(gate)) } else { Err(Fault::Input.into()) }
 }
 
+/// Refuses a run that no host takes part in: whoever reads its exit code must not take nothing for done. Where some play has
+/// hosts, one without is passed over, as in Ansible.
+pub(super) fn somebody(run: &Run) -> Result<(), Exit> {
+    if run.plays().is_empty() || run.plays().iter().any(|play| !play.hosts.is_empty()) {
+        return Ok(());
+    }
+    let why: Vec<&str> = run.plays().iter().filter_map(|play| play.skipped.as_deref()).collect();
+    Err(refuse(Fault::Input, &format!("no host to work on: {}", why.join("; "))))
+}
+
 /// Runs what was prepared. Without `vital` (the journal) nothing can be done; `readers` may go away.
 pub(super) fn perform(
     run: &Run,

@@ -13,7 +13,7 @@ use crate::report::value::{self, line};
 pub(super) struct Lines {
     look: Look,
     state: State,
-    /// The current task is a `debug`, whose result is the point of it.
+    /// The current task is a `debug` or an `assert`, whose result is the point of it.
     shows_result: bool,
     /// Hosts whose items were shown, so that their whole task needs no line.
     itemised: HashSet<String>,
@@ -42,7 +42,7 @@ impl Lines {
         match &event.kind {
             Kind::PlayStarted { hosts, .. } => self.play_hosts.clone_from(hosts),
             Kind::TaskStarted { module, .. } => {
-                self.shows_result = module == "debug";
+                self.shows_result = matches!(module.as_str(), "debug" | "assert");
                 self.itemised.clear();
             }
             Kind::ItemEnded { host, .. } => {
@@ -86,7 +86,7 @@ impl Lines {
             Kind::TaskEnded { host, status, changed, result, diff, delegated_to, .. } => {
                 let went_well = matches!(status, Status::Ok | Status::Skipped);
                 let said = self.itemised.contains(host) && went_well;
-                let host = match delegated_to {
+                let host = match delegated_to.as_ref().filter(|other| *other != host) {
                     Some(other) => format!("{} -> {}", line(host), line(other)),
                     None => line(host),
                 };
@@ -126,7 +126,7 @@ impl Lines {
         let (tone, word) = if ended.changed { (Tone::Changed, "changed") } else { (Tone::Ok, "ok") };
         let mut text = format!("{word}: [{}]{}", ended.host, item(ended.item));
         if self.look.verbosity > 0 || self.shows_result {
-            let result = value::of_result(ended.result, false);
+            let result = value::of_result(&without_item(ended), false);
             if !result.is_empty() {
                 text.push_str(" =>\n");
                 text.push_str(result.trim_end_matches('\n'));
@@ -156,7 +156,7 @@ impl Lines {
         if let Some(rest) = rest {
             text.push_str(&value::block(rest, 1));
         }
-        text.push_str(&value::of_result(ended.result, true));
+        text.push_str(&value::of_result(&without_item(ended), true));
         let text = self.look.style.paint(Tone::Failed, &text);
         if ended.status == Status::Ignored && ended.item.is_none() {
             return text + &self.say(Tone::Skipped, "...ignoring");
@@ -189,6 +189,17 @@ impl Lines {
             _ => String::new(),
         }
     }
+}
+
+/// The result without the loop's variables, which its line names already.
+fn without_item(ended: &Ended<'_>) -> Map<String, Value> {
+    let mut result = ended.result.clone();
+    if ended.item.is_some()
+        && let Some(Value::String(name)) = result.shift_remove("ansible_loop_var")
+    {
+        result.shift_remove(&name);
+    }
+    result
 }
 
 fn item(item: Option<&Value>) -> String {
