@@ -8,6 +8,7 @@ use crate::modules::guard::Guards;
 use crate::modules::{self, table};
 use crate::playbook::{Handler, Item, Play, Task};
 
+use super::connections;
 use super::meta;
 use super::prepare::did_you_mean;
 use super::run::Run;
@@ -103,6 +104,24 @@ pub(super) fn local_files(run: &Run) -> Vec<Problem> {
         };
         each(play, &mut every);
         play.handlers.iter().for_each(|handler| every(&handler.task));
+    }
+    problems
+}
+
+/// What is wrong with how hosts are reached, the same fault of many hosts only once.
+pub(super) fn connections(run: &Run) -> Vec<Problem> {
+    let (mut problems, store): (Vec<Problem>, _) = (Vec::new(), Store::default());
+    for (play, planned) in run.playbook.plays.iter().zip(&run.plays) {
+        let lists = Lists { all: planned.hosts.clone(), live: planned.hosts.clone(), batch: planned.hosts.clone() };
+        let vars = play.directives.vars.as_slice();
+        let shared = PlayScope { name: &planned.name, vars, files: &planned.files, lists: &lists };
+        for host in &planned.hosts {
+            let scope = HostScope { play: Some(shared), ..HostScope::new(run, &store, host) };
+            let Some(problem) = connections::on_paper(&scope) else { continue };
+            if !problems.iter().any(|known| known.place.to_string() == problem.place.to_string()) {
+                problems.push(problem);
+            }
+        }
     }
     problems
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::events::{Emitter, Fault, Kind};
 use crate::inventory::connection::{self, ConnectionVars};
+use crate::inventory::{Place, Problem, Source};
 use crate::modules::Failure;
 use crate::playbook::{Directives, Scope, Variable};
 use crate::transport::{BoxFuture, ByteStream, ConnectError, Connector, Exec, ExecError, Output, Session, Target};
@@ -33,7 +34,9 @@ impl Patience {
     /// not once the run is to stop.
     async fn again(&self, tried: u32, began: Instant, error: &ConnectError) -> bool {
         let pause = Duration::from_secs(1 << (tried - 1).min(3));
-        let passing = matches!(error, ConnectError::Unreachable { .. });
+        // A name that nobody knows is most often misspelt, and `ssh` does not ask again either; the words are those of std.
+        let unknown = |detail: &str| detail.contains("failed to lookup address information");
+        let passing = matches!(error, ConnectError::Unreachable { detail, .. } if !unknown(detail));
         if !passing || tried >= self.tries || began.elapsed() + pause > LONGEST {
             return false;
         }
@@ -124,20 +127,40 @@ pub(super) fn failure_of(error: &ConnectError) -> Failure {
 /// # Errors
 /// One that can't be rendered or is not valid.
 pub(super) fn variables(scope: &HostScope<'_>) -> Result<ConnectionVars, Failure> {
+    let failed = |problem: Problem| Failure::new(Fault::Failed, problem.to_string());
     let mut vars = IndexMap::new();
-    for name in scope.names().into_iter().filter(|name| name.starts_with("ansible_")) {
-        let value = match scope.get(&name) {
-            Some(Variable::Data(value)) => value,
-            Some(Variable::Ready(ready)) => ready.to_data(),
-            Some(Variable::Source(node)) => {
-                let value = scope.run.templates.value(&node, scope);
-                value.map_err(|problem| Failure::new(Fault::Failed, problem.to_string()))?
-            }
-            None => Value::Null,
-        };
-        vars.insert(name, value);
+    for (name, value) in rendered(scope) {
+        vars.insert(name, value.map_err(failed)?);
     }
     connection::from_vars(scope.host, &vars).map_err(|fault| Failure::new(Fault::Input, fault.to_string()))
+}
+
+fn rendered<'s>(scope: &'s HostScope<'_>) -> impl Iterator<Item = (String, Result<Value, Problem>)> + 's {
+    let names = scope.names().into_iter().filter(|name| name.starts_with("ansible_"));
+    names.map(|name| {
+        let value = match scope.get(&name) {
+            Some(Variable::Data(value)) => Ok(value),
+            Some(Variable::Ready(ready)) => Ok(ready.to_data()),
+            Some(Variable::Source(node)) => scope.run.templates.value(&node, scope),
+            None => Ok(Value::Null),
+        };
+        (name, value)
+    })
+}
+
+/// What is wrong on paper with the way to a host. A variable that can't be rendered yet is left to the run.
+pub(super) fn on_paper(scope: &HostScope<'_>) -> Option<Problem> {
+    let vars = rendered(scope).filter_map(|(name, value)| Some((name, value.ok()?))).collect();
+    let fault = connection::from_vars(scope.host, &vars).err()?;
+    let place = match scope.get(&fault.key) {
+        Some(Variable::Source(node)) => node.place,
+        _ => Place::new(&Source::new("<inventory>", scope.host), 0, scope.host.len()),
+    };
+    let problem = Problem::new(&place, fault.to_string());
+    Some(match fault.help {
+        Some(help) => problem.help(help),
+        None => problem,
+    })
 }
 
 /// Where to connect: the variables win over what plays, blocks and tasks say, as in Ansible.

@@ -51,6 +51,9 @@ impl Run {
             problems = names::names(&run);
         }
         if problems.is_empty() {
+            problems = check::connections(&run);
+        }
+        if problems.is_empty() {
             problems = check::local_files(&run);
         }
         if problems.is_empty() { Ok(run) } else { Err(problems) }

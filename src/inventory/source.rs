@@ -101,10 +101,14 @@ impl Problem {
     }
 }
 
-/// How like two names are, from 0 to 1. In short names Jaro-Winkler thinks little of one slip, `mgs` for `msg`.
+/// How like two names are, from 0 to 1. In short names Jaro-Winkler thinks little of one slip, `mgs` for `msg`; and it
+/// thinks too much of a common beginning, `etcd_restore` for `etcd_version`: half of the letters must be right.
 fn likeness(word: &str, name: &str) -> f64 {
-    let one_slip = word.len() > 2 && strsim::osa_distance(word, name) == 1;
-    strsim::jaro_winkler(word, name).max(if one_slip { 0.8 } else { 0.0 })
+    let slips = strsim::osa_distance(word, name);
+    if slips * 2 > word.chars().count().max(2) {
+        return 0.0;
+    }
+    strsim::jaro_winkler(word, name).max(if word.len() > 2 && slips == 1 { 0.8 } else { 0.0 })
 }
 
 /// The name nearest to `word` among `known`, if it is near enough to be a slip of the fingers.

@@ -32,6 +32,22 @@ fn what_is_wrong_on_paper_is_said_before_any_host_is_contacted() {
 }
 
 #[test]
+fn how_hosts_are_reached_is_looked_at_before_the_first_is() {
+    for (vars, part) in [
+        ("ansible_user: 'root -oProxyCommand=x'", "may not contain a space"),
+        ("ansible_port: 0", "ansible_port"),
+        ("ansible_connection: winrm", "not supported"),
+        ("ansible_host: '{{ \"a;b\" }}'", "may not contain `;`"),
+    ] {
+        let said = refusals(&format!("- hosts: g\n  vars: {{{vars}}}\n  tasks: [ping: ]\n"), |_| {});
+        assert!(said.contains(part) && said.lines().count() == 1, "{said}");
+    }
+    // Known only once a host was asked.
+    let later = "- hosts: g\n  vars: {ansible_host: '{{ r.stdout }}'}\n  tasks:\n  - {command: id, register: r}\n";
+    assert!(prepare(later, |_| {}).is_ok());
+}
+
+#[test]
 fn the_variables_behind_a_template_are_looked_at_too() {
     let play = |vars: &str, task: &str| format!("- hosts: h1\n  vars: {{{vars}}}\n  tasks:\n  - {task}\n");
     let uses_a = "debug: {msg: '{{ a }}'}";

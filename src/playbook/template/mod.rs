@@ -21,9 +21,9 @@ use serde_json::Value;
 
 pub use self::data::Ready;
 use self::data::{is_omit, to_json};
-use self::fault::{Failure, Spot};
+use self::fault::{Failure, Sort, Spot};
 use self::frame::Frame;
-use crate::inventory::{Node, Place, Problem};
+use crate::inventory::{Node, NodeValue, Place, Problem, ScalarStyle};
 
 use super::Expression;
 
@@ -175,13 +175,31 @@ impl Templates {
         Frame::new(&env, &Nothing).well_formed(body, place).map_err(problem)
     }
 
-    /// What is wrong with a template, or with `bare` an expression, whatever the variables are: its syntax, and filters,
-    /// tests and lookups that there are not. `file` says that it is a template file's, where a backslash escapes.
+    /// What is wrong with a template, or with `bare` an expression, whatever the variables are: its syntax; filters, tests
+    /// and lookups that there are not; and, where it uses no variables, what goes wrong when it is rendered. `file` says that
+    /// it is a template file's, where a backslash escapes.
     #[must_use]
     pub fn faults(&self, text: &str, place: &Place, bare: bool, file: bool) -> Vec<Problem> {
         let inner = if bare { tokens::single_expression(text) } else { None }.unwrap_or(0..text.len());
         let spot = Spot { place, whole: text, offset: inner.start, literal: !bare && !file };
-        paper::faults(&self.env, text.get(inner).unwrap_or_default(), spot, bare)
+        let faults = paper::faults(&self.env, text.get(inner).unwrap_or_default(), spot, bare);
+        if !faults.is_empty() || !self.undeclared(text, bare).is_empty() || !self.guarded(text, bare).is_empty() {
+            return faults;
+        }
+        let frame = Frame::new(&self.env, &Nothing);
+        let failure = match (bare, file) {
+            (true, _) => expression(&frame, &Expression { place: place.clone(), text: text.to_owned() }).err(),
+            (false, true) => {
+                engine::Layout::from_header(text).ok().and_then(|(_, body)| frame.filled(body, place, false).err())
+            }
+            (false, false) => {
+                let value = NodeValue::String(text.to_owned(), ScalarStyle::Quoted);
+                frame.node(&Node::new(place, value)).err()
+            }
+        };
+        // The engine passes over names in slices when it lists those that a template uses.
+        let sees_all = tokens::names(&tokens::tokens(text, bare)).is_empty();
+        failure.filter(|failure| sees_all || failure.sort != Sort::Undefined).map(problem).into_iter().collect()
     }
 
     /// Where in a text that stands at `place` the name is used first.

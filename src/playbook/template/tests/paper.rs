@@ -71,6 +71,19 @@ fn names_filters_tests_and_lookups_that_there_are_not() {
 }
 
 #[test]
+fn renders_what_needs_no_variables() {
+    for (text, bare, part) in [
+        ("{{ 'a' * 10 ** 9 }}", false, "more work"),
+        ("{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}", false, "more work"),
+        ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", false, "recursion"),
+        ("''.__class__", true, "undefined"),
+        ("'x' | from_json", true, "not JSON"),
+    ] {
+        assert!(faults(text, bare).join("\n").contains(part), "{text}: {:?}", faults(text, bare));
+    }
+}
+
+#[test]
 fn finds_nothing_where_there_is_nothing() {
     let rows: Vec<(String, Value)> = serde_json::from_str(include_str!("ansible.json")).unwrap();
     for (expression, _) in &rows {
