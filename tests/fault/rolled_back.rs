@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use quorate_lab::{DATA_DIR, Lab, PROGRAM_DIR, UNIT};
+use quorate_lab::{DATA_DIR, Fault, HEALTHY, Lab, PROGRAM_DIR, UNIT, wait_until};
 use serde_json::Value;
 
 use super::control::{Control, NEW, OLD, Ran, nothing_lost, playbook};
@@ -145,7 +145,17 @@ fn a_new_binary_that_does_not_come_up_is_taken_back_and_the_roll_stops() {
         assert_eq!(down(&ran), at(&windows[1], "serving") - at(&windows[0], "stopped"));
     }
     nothing_lost(&control, load);
-    // What was wrong was the binary: with a good one the same cluster goes up.
+    // What was wrong was the binary: with a good one the same cluster goes up, also where systemd has counted restarts before.
+    let host = "etcd1";
+    for count in 1..=3 {
+        control.lab.fault(&Fault::KillEtcd, host).unwrap();
+        wait_until("the restart", HEALTHY, || {
+            let counted = control.said(host, &["systemctl", "show", "-p", "NRestarts", UNIT]);
+            if counted.trim() == format!("NRestarts={count}") { Ok(()) } else { Err(counted) }
+        })
+        .unwrap();
+        control.all_on(OLD);
+    }
     control.run(control.upgrade()).exits(0);
     control.all_on(NEW);
 }
