@@ -13,6 +13,7 @@ mod control;
 mod host_keys;
 mod killed;
 mod links;
+mod power;
 mod program;
 mod rolled_back;
 mod unreachable;

@@ -146,9 +146,7 @@ impl Roll<'_> {
                         confirmed = self.seen_enough(&mut wait, begun.elapsed(), window).await;
                     }
                 }
-                Ok(WindowState::Vanished) => {
-                    return Err(self.unknown("its transaction ended without a receipt: was the host powered down?"));
-                }
+                Ok(WindowState::Vanished) => return Err(self.cut_off()),
                 Ok(WindowState::NotBegun) => return Err(self.unknown("its transaction is not there")),
                 Err(failure) => {
                     let first = lost.is_none();
@@ -178,6 +176,18 @@ impl Roll<'_> {
             return false;
         }
         self.change.confirm(&window.name).await.is_ok()
+    }
+
+    /// Nothing works on it any more, so nothing more will become known by waiting.
+    fn cut_off(&self) -> Failure {
+        let (host, unit, target, window) =
+            (self.call.host, &self.facts.unit, &self.place.target, Window::runs_as(&self.facts.unit));
+        let text = format!(
+            "{host}: the outcome of stop, swap, start is not known: {window} is gone without a receipt; was the host powered down?\n\
+             nothing goes on with it: at boot systemd starts what stands at {target}, old or new; no other member is touched\n\
+             see that {unit} is up (`systemctl start {unit}` on {host}, if it is down), then run the playbook again"
+        );
+        Failure::new(Fault::OutcomeUnknown, text)
     }
 
     fn unknown(&self, why: &str) -> Failure {
