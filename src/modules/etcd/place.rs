@@ -21,8 +21,6 @@ pub(super) struct Place {
     pub(super) target: RemotePath,
     /// Where the new one lies until it takes its place.
     pub(super) staged: RemotePath,
-    /// What the target points to, where it is a link.
-    behind: Option<RemotePath>,
     /// SHA-256 of the program that runs now.
     pub(super) running: String,
     /// What stands at the target now.
@@ -60,7 +58,6 @@ impl Place {
         version: &Version,
     ) -> Result<Self, Failure> {
         let standing = line(probe, "look at the program", STANDING, target.as_str()).await?;
-        let behind = if standing.starts_with("link:") { Some(probe.canonical(&target).await?) } else { None };
         let stat: Option<Stat> = probe.stat(&target, true).await?;
         let attributes = stat.map_or_else(Attributes::default, |stat| Attributes {
             mode: Some(stat.mode),
@@ -68,7 +65,7 @@ impl Place {
             group: Some(stat.gid.to_string()),
         });
         let staged = Self::beside(&target, version);
-        Ok(Self { target, staged, behind, running, standing, attributes })
+        Ok(Self { target, staged, running, standing, attributes })
     }
 
     /// The name of a version's program beside the one that the unit starts.
@@ -95,14 +92,35 @@ impl Place {
 
     /// The swap back to `old`; `new` is the SHA-256 of the program that took its place.
     pub(super) fn swap_back(&self, old: &Version, new: &str) -> Swap {
-        // A link points to the staged file since, and what it pointed to was left where it was.
-        let before = if self.behind.is_some() { format!("link:{}", self.staged) } else { new.to_owned() };
-        Swap {
-            target: self.target.clone(),
-            staged: self.behind.clone().unwrap_or_else(|| self.kept(old)),
-            kept: self.staged.clone(),
-            want: self.running.clone(),
-            before,
-        }
+        // Of a link nothing was kept: it points elsewhere, and shall point where it did.
+        let (staged, before) = match self.standing.strip_prefix("link:") {
+            Some(to) => {
+                let to = RemotePath::from_absolute(to).unwrap_or_else(|| self.target.parent().join(to));
+                (to, format!("link:{}", self.staged))
+            }
+            None => (self.kept(old), new.to_owned()),
+        };
+        Swap { target: self.target.clone(), staged, kept: self.staged.clone(), want: self.running.clone(), before }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_leads_to_the_kept_file_or_to_where_the_link_led() {
+        let path = |text: &str| RemotePath::from_absolute(text).unwrap();
+        let back = |standing: &str| {
+            let (target, staged) = (path("/usr/bin/etcd"), path("/usr/bin/etcd.2.1.1"));
+            let (running, standing) = ("old".to_owned(), standing.to_owned());
+            let place = Place { target, staged, running, standing, attributes: Attributes::default() };
+            let swap = place.swap_back(&Version::new(2, 0, 5), "new");
+            (swap.staged.as_str().to_owned(), swap.before)
+        };
+        assert_eq!(back("old"), ("/usr/bin/etcd.2.0.5".into(), "new".into()));
+        let link = "link:/usr/bin/etcd.2.1.1".to_owned();
+        assert_eq!(back("link:/opt/etcd-v2.0.5/etcd"), ("/opt/etcd-v2.0.5/etcd".into(), link.clone()));
+        assert_eq!(back("link:etcd-v2.0.5/etcd"), ("/usr/bin/etcd-v2.0.5/etcd".into(), link));
     }
 }
