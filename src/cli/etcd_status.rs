@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use super::arguments::Status as Arguments;
 use super::exit::Exit;
-use super::{console, diagnostic, run, running};
-use crate::engine::{Options, Run};
+use super::{console, diagnostic, running};
+use crate::engine::Run;
 use crate::events::{Event, Fault, Kind, Sink, SinkError, Status};
 use crate::inventory::Source;
 use crate::report::escaped_line;
@@ -94,14 +94,8 @@ fn asked(arguments: &Arguments) -> Result<Vec<MemberRow>, Exit> {
     let playbook = running::playbook(&Source::new("<command line>", text), connection)?;
     let inventory = running::inventory(connection, None)?;
     let (state, id) = running::new_run(&arguments.output)?;
-    let folder = state.run(&id).map_err(|error| running::refuse(error.fault(), &error.to_string()))?;
-    let mut options = Options::new("etcd status", &id, folder);
-    options.inventory_dir = run::inventory_dir(&connection.inventory);
+    let mut options = running::options("etcd status", connection, extra, (&state, &id))?;
     options.check = true;
-    options.forks = connection.forks;
-    options.extra = extra;
-    options.user.clone_from(&connection.user);
-    options.r#become = connection.r#become;
     let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
     running::somebody(&run)?;
     let gate = running::gate(connection, &run)?;

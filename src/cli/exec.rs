@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::arguments::Exec as Arguments;
 use super::exit::Exit;
-use super::{diagnostic, run, running};
-use crate::engine::{Options, Run};
+use super::{diagnostic, running};
+use crate::engine::Run;
 use crate::inventory::Source;
 use crate::report::{Folded, Style};
 
@@ -21,14 +21,8 @@ fn prepared(arguments: &Arguments) -> Result<Exit, Exit> {
     let playbook = running::playbook(&play(arguments), connection)?;
     let inventory = running::inventory(connection, None)?;
     let (state, id) = running::new_run(output)?;
-    let folder = state.run(&id).map_err(|error| running::refuse(error.fault(), &error.to_string()))?;
-    let mut options = Options::new("exec", &id, folder);
-    options.inventory_dir = run::inventory_dir(&connection.inventory);
-    options.forks = connection.forks;
+    let mut options = running::options("exec", connection, extra, (&state, &id))?;
     options.verbosity = output.verbose;
-    options.extra = extra;
-    options.user.clone_from(&connection.user);
-    options.r#become = connection.r#become;
     let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
     running::somebody(&run)?;
     let gate = running::gate(connection, &run)?;

@@ -1,6 +1,6 @@
 //! `quorate run`: playbooks, one after the other.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::arguments::Run as Arguments;
 use super::exit::Exit;
@@ -50,27 +50,21 @@ fn options(
     arguments: &Arguments,
     path: &Path,
     mut extra: Vec<Entry>,
-    (state, id): (&StateDir, &str),
+    place: (&StateDir, &str),
 ) -> Result<Options, Exit> {
     let connection = &arguments.connection;
     if arguments.accept_downtime {
         extra.push(switched_on("accept_downtime"));
     }
-    let folder = state.run(id).map_err(|error| running::refuse(error.fault(), &error.to_string()))?;
-    let mut options = Options::new(path, id, folder);
-    options.inventory_dir = inventory_dir(&connection.inventory);
+    let mut options = running::options(path, connection, extra, place)?;
     options.check = arguments.check;
     options.diff = arguments.diff;
-    options.forks = connection.forks;
     options.connect_tries = CONNECT_TRIES;
     options.limit.clone_from(&arguments.limit);
     options.tags = listing::tags(arguments);
     options.start_at.clone_from(&arguments.start_at_task);
     options.force_handlers = arguments.force_handlers;
     options.verbosity = arguments.output.verbose;
-    options.extra = extra;
-    options.user.clone_from(&connection.user);
-    options.r#become = connection.r#become;
     Ok(options)
 }
 
@@ -79,11 +73,4 @@ fn switched_on(name: &str) -> Entry {
     let source = Source::new("<command line>", name);
     let place = Place::new(&source, 0, name.len());
     Entry { key: name.to_owned(), key_place: place.clone(), value: Node::new(&place, NodeValue::Bool(true)) }
-}
-
-/// The folder of the first inventory that is a file or a folder: what `inventory_dir` means.
-pub(super) fn inventory_dir(sources: &[String]) -> Option<PathBuf> {
-    let first = sources.iter().find(|source| !source.contains(','))?;
-    let path = std::fs::canonicalize(first).ok()?;
-    if path.is_dir() { Some(path) } else { path.parent().map(Path::to_path_buf) }
 }

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use super::arguments::{Connection, Output};
 use super::exit::Exit;
 use super::{console, diagnostic, secret};
-use crate::engine::{Interrupt, Means, Run};
+use crate::engine::{Interrupt, Means, Options, Run};
 use crate::events::{Emitter, Fault, Sink};
 use crate::inventory::{Entry, Inventory, InventoryError, Node, NodeValue, Place, Problem, ScalarStyle, Source};
 use crate::journal::{Journal, JournalError, StateDir};
@@ -101,6 +101,30 @@ pub(super) fn extra_vars(connection: &Connection) -> Result<Vec<Entry>, Exit> {
 pub(super) fn new_run(output: &Output) -> Result<(StateDir, String), Exit> {
     let state = StateDir::from_environment(output.state_dir.as_deref()).map_err(|error| journal_fault(&error))?;
     Ok((state, ulid::Ulid::new().to_string()))
+}
+
+/// What the arguments say of every run, whatever it is a run of.
+pub(super) fn options(
+    what: impl Into<PathBuf>,
+    connection: &Connection,
+    extra: Vec<Entry>,
+    (state, id): (&StateDir, &str),
+) -> Result<Options, Exit> {
+    let folder = state.run(id).map_err(|error| refuse(error.fault(), &error.to_string()))?;
+    let mut options = Options::new(what, id, folder);
+    options.inventory_dir = inventory_dir(&connection.inventory);
+    options.forks = connection.forks;
+    options.extra = extra;
+    options.user.clone_from(&connection.user);
+    options.r#become = connection.r#become;
+    Ok(options)
+}
+
+/// The folder of the first inventory that is a file or a folder: what `inventory_dir` means.
+fn inventory_dir(sources: &[String]) -> Option<PathBuf> {
+    let first = sources.iter().find(|source| !source.contains(','))?;
+    let path = std::fs::canonicalize(first).ok()?;
+    if path.is_dir() { Some(path) } else { path.parent().map(Path::to_path_buf) }
 }
 
 fn journal_fault(error: &JournalError) -> Exit {

@@ -12,7 +12,7 @@ use super::connections;
 use super::meta;
 use super::prepare::did_you_mean;
 use super::run::Run;
-use super::scope::{HostScope, Lists, PlayScope};
+use super::scope::{HostScope, before_play};
 use super::store::Store;
 use super::task::starts_at;
 
@@ -89,21 +89,20 @@ pub(super) fn local_files(run: &Run) -> Vec<Problem> {
     let (mut problems, dir) = (Vec::new(), run.options.playbook_dir());
     let store = Store::default();
     for (play, planned) in run.playbook.plays.iter().zip(&run.plays) {
-        let lists = Lists::of_all(&planned.hosts);
-        let vars = play.directives.vars.as_slice();
-        let shared = PlayScope { name: &planned.name, vars, files: &planned.files, lists: &lists };
         let host = planned.hosts.first().map_or("", String::as_str);
-        let mut every = |task: &Task| {
-            let Some((row, check)) = modules::find(&task.module).and_then(|row| Some((row, row.preflight_local?)))
-            else {
-                return;
+        before_play(play, planned, |shared| {
+            let mut every = |task: &Task| {
+                let Some((row, check)) = modules::find(&task.module).and_then(|row| Some((row, row.preflight_local?)))
+                else {
+                    return;
+                };
+                let chain = [&task.directives];
+                let scope = HostScope { play: Some(shared), chain: &chain, ..HostScope::new(run, &store, host) };
+                problems.extend(check(&filled(run, written(task, row), &scope), &dir));
             };
-            let chain = [&task.directives];
-            let scope = HostScope { play: Some(shared), chain: &chain, ..HostScope::new(run, &store, host) };
-            problems.extend(check(&filled(run, written(task, row), &scope), &dir));
-        };
-        each(play, &mut every);
-        play.handlers.iter().for_each(|handler| every(&handler.task));
+            each(play, &mut every);
+            play.handlers.iter().for_each(|handler| every(&handler.task));
+        });
     }
     problems
 }
@@ -112,16 +111,15 @@ pub(super) fn local_files(run: &Run) -> Vec<Problem> {
 pub(super) fn connections(run: &Run) -> Vec<Problem> {
     let (mut problems, store): (Vec<Problem>, _) = (Vec::new(), Store::default());
     for (play, planned) in run.playbook.plays.iter().zip(&run.plays) {
-        let lists = Lists { all: planned.hosts.clone(), live: planned.hosts.clone(), batch: planned.hosts.clone() };
-        let vars = play.directives.vars.as_slice();
-        let shared = PlayScope { name: &planned.name, vars, files: &planned.files, lists: &lists };
-        for host in &planned.hosts {
-            let scope = HostScope { play: Some(shared), ..HostScope::new(run, &store, host) };
-            let Some(problem) = connections::on_paper(&scope) else { continue };
-            if !problems.iter().any(|known| known.place.to_string() == problem.place.to_string()) {
-                problems.push(problem);
+        before_play(play, planned, |shared| {
+            for host in &planned.hosts {
+                let scope = HostScope { play: Some(shared), ..HostScope::new(run, &store, host) };
+                let Some(problem) = connections::on_paper(&scope) else { continue };
+                if !problems.iter().any(|known| known.place.to_string() == problem.place.to_string()) {
+                    problems.push(problem);
+                }
             }
-        }
+        });
     }
     problems
 }

@@ -1,6 +1,6 @@
 //! One session a host for the whole run, opened when the first task needs it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,8 @@ pub(super) struct Patience {
     pub(super) tries: u32,
     pub(super) emitter: Arc<Emitter>,
     pub(super) interrupt: Interrupt,
+    /// What was said already.
+    pub(super) said: Mutex<BTreeSet<String>>,
 }
 
 impl Patience {
@@ -42,8 +44,10 @@ impl Patience {
         }
         let seconds = pause.as_secs();
         let text = format!("{error}; trying again in {seconds} s ({tried} of {} tries)", self.tries);
-        // A journal that is broken says so before the next act.
-        let _ = self.emitter.emit(Kind::Warning { text });
+        // Hosts behind one bastion all say the same. A journal that is broken says so before the next act.
+        if self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone()) {
+            let _ = self.emitter.emit(Kind::Warning { text });
+        }
         tokio::select! {
             () = tokio::time::sleep(pause) => true,
             () = self.interrupt.stopping() => false,
@@ -150,6 +154,14 @@ fn rendered<'s>(scope: &'s HostScope<'_>) -> impl Iterator<Item = (String, Resul
 
 /// What is wrong on paper with the way to a host. A variable that can't be rendered yet is left to the run.
 pub(super) fn on_paper(scope: &HostScope<'_>) -> Option<Problem> {
+    let written = |name: String| match scope.get(&name)? {
+        Variable::Source(node) => Some(node),
+        Variable::Data(_) | Variable::Ready(_) => None,
+    };
+    let connecting = scope.names().into_iter().filter(|name| name.starts_with("ansible_"));
+    if let Some(problem) = connecting.filter_map(written).find_map(|node| scope.run.templates.unreadable(&node)) {
+        return Some(problem);
+    }
     let vars = rendered(scope).filter_map(|(name, value)| Some((name, value.ok()?))).collect();
     let fault = connection::from_vars(scope.host, &vars).err()?;
     let place = match scope.get(&fault.key) {

@@ -10,7 +10,7 @@ use crate::playbook::{Scope as _, Variable};
 
 use super::prepare::defined_names;
 use super::run::Run;
-use super::scope::{HostScope, Lists, PlayScope, built_in};
+use super::scope::{HostScope, before_play, built_in};
 use super::store::Store;
 
 /// What is wrong with templates whatever hosts will say: in the playbook, in template files, and in the variables that these
@@ -27,6 +27,7 @@ pub(super) fn names(run: &Run) -> Vec<Problem> {
     let files = template_files(run);
     problems.extend(files.iter().flat_map(|one| faults(one, true)));
     all.extend(files);
+    problems.extend(tasks(&run.playbook).iter().filter_map(|(task, _)| run.templates.unreadable(&task.args)));
     problems.extend(undefined(&all, &run.templates, &known));
     if problems.is_empty() {
         problems = variables(run, &all, &known, &set_later);
@@ -54,24 +55,23 @@ fn variables(run: &Run, all: &[Use], known: &BTreeSet<String>, set_later: &BTree
     let store = Store::default();
     let mut walk = Walk { run, known, set_later, needs: BTreeMap::new(), told: HashSet::new(), problems: Vec::new() };
     for (index, (play, planned)) in run.playbook.plays.iter().zip(&run.plays).enumerate() {
-        let lists = Lists { all: planned.hosts.clone(), live: planned.hosts.clone(), batch: planned.hosts.clone() };
-        let vars = play.directives.vars.as_slice();
-        let shared = PlayScope { name: &planned.name, vars, files: &planned.files, lists: &lists };
-        let of_play: BTreeSet<&str> = vars.iter().map(|entry| entry.key.as_str()).collect();
+        let of_play: BTreeSet<&str> = play.directives.vars.iter().map(|entry| entry.key.as_str()).collect();
         let here: Vec<(&Use, BTreeSet<String>)> = all
             .iter()
             .filter(|one| one.play == index)
             .map(|one| (one, run.templates.undeclared(&one.text, one.bare)))
             .collect();
-        for host in &planned.hosts {
-            let scope = HostScope { play: Some(shared), ..HostScope::new(run, &store, host) };
-            let mut done = HashSet::new();
-            for (one, names) in &here {
-                for name in names.iter().filter(|name| is_the_plays(one, name, &of_play)) {
-                    walk.variable(name, &scope, one, &mut Vec::new(), &mut done);
+        before_play(play, planned, |shared| {
+            for host in &planned.hosts {
+                let scope = HostScope { play: Some(shared), ..HostScope::new(run, &store, host) };
+                let mut done = HashSet::new();
+                for (one, names) in &here {
+                    for name in names.iter().filter(|name| is_the_plays(one, name, &of_play)) {
+                        walk.variable(name, &scope, one, &mut Vec::new(), &mut done);
+                    }
                 }
             }
-        }
+        });
     }
     walk.problems
 }
@@ -139,6 +139,9 @@ impl Walk<'_> {
     fn needs_of(&mut self, node: &Node, one: &Use) -> Vec<(String, Place)> {
         if let Some(known) = self.needs.get(&key(&node.place)) {
             return known.clone();
+        }
+        if let Some(problem) = self.run.templates.unreadable(node) {
+            self.tell(problem.related(&one.place, "used here"));
         }
         let mut needs = Vec::new();
         let mut texts = Vec::new();

@@ -15,7 +15,7 @@ use super::check;
 use super::names;
 use super::options::Options;
 use super::run::{Planned, Run};
-use super::scope::{HostScope, Lists, PlayScope};
+use super::scope::{HostScope, Lists, PlayScope, before_play};
 use super::store::Store;
 
 impl Run {
@@ -142,30 +142,30 @@ impl Run {
         host: &str,
         cache: &mut HashMap<PathBuf, Vars>,
     ) -> Result<Vars, Problem> {
-        let (store, none) = (Store::default(), HashMap::new());
-        let lists = Lists::of_all(&planned.hosts);
-        let vars = play.directives.vars.as_slice();
-        let scope = PlayScope { name: &planned.name, vars, files: &none, lists: &lists };
-        let scope = HostScope { play: Some(scope), ..HostScope::new(self, &store, host) };
-        let mut merged = Vars::new();
-        for node in &play.vars_files {
-            let choices = match self.templates.value(node, &scope)? {
-                Value::Array(list) => list,
-                one => vec![one],
-            };
-            let base = node.place.source.name.parent().unwrap_or(Path::new("")).to_path_buf();
-            let paths: Vec<PathBuf> = choices.iter().filter_map(Value::as_str).map(|path| base.join(path)).collect();
-            let Some(path) = paths.iter().find(|path| path.exists()) else {
-                let shown = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-                return Err(Problem::new(&node.place, format!("no such file: {shown}"))
-                    .help("Ansible passes over a missing vars file in silence; here it must be there"));
-            };
-            if !cache.contains_key(path) {
-                cache.insert(path.clone(), read_vars(path, node)?);
+        let store = Store::default();
+        before_play(play, planned, |shared| {
+            let scope = HostScope { play: Some(shared), ..HostScope::new(self, &store, host) };
+            let mut merged = Vars::new();
+            for node in &play.vars_files {
+                let choices = match self.templates.value(node, &scope)? {
+                    Value::Array(list) => list,
+                    one => vec![one],
+                };
+                let base = node.place.source.name.parent().unwrap_or(Path::new("")).to_path_buf();
+                let paths: Vec<PathBuf> =
+                    choices.iter().filter_map(Value::as_str).map(|path| base.join(path)).collect();
+                let Some(path) = paths.iter().find(|path| path.exists()) else {
+                    let shown = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+                    return Err(Problem::new(&node.place, format!("no such file: {shown}"))
+                        .help("Ansible passes over a missing vars file in silence; here it must be there"));
+                };
+                if !cache.contains_key(path) {
+                    cache.insert(path.clone(), read_vars(path, node)?);
+                }
+                merged.extend(cache.get(path).cloned().unwrap_or_default());
             }
-            merged.extend(cache.get(path).cloned().unwrap_or_default());
-        }
-        Ok(merged)
+            Ok(merged)
+        })
     }
 }
 

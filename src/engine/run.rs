@@ -172,6 +172,7 @@ impl Run {
                     tries: self.options.connect_tries,
                     emitter: Arc::clone(&means.emitter),
                     interrupt: means.interrupt.clone(),
+                    said: Mutex::default(),
                 },
             ),
             emitter: means.emitter,

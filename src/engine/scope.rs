@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::inventory::{Entry, Node, Vars};
-use crate::playbook::{Directives, Ready, Scope, Variable};
+use crate::playbook::{Directives, Play, Ready, Scope, Variable};
 
-use super::run::Run;
+use super::run::{Planned, Run};
 use super::store::Store;
 
 /// The hosts of the play as its tasks see them.
@@ -21,13 +21,6 @@ pub(super) struct Lists {
     pub(super) batch: Vec<String>,
 }
 
-impl Lists {
-    /// Before anything ran: none of them failed, and no batch was made.
-    pub(super) fn of_all(hosts: &[String]) -> Self {
-        Self { all: hosts.to_vec(), live: hosts.to_vec(), batch: hosts.to_vec() }
-    }
-}
-
 /// What all hosts of a play share.
 #[derive(Clone, Copy)]
 pub(super) struct PlayScope<'a> {
@@ -36,6 +29,14 @@ pub(super) struct PlayScope<'a> {
     /// What `vars_files` gave, by host.
     pub(super) files: &'a HashMap<String, Vars>,
     pub(super) lists: &'a Lists,
+}
+
+/// What the hosts of a play share before it begins: none has failed, none is left out.
+pub(super) fn before_play<T>(play: &Play, planned: &Planned, act: impl FnOnce(PlayScope<'_>) -> T) -> T {
+    let hosts = || planned.hosts.clone();
+    let lists = Lists { all: hosts(), live: hosts(), batch: hosts() };
+    let vars = play.directives.vars.as_slice();
+    act(PlayScope { name: &planned.name, vars, files: &planned.files, lists: &lists })
 }
 
 /// The variables of one host, as one task (or none) sees them.

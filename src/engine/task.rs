@@ -173,7 +173,7 @@ impl<'b> Batch<'b> {
             Fault::Stopped => "run again when wanted",
             _ => "look at the cluster, then run again: every step is asked anew",
         };
-        Halt { fault, reason: format!("{host}: {msg}"), next: next.to_owned() }
+        Halt { fault, reason: of_host(host, msg), next: next.to_owned() }
     }
 
     /// Stops the run once more of the batch failed than `max_fail_percentage` allows; as many as that is still allowed.
@@ -244,6 +244,12 @@ pub(super) fn starts_at(task: &Task, name: &str) -> bool {
 /// Whether a host that ended so takes no more tasks.
 fn is_lost(status: Status) -> bool {
     matches!(status, Status::Failed | Status::Unreachable)
+}
+
+/// The first line of a host's message, with the host's name before it once: the whole was said where the task failed.
+fn of_host(host: &str, msg: &str) -> String {
+    let first = msg.lines().next().unwrap_or_default();
+    if first.starts_with(&format!("{host}: ")) { first.to_owned() } else { format!("{host}: {first}") }
 }
 
 fn unreachable_in_roll(host: &str, end: &TaskResult, fault: Fault) -> Halt {

@@ -4,7 +4,7 @@ use crate::transport::Target;
 
 use super::connections::{target, variables};
 use super::run::Run;
-use super::scope::{HostScope, Lists, PlayScope};
+use super::scope::{HostScope, before_play};
 use super::store::Store;
 
 impl Run {
@@ -14,18 +14,13 @@ impl Run {
         let store = Store::default();
         let mut ways = Vec::new();
         for (play, planned) in self.playbook().plays.iter().zip(self.plays()) {
-            let lists = Lists::of_all(&planned.hosts);
-            let scope = PlayScope {
-                name: &planned.name,
-                vars: play.directives.vars.as_slice(),
-                files: &planned.files,
-                lists: &lists,
-            };
-            for host in &planned.hosts {
-                let scope = HostScope { play: Some(scope), ..HostScope::new(self, &store, host) };
-                let way = variables(&scope).and_then(|vars| target(&scope, &vars, &[&play.directives]));
-                ways.extend(way.ok());
-            }
+            before_play(play, planned, |shared| {
+                for host in &planned.hosts {
+                    let scope = HostScope { play: Some(shared), ..HostScope::new(self, &store, host) };
+                    let way = variables(&scope).and_then(|vars| target(&scope, &vars, &[&play.directives]));
+                    ways.extend(way.ok());
+                }
+            });
         }
         ways
     }

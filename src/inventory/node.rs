@@ -59,6 +59,19 @@ impl Node {
         Self { place: place.clone(), tag: None, value }
     }
 
+    /// Where something in it, or all of it, carries that tag.
+    #[must_use]
+    pub fn tagged(&self, tag: &str) -> Option<&Place> {
+        if self.tag.as_deref() == Some(tag) {
+            return Some(&self.place);
+        }
+        match &self.value {
+            NodeValue::Sequence(items) => items.iter().find_map(|item| item.tagged(tag)),
+            NodeValue::Mapping(entries) => entries.iter().find_map(|entry| entry.value.tagged(tag)),
+            _ => None,
+        }
+    }
+
     /// The text, if it is text.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {

@@ -7,21 +7,22 @@ use crate::remote::{Ran, RemotePath, RunOptions};
 use crate::transport::BoxFuture;
 
 use super::arguments::FREE_FORM;
-use super::table::{Argument, Row, Shape};
+use super::table::{Argument, Row, Shape, joined};
 use super::{Call, Failure, Module, Outcome};
 
 /// What `key=value` words of the free form text are arguments.
 pub(super) const WORDS: &[&str] = &["chdir", "creates", "removes", "stdin", "stdin_add_newline", "strip_empty_ends"];
 
-pub(super) const CREATES: Argument = Argument::new("creates", Shape::Path, "a path: if it is there, nothing is run");
-pub(super) const REMOVES: Argument =
-    Argument::new("removes", Shape::Path, "a path: if it is not there, nothing is run");
-pub(super) const CHDIR: Argument = Argument::new("chdir", Shape::Path, "the folder to run in");
-pub(super) const STDIN: Argument = Argument::new("stdin", Shape::Text, "what the command reads");
-pub(super) const NEWLINE: Argument =
-    Argument::new("stdin_add_newline", Shape::Bool, "end `stdin` with a newline").default("yes");
-pub(super) const STRIP: Argument =
+const CREATES: Argument = Argument::new("creates", Shape::Path, "a path: if it is there, nothing is run");
+const REMOVES: Argument = Argument::new("removes", Shape::Path, "a path: if it is not there, nothing is run");
+const CHDIR: Argument = Argument::new("chdir", Shape::Path, "the folder to run in");
+const STDIN: Argument = Argument::new("stdin", Shape::Text, "what the command reads");
+const NEWLINE: Argument = Argument::new("stdin_add_newline", Shape::Bool, "end `stdin` with a newline").default("yes");
+const STRIP: Argument =
     Argument::new("strip_empty_ends", Shape::Bool, "drop newlines at the end of the output").default("yes");
+
+/// What `shell` takes too.
+pub(super) const SHARED: [Argument; 6] = [CHDIR, CREATES, REMOVES, STDIN, NEWLINE, STRIP];
 
 pub(super) const RETURNS: &[(&str, &str)] = &[
     ("cmd", "what was run"),
@@ -39,16 +40,13 @@ const LONGEST: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// Its row.
 pub const ROW: Row = Row {
-    arguments: &[
-        Argument::new("cmd", Shape::Text, "the command line; cut into words as a shell does, and nothing more"),
-        Argument::new("argv", Shape::List, "the program and its arguments, word by word"),
-        CHDIR,
-        CREATES,
-        REMOVES,
-        STDIN,
-        NEWLINE,
-        STRIP,
-    ],
+    arguments: &joined::<8>(
+        &[
+            Argument::new("cmd", Shape::Text, "the command line; cut into words as a shell does, and nothing more"),
+            Argument::new("argv", Shape::List, "the program and its arguments, word by word"),
+        ],
+        &SHARED,
+    ),
     one_of: &[(&[FREE_FORM, "cmd", "argv"], true)],
     free_form: Some(WORDS),
     returns: RETURNS,

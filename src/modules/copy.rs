@@ -16,22 +16,27 @@ use crate::transport::BoxFuture;
 use super::attributes::{GROUP, MODE, OWNER, Sort, Wanted, check_written, needed_path};
 use super::deliver::{Content, Delivered, Delivery, LocalFile, deliver, failed};
 use super::local;
-use super::table::{Argument, Row, Shape};
+use super::table::{Argument, Row, Shape, joined};
 use super::{Call, Failure, Module, Outcome};
 
-pub(super) const FORCE: Argument =
-    Argument::new("force", Shape::Bool, "replace a file that holds something else").default("yes");
-pub(super) const BACKUP: Argument =
+const FORCE: Argument = Argument::new("force", Shape::Bool, "replace a file that holds something else").default("yes");
+const BACKUP: Argument =
     Argument::new("backup", Shape::Bool, "keep the file that is replaced beside it, with the time in its name")
         .default("no");
-pub(super) const FOLLOW: Argument =
+const FOLLOW: Argument =
     Argument::new("follow", Shape::Bool, "if dest is a link, write where it leads instead of replacing it")
         .default("no");
-pub(super) const VALIDATE: Argument = Argument::new(
+const VALIDATE: Argument = Argument::new(
     "validate",
     Shape::Text,
     "a command that must succeed before the file is put in place; %s is its path",
 );
+
+pub(super) const DEST: Argument =
+    Argument::new("dest", Shape::Path, "where on the host; into it, if it ends in `/` or is a folder").required();
+
+/// What `template` takes too.
+pub(super) const SHARED: [Argument; 7] = [FORCE, BACKUP, FOLLOW, VALIDATE, MODE, OWNER, GROUP];
 
 pub(super) const RETURNS: &[(&str, &str)] = &[
     ("dest", "the file or folder on the host"),
@@ -52,20 +57,16 @@ const DEPTH: usize = 64;
 
 /// Its row.
 pub const ROW: Row = Row {
-    arguments: &[
-        Argument::new("src", Shape::Path, "a local file or folder; of a folder with `/` at the end, what is in it"),
-        Argument::new("content", Shape::Any, "the text of the file; lists and mappings become JSON"),
-        Argument::new("dest", Shape::Path, "where on the host; into it, if it ends in `/` or is a folder").required(),
-        Argument::new("remote_src", Shape::Bool, "src is a file on the host").default("no"),
-        Argument::new("directory_mode", Shape::Any, "mode of the folders that a folder's copy makes"),
-        FORCE,
-        BACKUP,
-        FOLLOW,
-        VALIDATE,
-        MODE,
-        OWNER,
-        GROUP,
-    ],
+    arguments: &joined::<12>(
+        &[
+            Argument::new("src", Shape::Path, "a local file or folder; of a folder with `/` at the end, what is in it"),
+            Argument::new("content", Shape::Any, "the text of the file; lists and mappings become JSON"),
+            DEST,
+            Argument::new("remote_src", Shape::Bool, "src is a file on the host").default("no"),
+            Argument::new("directory_mode", Shape::Any, "mode of the folders that a folder's copy makes"),
+        ],
+        &SHARED,
+    ),
     one_of: &[(&["src", "content"], true)],
     returns: RETURNS,
     preflight_local: Some(preflight),

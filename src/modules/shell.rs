@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::transport::BoxFuture;
 
 use super::arguments::FREE_FORM;
-use super::command::{CHDIR, CREATES, NEWLINE, REMOVES, RETURNS, STDIN, STRIP, What, line, perform};
-use super::table::{Argument, Row, Shape};
+use super::command::{RETURNS, SHARED, What, line, perform};
+use super::table::{Argument, Row, Shape, joined};
 use super::{Call, Failure, Module, Outcome};
 
 /// What `key=value` words of the free form text are arguments.
@@ -14,16 +14,13 @@ const WORDS: &[&str] = &["chdir", "creates", "executable", "removes", "stdin", "
 
 /// Its row.
 pub const ROW: Row = Row {
-    arguments: &[
-        Argument::new("cmd", Shape::Text, "the command line"),
-        Argument::new("executable", Shape::Path, "the shell to use instead of /bin/sh"),
-        CHDIR,
-        CREATES,
-        REMOVES,
-        STDIN,
-        NEWLINE,
-        STRIP,
-    ],
+    arguments: &joined::<8>(
+        &[
+            Argument::new("cmd", Shape::Text, "the command line"),
+            Argument::new("executable", Shape::Path, "the shell to use instead of /bin/sh"),
+        ],
+        &SHARED,
+    ),
     one_of: &[(&[FREE_FORM, "cmd"], true)],
     free_form: Some(WORDS),
     returns: RETURNS,

@@ -99,6 +99,20 @@ impl Argument {
     }
 }
 
+/// The arguments of one module: its own, and those that it shares with others. `N` is how many that makes; another number
+/// does not compile.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses an index out of bounds")]
+pub(super) const fn joined<const N: usize>(own: &[Argument], shared: &[Argument]) -> [Argument; N] {
+    assert!(own.len() + shared.len() == N, "as many arguments as the type says");
+    let mut all = [Argument::new("", Shape::Any, ""); N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < own.len() { own[at] } else { shared[at - own.len()] };
+        at += 1;
+    }
+    all
+}
+
 /// Where a module does its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {

@@ -18,31 +18,27 @@ use crate::inventory::{Node, Place, Problem, Source};
 use crate::playbook::{Scope, Templates, Variable};
 use crate::transport::BoxFuture;
 
-use super::attributes::{GROUP, MODE, OWNER, Wanted, check_written};
-use super::copy::{BACKUP, FOLLOW, FORCE, RETURNS, VALIDATE, destination};
+use super::attributes::{Wanted, check_written};
+use super::copy::{DEST, RETURNS, SHARED, destination};
 use super::deliver::{Content, Delivery, deliver};
 use super::local;
-use super::table::{Argument, Row, Shape};
+use super::table::{Argument, Row, Shape, joined};
 use super::{Call, Failure, Module, Outcome};
 
 /// Its row.
 pub const ROW: Row = Row {
-    arguments: &[
-        Argument::new("src", Shape::Path, "the local template").required(),
-        Argument::new("dest", Shape::Path, "where on the host; into it, if it ends in `/` or is a folder").required(),
-        Argument::new("newline_sequence", Shape::Text, "how lines end")
-            .choices(&["\\n", "\\r", "\\r\\n", "\n", "\r", "\r\n"])
-            .default("\n"),
-        Argument::new("trim_blocks", Shape::Bool, "drop the newline behind a block").default("yes"),
-        Argument::new("lstrip_blocks", Shape::Bool, "drop white space before a block").default("no"),
-        FORCE,
-        BACKUP,
-        FOLLOW,
-        VALIDATE,
-        MODE,
-        OWNER,
-        GROUP,
-    ],
+    arguments: &joined::<12>(
+        &[
+            Argument::new("src", Shape::Path, "the local template").required(),
+            DEST,
+            Argument::new("newline_sequence", Shape::Text, "how lines end")
+                .choices(&["\\n", "\\r", "\\r\\n", "\n", "\r", "\r\n"])
+                .default("\n"),
+            Argument::new("trim_blocks", Shape::Bool, "drop the newline behind a block").default("yes"),
+            Argument::new("lstrip_blocks", Shape::Bool, "drop white space before a block").default("no"),
+        ],
+        &SHARED,
+    ),
     returns: RETURNS,
     preflight_local: Some(preflight),
     module: Some(&Template),

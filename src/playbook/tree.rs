@@ -129,6 +129,20 @@ pub struct Block {
     pub always: Vec<Item>,
 }
 
+impl Block {
+    /// An empty block at that place.
+    pub(super) fn new(place: &Place) -> Self {
+        Self {
+            place: place.clone(),
+            name: None,
+            directives: Directives::default(),
+            block: Vec::new(),
+            rescue: Vec::new(),
+            always: Vec::new(),
+        }
+    }
+}
+
 /// A handler: a task that runs when notified.
 #[derive(Clone, Debug)]
 pub struct Handler {

@@ -48,6 +48,21 @@ fn how_hosts_are_reached_is_looked_at_before_the_first_is() {
 }
 
 #[test]
+fn nothing_gets_the_bytes_of_an_encrypted_value() {
+    let vault = "!vault '$ANSIBLE_VAULT;1.1;AES256'";
+    for (vars, task) in [
+        (format!("a: {{b: [{vault}]}}"), "debug: {msg: '{{ a.b }}'}".to_owned()),
+        ("x: 1".to_owned(), format!("debug: {{msg: {vault}}}")),
+        (format!("ansible_become_password: {vault}"), "ping: ".to_owned()),
+    ] {
+        let said = refusals(&format!("- hosts: h1\n  vars: {{{vars}}}\n  tasks:\n  - {task}\n"), |_| {});
+        assert!(said.contains("encrypted by ansible-vault") && said.contains("-e @FILE"), "{said}");
+    }
+    let unused = format!("- hosts: h1\n  vars: {{a: {vault}}}\n  tasks: [ping: ]\n");
+    assert!(prepare(&unused, |_| {}).is_ok());
+}
+
+#[test]
 fn the_variables_behind_a_template_are_looked_at_too() {
     let play = |vars: &str, task: &str| format!("- hosts: h1\n  vars: {{{vars}}}\n  tasks:\n  - {task}\n");
     let uses_a = "debug: {msg: '{{ a }}'}";

@@ -65,7 +65,7 @@ fn taken_back(control: &Control, behaviour: Behaviour, more: &[&str]) -> Ran {
     let (data_before, before) = (data(control), processes(control));
     let ran = control.run(upgrade_to(control, behaviour, more));
     assert_eq!(ran.code, Some(10), "{behaviour:?}: {}", ran.text);
-    ran.says(&["did not come up", "the last words of the new program", "no other member was touched"]);
+    ran.says(&["did not come up", "the last words of the new program", "no later member is touched"]);
     assert_eq!(rolled(&ran)["outcome"], "rolled back");
     control.all_on(OLD);
     let after = processes(control);

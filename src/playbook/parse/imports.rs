@@ -32,14 +32,7 @@ pub(super) fn identity(name: &Path) -> PathBuf {
 impl Reader<'_> {
     /// The tasks of another file as a block that carries what the import says of them.
     pub(super) fn import_tasks(&mut self, node: &Node, entries: &[Entry], import: &Entry) -> Option<Block> {
-        let mut block = Block {
-            place: node.place.clone(),
-            name: None,
-            directives: Directives::default(),
-            block: Vec::new(),
-            rescue: Vec::new(),
-            always: Vec::new(),
-        };
+        let mut block = Block::new(&node.place);
         for entry in entries {
             match keyword_name(&entry.key) {
                 "import_tasks" | "args" => {}

@@ -5,7 +5,7 @@ use crate::inventory::{Entry, Node, NodeValue};
 use super::Reader;
 use super::keywords::Home;
 use super::{imports, keyword_name};
-use crate::playbook::{Block, Directives, Item};
+use crate::playbook::{Block, Item};
 
 impl Reader<'_> {
     /// The tasks under a keyword such as `tasks:`.
@@ -55,14 +55,7 @@ impl Reader<'_> {
     }
 
     fn block(&mut self, node: &Node, entries: &[Entry]) -> Block {
-        let mut block = Block {
-            place: node.place.clone(),
-            name: None,
-            directives: Directives::default(),
-            block: Vec::new(),
-            rescue: Vec::new(),
-            always: Vec::new(),
-        };
+        let mut block = Block::new(&node.place);
         for entry in entries {
             match self.keyword(entry, Home::Block) {
                 Some(true) => {}

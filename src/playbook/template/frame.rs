@@ -51,6 +51,10 @@ impl<'a> Frame<'a> {
         if node.tag.as_deref() == Some("!unsafe") {
             return Ok(from_json(&node.to_json()));
         }
+        if node.tag.as_deref() == Some("!vault") {
+            // Its bytes are not what the operator means: no file and no command must get them.
+            return Err(Failure::new(Sort::Other, encrypted(&node.place)));
+        }
         match &node.value {
             NodeValue::String(text, _) => self.text(text, &node.place),
             NodeValue::Sequence(items) => {
@@ -207,6 +211,12 @@ impl<'a> Frame<'a> {
         way.push(name);
         Some(way.join(" → "))
     }
+}
+
+/// What is wrong with a value that ansible-vault has encrypted.
+pub(super) fn encrypted(place: &Place) -> Problem {
+    Problem::new(place, "a value encrypted by ansible-vault, which quorate cannot read")
+        .help("decrypt it into a file of mode 0600 and give `-e @FILE`")
 }
 
 /// Bytes up to the cap.

@@ -202,6 +202,12 @@ impl Templates {
         failure.filter(|failure| sees_all || failure.sort != Sort::Undefined).map(problem).into_iter().collect()
     }
 
+    /// Why the value can't be rendered whatever the variables are, if so: something in it is encrypted.
+    #[must_use]
+    pub fn unreadable(&self, node: &Node) -> Option<Problem> {
+        node.tagged("!vault").map(frame::encrypted)
+    }
+
     /// Where in a text that stands at `place` the name is used first.
     #[must_use]
     pub fn place_of(&self, name: &str, text: &str, place: &Place, bare: bool) -> Place {
@@ -222,7 +228,9 @@ impl Templates {
         let guarded = tokens::guarded(&cut);
         let builtin: BTreeSet<&str> = self.env.globals().map(|(name, _)| name).chain(["omit"]).collect();
         let open = |name: &String| !guarded.contains(name.as_str()) && !builtin.contains(name.as_str());
-        used.unwrap_or_default().into_iter().filter(open).collect()
+        let Ok(mut used) = used else { return BTreeSet::new() };
+        used.extend(paper::sliced(&cut).into_iter().map(str::to_owned));
+        used.into_iter().filter(open).collect()
     }
 
     /// The names that a template, or with `bare` an expression, guards by `default` or `is defined`: what another

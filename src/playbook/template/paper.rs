@@ -1,7 +1,7 @@
 //! What can be said of a template before there are variables: whether it is well formed, and whether the filters, tests
 //! and lookups are there that it names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use minijinja::{Environment, ErrorKind, State};
@@ -261,4 +261,53 @@ pub(super) fn first_uses(text: &str, bare: bool) -> BTreeMap<String, Range<usize
         found.entry(name.to_owned()).or_insert(range);
     }
     found
+}
+
+/// The names of which a slice is taken (`x` of `x[1:]`), save those that the template may set itself: minijinja 3.1 passes over
+/// them when it lists the names that a template uses.
+pub(super) fn sliced<'t>(cut: &[Token<'t>]) -> BTreeSet<&'t str> {
+    let mut found = BTreeSet::new();
+    for close in (0..cut.len()).filter(|at| cut.get(*at).is_some_and(|token| token.text == "]")) {
+        let Some((open, false)) = tokens::opening(cut, close) else { continue };
+        let slice = cut.get(open..close).is_some_and(|inside| inside.iter().any(|token| token.text == ":"));
+        let before = open.checked_sub(1).and_then(|at| cut.get(at)).map(|token| (token.kind, token.text));
+        if !slice || !matches!(before, Some((Kind::Name, _) | (_, ")" | "]"))) {
+            continue;
+        }
+        operand(cut, open - 1, &mut found);
+    }
+    let set: BTreeSet<&str> = assigned(cut).collect();
+    found.into_iter().filter(|name| !set.contains(name)).collect()
+}
+
+/// The variables in what ends at that token: `x.y`, `(x ~ y)`, `x.f(y)`.
+fn operand<'t>(cut: &[Token<'t>], last: usize, found: &mut BTreeSet<&'t str>) {
+    let word = |at: usize| cut.get(at).map_or("", |token| token.text);
+    let root = tokens::chain(cut, last).1;
+    let open = match word(root) {
+        ")" | "]" | "}" => tokens::opening(cut, root).map_or(root, |(open, _)| open),
+        _ => root,
+    };
+    let inside = cut.get(open..root).unwrap_or_default();
+    found.extend(tokens::names(inside));
+    let before = open.checked_sub(1);
+    match before.and_then(|at| cut.get(at)) {
+        // A call: what it is called on counts too.
+        Some(callee) if word(open) == "(" && callee.kind == Kind::Name => operand(cut, open - 1, found),
+        // One more token tells an attribute, a filter or a test from a variable.
+        _ if open == root => found.extend(tokens::names(cut.get(before.unwrap_or(0)..=root).unwrap_or_default())),
+        _ => {}
+    }
+}
+
+/// All names in tags that set some of them.
+fn assigned<'a, 't>(cut: &'a [Token<'t>]) -> impl Iterator<Item = &'t str> + 'a {
+    let sets = |at: &usize| {
+        let word = |at: usize| cut.get(at).map_or("", |token| token.text);
+        word(*at).starts_with("{%") && matches!(word(at + 1), "for" | "set" | "macro" | "with" | "call")
+    };
+    (0..cut.len()).filter(sets).flat_map(|at| {
+        let tag = cut.get(at + 2..).unwrap_or_default().iter().take_while(|token| token.kind != Kind::End);
+        tag.filter(|token| token.kind == Kind::Name).map(|token| token.text)
+    })
 }

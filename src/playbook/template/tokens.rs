@@ -249,7 +249,7 @@ fn variable<'t>(tokens: &[Token<'t>], at: usize) -> Option<&'t str> {
 
 /// One step of a chain such as `.name` or `['name']`, by the indices of its tokens.
 #[derive(Clone, Copy, Debug)]
-enum Link {
+pub(super) enum Link {
     Attribute { dot: usize },
     Item { open: usize, close: usize },
 }
@@ -271,7 +271,7 @@ fn guards<'a>(tokens: &'a [Token<'_>]) -> impl Iterator<Item = usize> + 'a {
 }
 
 /// The links of the chain that ends at token `last`, and the token before the first of them.
-fn chain(tokens: &[Token<'_>], last: usize) -> (Vec<Link>, usize) {
+pub(super) fn chain(tokens: &[Token<'_>], last: usize) -> (Vec<Link>, usize) {
     let mut links = Vec::new();
     let mut at = last;
     loop {
@@ -295,7 +295,7 @@ fn chain(tokens: &[Token<'_>], last: usize) -> (Vec<Link>, usize) {
 }
 
 /// The bracket that the one at `close` closes, and whether it looks up one item (not a list, not a slice).
-fn opening(tokens: &[Token<'_>], close: usize) -> Option<(usize, bool)> {
+pub(super) fn opening(tokens: &[Token<'_>], close: usize) -> Option<(usize, bool)> {
     let mut depth = 0_usize;
     let mut plain = true;
     for at in (0..=close).rev() {

@@ -57,7 +57,8 @@ impl Lines {
         match kind {
             Kind::RunStarted { run, version, hosts, check, .. } => {
                 let check = if *check { "; check run: nothing is changed" } else { "" };
-                format!("quorate {}: run {}, {} hosts{check}\n", line(version), line(run), hosts.len())
+                let hosts = if hosts.len() == 1 { "1 host".to_owned() } else { format!("{} hosts", hosts.len()) };
+                format!("quorate {}: run {}, {hosts}{check}\n", line(version), line(run))
             }
             Kind::PlayStarted { name, .. } => self.banner(&format!("PLAY [{}]", line(name))),
             Kind::PlaySkipped { name, reason } => {

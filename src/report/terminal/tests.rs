@@ -145,6 +145,35 @@ fn debug_shows_its_message_and_others_do_with_v() {
 }
 
 #[test]
+fn what_a_line_says_already_is_not_said_again() {
+    let mut delegated = ended("n1", Status::Ok, true, json!({}));
+    if let Kind::TaskEnded { delegated_to, .. } = &mut delegated {
+        *delegated_to = Some("n1".to_owned());
+    }
+    let looped = json!({"msg": "a-0", "ansible_loop_var": "item", "item": "a", "items": "b"});
+    let text = printed(vec![
+        task("debug"),
+        item("n1", "a", Status::Ok, looped),
+        task("assert"),
+        ended("n1", Status::Ok, false, json!({"msg": "well"})),
+        task("command"),
+        delegated,
+    ]);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty() && !line.starts_with("TASK")).collect();
+    assert_eq!(
+        lines,
+        [
+            "changed: [n1] => (item=a) =>",
+            "    msg: a-0",
+            "    items: b",
+            "ok: [n1] =>",
+            "    msg: well",
+            "changed: [n1]"
+        ]
+    );
+}
+
+#[test]
 fn the_recap_has_ansibles_exact_form() {
     let text = printed(vec![
         ended("n1", Status::Ok, true, json!({})),

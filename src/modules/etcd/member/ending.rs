@@ -172,7 +172,7 @@ impl Roll<'_> {
             return failure;
         }
         let text = format!(
-            "{}: {} did not come up: {why}\nthe member is back on {} and healthy; no other member was touched{}",
+            "{}: {} did not come up: {why}\nthe member is back on {} and healthy; no later member is touched{}",
             self.host(),
             self.to,
             self.from,
@@ -211,7 +211,7 @@ impl Roll<'_> {
         let of = view.hosts.len();
         let host = self.host();
         let text = format!(
-            "{host}: {why}\n{sound} of {of} members answer reads through raft\nlook at `journalctl -u {}` on {host}; no other member was touched{}",
+            "{host}: {why}\n{sound} of {of} members answer reads through raft\nlook at `journalctl -u {}` on {host}; no later member is touched{}",
             self.facts.unit,
             self.last_words(window).await
         );

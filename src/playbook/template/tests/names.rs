@@ -19,6 +19,8 @@ fn lists_names_that_nobody_sets_or_guards() {
         ("x | map(attribute=y) | select('match', z)", vec!["x", "y", "z"]),
         ("r is failed", vec!["r"]),
         ("'in text: q' ~ w", vec!["w"]),
+        ("a[1:] ~ b.c[:2] ~ (d ~ 'x')[0:e] ~ f.g(h)[::2] ~ [i, j][1:]", vec!["a", "b", "d", "e", "f", "h", "i", "j"]),
+        ("'text'[1:] ~ a[0][1:] ~ {'k': b}.k", vec!["a", "b"]),
         ("a ==", vec![]),
     ] {
         assert_eq!(undeclared(expression, true), expected, "{expression}");
@@ -26,6 +28,7 @@ fn lists_names_that_nobody_sets_or_guards() {
     for (template, expected) in [
         ("{% for i in hosts %}{{ i }}{{ loop.index }}{{ port }}{% endfor %}", vec!["hosts", "port"]),
         ("{% set a = 1 %}{{ a + b }}", vec!["b"]),
+        ("{% for i in hosts %}{{ i[1:] }}{{ x[1:] }}{% endfor %}", vec!["hosts", "x"]),
         ("{% raw %}{{ nope }}{% endraw %}{# {{ no }} #}{{ yes_ }}", vec!["yes_"]),
         ("{% macro m(x) %}{{ x }}{{ y }}{% endmacro %}{{ m(1) }}", vec!["y"]),
         ("plain", vec![]),
