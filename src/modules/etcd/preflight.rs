@@ -136,19 +136,20 @@ fn unit(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(), Failure>
 /// Whether systemd has read all of the unit's files as they are: else a change that was never tried comes into force with the next
 /// reload, which may be anybody's.
 pub(super) async fn is_read(probe: &Probe, unit: &str, state: &UnitState) -> Result<(), Failure> {
-    if state.needs_daemon_reload() {
-        let what =
-            format!("{unit} was changed since systemd read it; look at the change and run `systemctl daemon-reload`");
+    // Named first, since systemd's own word for it names no file; it may have it too, once anything made it look for units again.
+    let unread: Vec<String> = probe.unread_drop_ins(state).await?.iter().map(ToString::to_string).collect();
+    if !unread.is_empty() {
+        let files = unread.join(", ");
+        let what = format!(
+            "{unit} has a drop-in that systemd has not read: {files}\nlook at it and run `systemctl daemon-reload`"
+        );
         return Err(refused(probe.name(), what));
     }
-    let unread: Vec<String> = probe.unread_drop_ins(state).await?.iter().map(ToString::to_string).collect();
-    if unread.is_empty() {
+    if !state.needs_daemon_reload() {
         return Ok(());
     }
-    let files = unread.join(", ");
-    let what = format!(
-        "{unit} has a drop-in that systemd has not read: {files}\nlook at it and run `systemctl daemon-reload`"
-    );
+    let what =
+        format!("{unit} was changed since systemd read it; look at the change and run `systemctl daemon-reload`");
     Err(refused(probe.name(), what))
 }
 

@@ -81,11 +81,20 @@ impl Files {
     }
 }
 
+/// Variables of language and colour (Debian's openssh-client 9.2 and 10.0, /etc/ssh/ssh_config).
+const LOCALE: &[&str] = &["LANG", "LC_*", "COLORTERM", "NO_COLOR"];
+
 impl HostConfig {
     fn apply(&mut self, d: &Directive) -> Result<(), String> {
         match treatment(&d.keyword) {
             Some(Treatment::Honoured) => self.honour(d),
             Some(Treatment::Harmless) => Ok(()),
+            // What Debian's own ssh_config sends: commands run under LC_ALL=C and without colours whatever it says.
+            Some(Treatment::Warned)
+                if d.keyword == "sendenv" && d.words.iter().all(|name| LOCALE.contains(&&**name)) =>
+            {
+                Ok(())
+            }
             Some(Treatment::Warned) => {
                 self.warnings.push(format!("{}: {} is not used", d.place, d.keyword));
                 Ok(())

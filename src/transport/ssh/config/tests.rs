@@ -117,6 +117,9 @@ fn says_what_it_leaves_out() {
         host("SendEnv *\nSetEnv LD_PRELOAD=/x\nKexAlgorithms curve25519-sha256\n", "etcd1").expect("well formed");
     assert_eq!(config.warnings.len(), 3);
     assert!(config.warnings[0].contains("config:1: sendenv is not used"), "{:?}", config.warnings);
+    let debian =
+        host("SendEnv LANG LC_*\nHashKnownHosts yes\nGSSAPIAuthentication yes\n", "etcd1").expect("well formed");
+    assert!(debian.warnings.is_empty(), "{:?}", debian.warnings);
 }
 
 #[test]
