@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::inventory::{Node, NodeValue, Place, Problem, ScalarStyle, Source};
+use serde_json::Value;
+
+use crate::inventory::{Entry, Node, NodeValue, Place, Problem, ScalarStyle, Source};
 use crate::modules::arguments::{check_args, is_template, written};
 use crate::modules::guard::Guards;
 use crate::modules::{self, table};
@@ -89,7 +91,8 @@ pub(super) fn local_files(run: &Run) -> Vec<Problem> {
     let (mut problems, dir) = (Vec::new(), run.options.playbook_dir());
     let store = Store::default();
     for (play, planned) in run.playbook.plays.iter().zip(&run.plays) {
-        let host = planned.hosts.first().map_or("", String::as_str);
+        let first = [String::new()];
+        let hosts = if planned.hosts.is_empty() { first.as_slice() } else { planned.hosts.as_slice() };
         before_play(play, planned, |shared| {
             let mut every = |task: &Task| {
                 let Some((row, check)) = modules::find(&task.module).and_then(|row| Some((row, row.preflight_local?)))
@@ -97,8 +100,23 @@ pub(super) fn local_files(run: &Run) -> Vec<Problem> {
                     return;
                 };
                 let chain = [&task.directives];
-                let scope = HostScope { play: Some(shared), chain: &chain, ..HostScope::new(run, &store, host) };
-                problems.extend(check(&filled(run, written(task, row), &scope), &dir));
+                // A template may name another file for each host; what is wrong for all of them is said once.
+                let mut seen: Vec<Value> = Vec::new();
+                for host in hosts {
+                    let scope = HostScope { play: Some(shared), chain: &chain, ..HostScope::new(run, &store, host) };
+                    let args = filled(run, written(task, row), &scope);
+                    let json = args.to_json();
+                    if !seen.contains(&json) {
+                        for new in check(&args, &dir) {
+                            let same =
+                                |p: &Problem| p.message == new.message && p.place.to_string() == new.place.to_string();
+                            if !problems.iter().any(same) {
+                                problems.push(new);
+                            }
+                        }
+                        seen.push(json);
+                    }
+                }
             };
             each(play, &mut every);
             play.handlers.iter().for_each(|handler| every(&handler.task));
@@ -128,16 +146,42 @@ pub(super) fn connections(run: &Run) -> Vec<Problem> {
 fn filled(run: &Run, mut args: Node, scope: &HostScope<'_>) -> Node {
     let NodeValue::Mapping(entries) = &mut args.value else { return args };
     entries.retain_mut(|entry| {
+        if let NodeValue::Sequence(items) = &mut entry.value.value {
+            items.iter_mut().for_each(|item| *item = filled(run, item.clone(), scope));
+        }
         let Some(text) = entry.value.as_str().filter(|text| is_template(text)) else { return true };
         match run.templates.value(&entry.value, scope) {
-            Ok(serde_json::Value::String(value)) => entry.value.value = NodeValue::String(value, ScalarStyle::Quoted),
-            Ok(serde_json::Value::Null) if text.contains("omit") => return false,
+            Ok(Value::Null) if text.contains("omit") => return false,
+            Ok(value @ (Value::String(_) | Value::Array(_) | Value::Object(_))) => {
+                entry.value = placed(&entry.value.place, value);
+            }
             // Not to be known yet, or no text: the run will see.
             Ok(_) | Err(_) => {}
         }
         true
     });
     args
+}
+
+/// A value that a template gave, at the place where the template stands.
+fn placed(place: &Place, value: Value) -> Node {
+    let value = match value {
+        Value::Null => NodeValue::Null,
+        Value::Bool(bool) => NodeValue::Bool(bool),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => NodeValue::Int(whole, number.to_string()),
+            None => NodeValue::Float(number.as_f64().unwrap_or(f64::NAN), number.to_string()),
+        },
+        Value::String(text) => NodeValue::String(text, ScalarStyle::Quoted),
+        Value::Array(items) => NodeValue::Sequence(items.into_iter().map(|item| placed(place, item)).collect()),
+        Value::Object(entries) => NodeValue::Mapping(
+            entries
+                .into_iter()
+                .map(|(key, value)| Entry { key, key_place: place.clone(), value: placed(place, value) })
+                .collect(),
+        ),
+    };
+    Node::new(place, value)
 }
 
 /// Handlers that a task names and the play does not have; names with templates in them are left to the run.

@@ -255,9 +255,13 @@ async fn contents(call: &Call<'_>, order: &Delivery<'_>, there: Option<&Stat>) -
         Some(_) => Some(call.probe.read(&order.dest, cap()).await?),
     };
     let (Some(before), Some(after)) = (before, order.content.bytes(call).await?) else { return Ok(None) };
+    Ok(text_diff(&order.dest, before, after))
+}
+
+/// The diff of two contents; nothing if either is binary.
+pub(super) fn text_diff(path: &RemotePath, before: Vec<u8>, after: Vec<u8>) -> Option<Diff> {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
-    let (Some(before), Some(after)) = (text(before), text(after)) else { return Ok(None) };
-    Ok(Some(Diff { path: order.dest.to_string(), before, after }))
+    Some(Diff { path: path.to_string(), before: text(before)?, after: text(after)? })
 }
 
 /// Runs the operator's command with `%s` as the path of the new file, in a folder that only we can enter.

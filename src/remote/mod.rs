@@ -19,5 +19,7 @@ pub use host::{Become, RemoteError, RemoteHost};
 pub use http::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Scheme, Tls};
 pub use job::{Ran, RunOptions};
 pub use path::RemotePath;
-pub use probe::{ExecStart, Listing, Probe, Process, Space, Stat, Streamed, UnitState};
-pub use window::{Receipt, Serve, Swap, TakeBack, Window, WindowEnd, WindowState};
+pub use probe::{
+    ExecStart, Listing, Probe, Process, ServiceText, Space, Stat, Streamed, UnitState, environment_of, with_variables,
+};
+pub use window::{ReadAs, Receipt, Serve, Swap, TakeBack, Window, WindowEnd, WindowState};

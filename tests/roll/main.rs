@@ -9,6 +9,7 @@
 )]
 
 mod archive;
+mod files;
 mod patch;
 mod quorate;
 mod refusals;

@@ -12,14 +12,14 @@ use crate::etcd::{self, WayBack};
 use crate::events::{Fault, Kind};
 use crate::modules::table::{Argument, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
-use crate::remote::{Change, Serve, TakeBack, Window};
+use crate::remote::{Change, ReadAs, Serve, Swap, TakeBack, Window};
 use crate::transport::BoxFuture;
 
 use super::at_work;
 use super::facts::{Facts, refused, version_argument};
+use super::files::{FILES, Files, on_paper};
 use super::place::Place;
 use super::preflight::data_size;
-use super::release::on_paper;
 use super::stage;
 use super::survey::{Survey, survey};
 use super::tool::Tool;
@@ -40,6 +40,7 @@ pub(crate) const ROW: Row = Row {
         RELEASES,
         BINARY,
         BINARY_SHA256,
+        FILES,
         ACCEPT_DOWNTIME,
         Argument::new(
             "start_timeout",
@@ -62,7 +63,7 @@ pub(crate) const ROW: Row = Row {
     ],
     preflight_local: Some(on_paper),
     module: Some(&EtcdMember),
-    ..Row::new("etcd_member", "stops a member, swaps its binary, starts it; takes it back if it fails")
+    ..Row::new("etcd_member", "stops a member, swaps its binary and files, starts it; takes all back if it fails")
 };
 
 struct EtcdMember;
@@ -76,6 +77,9 @@ pub(super) struct Roll<'c> {
     pub(super) place: Place,
     /// What goes with the program.
     pub(super) tool: Option<Tool>,
+    pub(super) files: Files,
+    /// Whether the program itself is another one.
+    pub(super) swapped: bool,
     pub(super) from: Version,
     pub(super) to: Version,
     pub(super) member: String,
@@ -109,10 +113,12 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
         gate(call, &facts),
     );
     let (view, binary, place, tool, gate) = (view?, binary?, place?, tool?, gate?);
+    let files = Files::plan(call, &facts, &to).await?;
     let from = view.version.server.clone();
     let start = seconds(call, "start_timeout")?.unwrap_or(Duration::from_secs(START));
     let election = facts.flags.election_timeout();
-    if place.running == binary.sha256 {
+    let swapped = place.running != binary.sha256;
+    if !swapped && !files.needed() {
         // Done before, perhaps by a run that was killed: what is left is to see that it has caught up.
         if call.change.is_some() {
             watch::catch_up(call, &survey, &to, election, gate).await?;
@@ -124,20 +130,47 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     } else {
         etcd::judge(&from, &to).map_err(|refusal| refused(call.host, refusal))?
     };
-    let parts = stage::missing(&call.probe, stage::parts(&place, &binary, tool.as_ref())).await?;
-    if let Some((place, _)) = parts.first().filter(|_| call.change.is_some()) {
-        let what = format!("{} is not the staged {to}; run the task etcd_stage before", place.staged);
-        return Err(refused(call.host, what));
+    // etcdctl goes with another etcd only.
+    let tool = tool.filter(|_| swapped);
+    if call.change.is_some() {
+        let parts = if swapped { stage::parts(&place, &binary, tool.as_ref()) } else { Vec::new() };
+        let missing = stage::missing(&call.probe, parts).await?;
+        let missing = missing.first().map(|(place, _)| (place.staged.clone(), to.to_string()));
+        let unstaged = files.unstaged(call).await?;
+        let unstaged = unstaged.first().map(|file| (file.staged(), file.wanted.dest.to_string()));
+        if let Some((staged, what)) = missing.or(unstaged) {
+            return Err(refused(
+                call.host,
+                format!("{staged} is not the staged {what}; run the task etcd_stage before"),
+            ));
+        }
     }
+    let diff = files.diff(call).await?;
     // The last thing before the stop: what it says is true for a moment only.
     let may_stop = survey.may_stop(call.host, call.flag("accept_downtime")).await;
     may_stop.map_err(|reason| refused(call.host, reason))?;
     let Some(change) = call.change.clone() else {
-        return Ok(Outcome { changed: true, ..outcome(&view.name, &from, &to, None) });
+        return Ok(Outcome { changed: true, diff, ..outcome(&view.name, &from, &to, None) });
     };
     let (member, want) = (view.name, binary.sha256);
-    let roll = Roll { call, change, facts, survey, place, tool, from, to, member, way_back, want, start, gate };
-    roll.run().await
+    let roll = Roll {
+        call,
+        change,
+        facts,
+        survey,
+        place,
+        tool,
+        files,
+        swapped,
+        from,
+        to,
+        member,
+        way_back,
+        want,
+        start,
+        gate,
+    };
+    roll.run().await.map(|outcome| Outcome { diff, ..outcome })
 }
 
 /// From the size of the data: 5 MB/s twice over, since a member that lags too far is sent everything (etcd-io/etcd guides: two minutes for
@@ -177,26 +210,35 @@ impl Roll<'_> {
 
     async fn run(self) -> Result<Outcome, Failure> {
         let window = self.window().await?;
-        let act = format!("stop {}, swap {} for {}, start", self.facts.unit, self.from, self.to);
+        let act = format!("stop {}, {}start", self.facts.unit, self.swap_in_words());
         (self.call.say)(Kind::ActBegins { host: self.host().to_owned(), act })?;
         self.begin(&window).await?;
         let watched = self.watch(&window, &self.to).await?;
         self.end(&window, watched).await
     }
 
+    /// What is swapped, in an act's words.
+    fn swap_in_words(&self) -> String {
+        let program = self.swapped.then(|| format!("{} for {}", self.from, self.to));
+        let parts: Vec<String> = program.into_iter().chain(self.files.names()).collect();
+        if parts.is_empty() { String::new() } else { format!("swap {}, ", parts.join(" and ")) }
+    }
+
     /// The transaction to the new program.
     async fn window(&self) -> Result<Window, Failure> {
-        let swap = self.place.swap(&self.from, &self.want);
-        let swaps = [swap].into_iter().chain(self.tool.as_ref().map(Tool::swap)).collect();
+        let program = self.swapped.then(|| self.place.swap(&self.from, &self.want));
+        let swaps = program.into_iter().chain(self.tool.as_ref().map(Tool::swap)).chain(self.files.swaps()).collect();
+        let reload = self.files.read_as.as_ref().map(|(then, _)| then.clone());
         let take_back = self.take_back().await;
         let name = format!("{}-{}", self.call.run, sound(self.host()));
-        Ok(self.plan(name, swaps, take_back, self.facts.state.invocation_id().unwrap_or_default()))
+        Ok(self.plan(name, swaps, reload, take_back, self.facts.state.invocation_id().unwrap_or_default()))
     }
 
     pub(super) fn plan(
         &self,
         name: String,
-        swaps: Vec<crate::remote::Swap>,
+        swaps: Vec<Swap>,
+        reload: Option<ReadAs>,
         take_back: TakeBack,
         invocation: &str,
     ) -> Window {
@@ -206,7 +248,7 @@ impl Roll<'_> {
             unit: self.facts.unit.clone(),
             invocation: invocation.to_owned(),
             swaps,
-            reload: false,
+            reload,
             identity: Some((self.facts.wal_dir.clone(), marker)),
             serve: serve(&self.facts),
             take_back,

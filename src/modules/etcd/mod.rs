@@ -4,6 +4,7 @@ mod at_work;
 mod backup;
 mod client;
 mod facts;
+mod files;
 mod guard;
 mod health;
 mod member;
@@ -15,6 +16,7 @@ mod restore;
 mod stage;
 mod survey;
 mod tool;
+mod would_be;
 
 use crate::modules::table::{Argument, Shape};
 

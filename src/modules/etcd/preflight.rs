@@ -15,8 +15,8 @@ use crate::transport::BoxFuture;
 use super::at_work;
 use super::backup;
 use super::facts::{Facts, refused, version_argument};
+use super::files::{FILES, Files, has_files, on_paper};
 use super::place::Place;
-use super::release::on_paper;
 use super::stage;
 use super::survey::{Survey, survey};
 use super::tool::Tool;
@@ -30,6 +30,7 @@ pub(crate) const ROW: Row = Row {
         RELEASES,
         BINARY,
         BINARY_SHA256,
+        FILES,
         ACCEPT_DOWNTIME,
         Argument::new("data_dir", Shape::Text, "the data directory that the process must be using"),
     ],
@@ -60,17 +61,18 @@ impl Module for EtcdPreflight {
             self::unit(&call, &facts, &target)?;
             is_read(&call.probe, &facts.unit, &facts.state).await?;
             next_start(&call.probe, &facts).await?;
+            let files = Files::plan(&call, &facts, &target).await?;
             let binary = stage::obtain(&call, "etcd", &target, &facts.machine).await?;
             let place = Place::find(&call.probe, &facts, &target).await?;
-            let needed = place.running != binary.sha256;
-            if !needed && version != target {
+            let swapped = place.running != binary.sha256;
+            if !swapped && version != target {
                 let path = binary.path.display();
                 let what = format!("{path} is the program that runs already\nexpected {target}\nfound    {version}");
                 return Err(refused(call.host, what));
             }
             // Bytes that staging will take before the backup is made.
             let mut to_stage = 0;
-            if needed {
+            if swapped {
                 same_program(&call, &place)?;
                 let tool = Tool::find(&call, &facts, &target).await?;
                 let parts = stage::missing(&call.probe, stage::parts(&place, &binary, tool.as_ref())).await?;
@@ -78,7 +80,8 @@ impl Module for EtcdPreflight {
             }
             let survey = survey(call.fleet, unit, Some(&facts)).await;
             let view = whole_cluster(&call, &survey, &target).await?;
-            let cluster_needed = cluster_needed(&view, &target);
+            let needed = swapped || files.needed();
+            let cluster_needed = needed || cluster_needed(&view, &target);
             one_way(&call, &survey, &version, &target)?;
             if cluster_needed {
                 let size = data_size(&call.probe, &facts.data_dir).await?;
@@ -97,10 +100,10 @@ impl Module for EtcdPreflight {
     }
 }
 
-/// What the running options say against the target.
+/// What the running options say against the target; with `files`, those are judged that the target will be started with.
 fn options(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(), Failure> {
     let faults: Vec<String> = facts.flags.faults(target).iter().map(ToString::to_string).collect();
-    if !faults.is_empty() {
+    if !faults.is_empty() && !has_files(call) {
         return Err(refused(call.host, faults.join("\n")));
     }
     let Some(expected) = call.text("data_dir") else { return Ok(()) };
@@ -115,7 +118,7 @@ fn options(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(), Failu
 fn unit(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(), Failure> {
     let (unit, kind) = (&facts.unit, facts.state.kind());
     // etcd calls sd_notify from 2.2 on (etcd v2.1.1 and v2.2.5 etcdmain, read 2026-11-24).
-    if kind == "notify" && (target.major, target.minor) < (2, 2) {
+    if kind == "notify" && !has_files(call) && (target.major, target.minor) < (2, 2) {
         let what =
             format!("{unit} is Type=notify, but etcd {target} never says that it is ready; it needs Type=simple");
         return Err(refused(call.host, what));
@@ -178,7 +181,12 @@ pub(super) async fn next_command(
 async fn next_start(probe: &Probe, facts: &Facts) -> Result<(), Failure> {
     let (argv, environment) = next_command(probe, &facts.unit, &facts.state).await?;
     let next = Flags::from_process(&argv, &environment);
-    for option in ["name", "data-dir", "wal-dir"] {
+    same_options(probe.name(), facts, &next, &["name", "data-dir", "wal-dir"])
+}
+
+/// The options that say which member it is must be those of the running process.
+pub(super) fn same_options(host: &str, facts: &Facts, next: &Flags, options: &[&str]) -> Result<(), Failure> {
+    for &option in options {
         let (now, then) = (facts.flags.get(option), next.get(option));
         if now.unwrap_or_default().trim_end_matches('/') != then.unwrap_or_default().trim_end_matches('/') {
             let show = |value: Option<&str>| value.map_or_else(|| "not set".to_owned(), |v| format!("`{v}`"));
@@ -188,7 +196,7 @@ async fn next_start(probe: &Probe, facts: &Facts) -> Result<(), Failure> {
                 show(now),
                 show(then)
             );
-            return Err(refused(probe.name(), what));
+            return Err(refused(host, what));
         }
     }
     Ok(())

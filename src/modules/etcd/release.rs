@@ -278,6 +278,11 @@ fn checked(binary: Binary, machine: &str) -> Result<Binary, Failure> {
     }
 }
 
+/// SHA-256 of bytes, in hex.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 /// Bytes as small hex digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

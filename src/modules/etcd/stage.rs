@@ -10,23 +10,25 @@ use crate::remote::{Change, Probe, RemotePath};
 use crate::transport::BoxFuture;
 
 use super::facts::{Facts, refused, version_argument};
+use super::files::{FILES, Files, on_paper};
 use super::place::Place;
-use super::release::{Binary, Origin, Unpacked, on_paper};
+use super::release::{Binary, Origin, Unpacked};
 use super::tool::Tool;
 use super::{BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// Its row.
 pub(crate) const ROW: Row = Row {
-    arguments: &[VERSION, UNIT, RELEASES, BINARY, BINARY_SHA256],
+    arguments: &[VERSION, UNIT, RELEASES, BINARY, BINARY_SHA256, FILES],
     one_of: ORIGIN,
     returns: &[
         ("path", "where it is staged"),
         ("sha256", "its SHA-256"),
         ("etcdctl", "where the etcdctl that goes with it is staged, if one does"),
+        ("files", "where the files that change with it are staged"),
     ],
     preflight_local: Some(on_paper),
     module: Some(&EtcdStage),
-    ..Row::new("etcd_stage", "puts the new binary beside the old one, hashed on the host")
+    ..Row::new("etcd_stage", "puts the new binary, and the files that go with it, beside the old")
 };
 
 struct EtcdStage;
@@ -41,9 +43,20 @@ impl Module for EtcdStage {
             let mut result = Map::new();
             result.insert("path".into(), json!(place.staged.as_str()));
             result.insert("sha256".into(), json!(binary.sha256));
+            let files = Files::plan(&call, &facts, &version).await?;
+            let staged = files.changing.iter().map(|file| file.staged().to_string());
+            result.insert("files".into(), staged.collect());
+            let to_put = files.unstaged(&call).await?;
+            if let Some(change) = &call.change {
+                for file in &to_put {
+                    let act = format!("stage {} as {}", file.wanted.dest, file.staged());
+                    (call.say)(Kind::ActBegins { host: call.host.to_owned(), act })?;
+                    file.stage(&call, change).await?;
+                }
+            }
             if place.running == binary.sha256 {
                 result.insert("msg".into(), Value::from(format!("{version} runs already")));
-                return Ok(Outcome { result, ..Outcome::default() });
+                return Ok(Outcome { changed: !to_put.is_empty(), result, ..Outcome::default() });
             }
             let tool = Tool::find(&call, &facts, &version).await?;
             result.extend(tool.as_ref().map(|tool| ("etcdctl".to_owned(), json!(tool.place.staged.as_str()))));
@@ -57,7 +70,7 @@ impl Module for EtcdStage {
             for (place, _) in there {
                 prove(&call.probe, &facts, place, &version).await?;
             }
-            Ok(Outcome { changed: !missing.is_empty(), result, ..Outcome::default() })
+            Ok(Outcome { changed: !missing.is_empty() || !to_put.is_empty(), result, ..Outcome::default() })
         })
     }
 }

@@ -4,6 +4,7 @@ mod drop_ins;
 mod files;
 mod process;
 mod unit;
+mod unit_text;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub use files::{Listing, Space, Stat};
 pub use process::Process;
 pub(super) use unit::check_unit_name;
 pub use unit::{ExecStart, UnitState};
+pub use unit_text::{ServiceText, environment_of, with_variables};
 
 use super::job::{Job, Ran, RunOptions};
 use super::sink::Sink;

@@ -22,10 +22,19 @@ pub struct Swap {
     pub staged: RemotePath,
     /// Under which name the old file stays.
     pub kept: RemotePath,
-    /// SHA-256 of the staged file, in hex.
+    /// SHA-256 of the staged file, in hex; `none` where the target is to be removed.
     pub want: String,
-    /// What stands at the target now: SHA-256 in hex, or `link:` and where it points.
+    /// What stands at the target now: SHA-256 in hex, `link:` and where it points, or `none`.
     pub before: String,
+}
+
+/// Which files systemd must have read of the unit before its program is started, and no others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadAs {
+    /// The unit's own file.
+    pub fragment: RemotePath,
+    /// Its drop-ins, in systemd's order.
+    pub drop_ins: Vec<RemotePath>,
 }
 
 /// How the host itself finds out whether the program serves.
@@ -61,8 +70,8 @@ pub struct Window {
     pub invocation: String,
     /// What is swapped.
     pub swaps: Vec<Swap>,
-    /// Whether systemd must read its files again.
-    pub reload: bool,
+    /// Where systemd must read its files again: what it must have read then.
+    pub reload: Option<ReadAs>,
     /// The folder of the write-ahead log and the bytes, in hex, that its newest file must hold near its beginning.
     pub identity: Option<(RemotePath, String)>,
     /// How it is seen to serve.
@@ -130,10 +139,15 @@ impl Window {
         let (dir, hex) = self.identity.as_ref().map_or(("", ""), |(dir, hex)| (dir.as_str(), hex.as_str()));
         let seconds = |duration: Duration| duration.as_secs().max(1).to_string();
         let port = self.serve.port.to_string();
+        let fragment = self.reload.as_ref().map_or("", |files| files.fragment.as_str());
+        let drop_ins = self.reload.iter().flat_map(|files| &files.drop_ins).map(RemotePath::as_str);
+        let drop_ins = drop_ins.collect::<Vec<_>>().join(" ");
         shell::assignments(&[
             ("unit", &self.unit),
             ("invocation", &self.invocation),
-            ("reload", if self.reload { "yes" } else { "no" }),
+            ("reload", if self.reload.is_some() { "yes" } else { "no" }),
+            ("fragment", fragment),
+            ("drop_ins", &drop_ins),
             ("identity_dir", dir),
             ("identity_hex", hex),
             ("serve_address", &self.serve.address),

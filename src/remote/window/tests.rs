@@ -16,7 +16,7 @@ fn window() -> Window {
             want: "11".into(),
             before: "22".into(),
         }],
-        reload: false,
+        reload: None,
         identity: Some((path("/var/lib/etcd/member/wal"), "08".into())),
         serve: Serve { address: "10.0.0.1".into(), port: 2379, path: Some("/version".into()) },
         take_back: TakeBack::Ask(vec![(
@@ -102,6 +102,7 @@ show() {
         ActiveState) echo "$name=$active" ;; SubState) echo "$name=$sub" ;; MainPID) echo "$name=$pid" ;;
         InvocationID) [ "$old_systemd" = 219 ] || echo "$name=$instance" ;;
         NRestarts) [ "$old_systemd" ] || echo "$name=$restarts" ;;
+        FragmentPath) echo "$name=/etc/u" ;; DropInPaths) echo "$name=/etc/d/a.conf /etc/d/b.conf" ;; NeedDaemonReload) echo "$name=no" ;;
         ExecMainCode) echo "$name=$code" ;; ExecMainStatus) echo "$name=$status" ;;
         esac
     done
@@ -118,9 +119,13 @@ systemctl() {
 /// The outcome and the detail of a window on a host with that systemd, and after how many looks the new program was given up. Something
 /// listens where the program should, whenever a process is there.
 fn on_a_host(old_systemd: &str, new: &str) -> (WindowEnd, String, Option<u32>) {
+    let window = Window { swaps: Vec::new(), identity: None, take_back: TakeBack::Open, ..window() };
+    this_on_a_host(window, old_systemd, new)
+}
+
+fn this_on_a_host(mut window: Window, old_systemd: &str, new: &str) -> (WindowEnd, String, Option<u32>) {
     let door = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let folder = tempfile::TempDir::new().unwrap();
-    let mut window = Window { swaps: Vec::new(), identity: None, take_back: TakeBack::Open, ..window() };
     window.serve = Serve { address: "127.0.0.1".into(), port: door.local_addr().unwrap().port(), path: None };
     window.start = Duration::from_secs(3600);
     // A systemd without instances has none to be compared either.
@@ -174,4 +179,55 @@ fn a_program_that_ends_and_is_not_started_again_is_not_waited_for() {
     let failed = "is failed failed 0 f10 4 1 203";
     let detail = "etcd.service failed to start; its program ended with exit code 203";
     assert_eq!(on_a_host("", failed), (WindowEnd::RolledBack, detail.into(), Some(0)));
+}
+
+/// A window that makes a file, replaces one and removes one in `folder`, where systemd then has to have read that drop-in besides.
+fn of_files(folder: &std::path::Path, drop_in: &str) -> Window {
+    use sha2::Digest as _;
+    let sum = |text: &str| crate::remote::sink::hex(&sha2::Sha256::digest(text));
+    let path = |name: &str| path(folder.join(name).to_str().unwrap());
+    for (name, text) in [("made.staged", "new"), ("changed", "old"), ("changed.staged", "new"), ("gone", "old")] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    let swap = |name: &str, want: &str, before: &str| Swap {
+        target: path(name),
+        staged: path(&format!("{name}.staged")),
+        kept: path(&format!("{name}.kept")),
+        want: want.into(),
+        before: before.into(),
+    };
+    let (old, new) = (sum("old"), sum("new"));
+    let swaps = vec![swap("made", &new, "none"), swap("changed", &new, &old), swap("gone", "none", &old)];
+    let files = ["/etc/d/a.conf", drop_in].map(|path| RemotePath::from_absolute(path).unwrap());
+    let reload = Some(ReadAs { fragment: RemotePath::from_absolute("/etc/u").unwrap(), drop_ins: files.to_vec() });
+    Window { swaps, reload, identity: None, take_back: TakeBack::Closed, ..window() }
+}
+
+/// What the three targets hold.
+fn held(folder: &std::path::Path) -> [Option<String>; 3] {
+    ["made", "changed", "gone"].map(|name| std::fs::read_to_string(folder.join(name)).ok())
+}
+
+const SERVES: &str = ": >confirmed; is active running 200 f10";
+
+#[test]
+fn files_are_made_replaced_and_removed_and_all_of_it_is_taken_back() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (end, ..) = this_on_a_host(of_files(folder.path(), "/etc/d/b.conf"), "", SERVES);
+    assert_eq!((end, held(folder.path())), (WindowEnd::Done, [Some("new".into()), Some("new".into()), None]));
+
+    let folder = tempfile::TempDir::new().unwrap();
+    let window = Window { take_back: TakeBack::Open, ..of_files(folder.path(), "/etc/d/b.conf") };
+    let (end, ..) = this_on_a_host(window, "", "is failed failed 0 f10 4 1 203");
+    assert_eq!((end, held(folder.path())), (WindowEnd::RolledBack, [None, Some("old".into()), Some("old".into())]));
+}
+
+#[test]
+fn nothing_is_started_when_systemd_has_read_other_files_than_planned() {
+    let folder = tempfile::TempDir::new().unwrap();
+    // The way back is closed, but a program that never ran has closed nothing. The first start is that of the old program.
+    let (end, detail, _) = this_on_a_host(of_files(folder.path(), "/etc/d/c.conf"), "", SERVES);
+    let found = "/etc/u /etc/d/a.conf /etc/d/b.conf";
+    assert_eq!(detail, format!("systemd has read other files of etcd.service than planned: {found}"));
+    assert_eq!((end, held(folder.path())), (WindowEnd::RolledBack, [None, Some("old".into()), Some("old".into())]));
 }

@@ -62,10 +62,14 @@ replace() {
     fi && mv -f -T "$2.quorate-new" "$2" && sync "$(dirname "$2")" || { rm -f "$2.quorate-new"; return 1; }
 }
 
+# Takes what stands at a target away.
+clear() { rm -f "$1" && sync "$(dirname "$1")"; }
+
 # Keeps what stands at a target beside it.
 keep() {
+    [ -e "$1" ] || [ -L "$1" ] || return 0
     if [ -L "$1" ]; then readlink -f "$1" >"link$3"; return; fi
-    [ -f "$2" ] && [ "$(sum "$2")" = "$(sum "$1")" ] && return
+    [ -f "$2" ] && [ "$(sum "$2")" = "$(sum "$1")" ] && [ "$(stat -c %a:%u:%g "$2")" = "$(stat -c %a:%u:%g "$1")" ] && return
     rm -f "$2" && { ln "$1" "$2" 2>/dev/null || cp -p "$1" "$2"; } && sync "$(dirname "$2")"
 }
 
@@ -74,7 +78,11 @@ swap() {
     while IFS=$tab read -r target staged kept want before; do
         n=$((n + 1))
         keep "$target" "$kept" "$n" || { why="cannot keep $target as $kept"; return 1; }
-        replace "$staged" "$target" || { why="cannot put $staged in the place of $target"; return 1; }
+        if [ "$want" = none ]; then
+            clear "$target" || { why="cannot remove $target"; return 1; }
+        else
+            replace "$staged" "$target" || { why="cannot put $staged in the place of $target"; return 1; }
+        fi
         note "swapped $target"
     done <files
 }
@@ -84,6 +92,11 @@ unswap() {
     while IFS=$tab read -r target staged kept want before; do
         n=$((n + 1))
         [ "$(standing "$target")" = "$before" ] && continue
+        if [ "$before" = none ]; then
+            clear "$target" || { why="cannot remove $target"; return 1; }
+            note "removed $target"
+            continue
+        fi
         if [ -f "link$n" ]; then old=$(cat "link$n"); else old=$kept; fi
         replace "$old" "$target" || { why="cannot put $old back in the place of $target"; return 1; }
         note "put back $target"
@@ -96,10 +109,20 @@ stop() {
     [ "$(property MainPID)" = 0 ] || { why="$unit did not stop within $stop_seconds s"; return 1; }
 }
 
+# Whether systemd has read those files of the unit that were planned and no others: with others it might start on other data.
+read_as_planned() {
+    [ "$reload" = yes ] || return 0
+    found="$(property FragmentPath) $(property DropInPaths)"
+    [ "$found" = "$fragment $drop_ins" ] || { why="systemd has read other files of $unit than planned: $found"; return 1; }
+    [ "$(property NeedDaemonReload)" = no ] || { why="the files of $unit changed again while systemd read them"; return 1; }
+}
+
 start() {
     [ "$reload" = yes ] && systemctl daemon-reload
+    [ -z "$planned" ] || read_as_planned || return 1
     systemctl reset-failed "$unit" 2>/dev/null
     before=$(property InvocationID)
+    ran=yes
     systemctl start --no-block "$unit" || { why="systemd refuses to start $unit"; return 1; }
 }
 
@@ -174,6 +197,8 @@ serve() { # seconds
 
 # Whether the other members still hold the way back open; who cannot be asked counts as closed.
 way_back() {
+    # One that never ran has moved nothing.
+    [ -z "$ran" ] && return 0
     [ "$way_back" = open ] && return 0
     [ "$way_back" = ask ] && [ -s peers ] && command -v bash >/dev/null || return 1
     while IFS=$tab read -r address port path closed; do
@@ -184,7 +209,12 @@ way_back() {
 }
 
 undo() { # why the new one is given up
-    if ! way_back; then start; finish not-serving "$1; the way back is closed or could not be asked, so the new program is left to start"; fi
+    if ! way_back; then
+        start || finish down "$1; the way back is closed or could not be asked; then $why"
+        finish not-serving "$1; the way back is closed or could not be asked, so the new program is left to start"
+    fi
+    # What systemd read before was examined too, and any start is better than none.
+    planned=
     note "taking back: $1"
     words
     stop || finish down "$1; then $why"
@@ -195,18 +225,18 @@ undo() { # why the new one is given up
     finish rolled-back "$1"
 }
 
-why=
+why= planned=yes ran=
 put intent "began=$(now)" || { echo "cannot write $dir/intent" >&2; exit 1; }
 [ "$(property InvocationID)" = "$invocation" ] || finish refused "$unit was restarted by somebody else since it was examined"
 whose_data || finish refused "$why"
 while IFS=$tab read -r target staged kept want before; do
-    [ "$(sum "$staged")" = "$want" ] || finish refused "$staged is not what was staged: its sha256 is not $want"
+    [ "$want" = none ] || [ "$(sum "$staged")" = "$want" ] || finish refused "$staged is not what was staged: its sha256 is not $want"
     [ "$(standing "$target")" = "$before" ] || finish refused "$target was changed by somebody else since it was examined"
 done <files
 
 stopped=$(now)
 note "stopping $unit"
-if ! stop; then start; finish down "$why; it was told to start again"; fi
+if ! stop; then planned=; start; finish down "$why; it was told to start again"; fi
 note "stopped"
 if ! swap; then undo "$why"; fi
 whose_data || undo "$why"

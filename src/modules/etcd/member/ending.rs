@@ -154,10 +154,12 @@ impl Roll<'_> {
 
     async fn back_window(&self) -> Result<Receipt, Failure> {
         let now = Facts::gather(&self.probe().await?, &self.facts.unit).await?;
-        let swap = self.place.swap_back(&self.from, &self.want);
-        let swaps = [swap].into_iter().chain(self.tool.as_ref().map(Tool::swap_back)).collect();
+        let program = self.swapped.then(|| self.place.swap_back(&self.from, &self.want));
+        let tool = self.tool.as_ref().map(Tool::swap_back);
+        let swaps = program.into_iter().chain(tool).chain(self.files.swaps_back()).collect();
+        let reload = self.files.read_as.as_ref().map(|(_, before)| before.clone());
         let name = format!("{}-{}-back", self.call.run, sound(self.host()));
-        let window = self.plan(name, swaps, TakeBack::Closed, now.state.invocation_id().unwrap_or_default());
+        let window = self.plan(name, swaps, reload, TakeBack::Closed, now.state.invocation_id().unwrap_or_default());
         let act = format!("put {} back in place of {}", self.from, self.to);
         (self.call.say)(Kind::ActBegins { host: self.host().to_owned(), act })?;
         self.begin(&window).await?;

@@ -1,0 +1,260 @@
+//! How the unit would start with the files that change with the program: found out and judged before anything is stopped.
+
+use std::collections::BTreeMap;
+
+use semver::Version;
+
+use crate::etcd::Flags;
+use crate::modules::{Call, Failure};
+use crate::remote::{Attributes, Probe, ReadAs, RemotePath, ServiceText, environment_of, with_variables};
+
+use super::facts::{Facts, refused};
+use super::files::{CAP, Changing, Files, Wanted, wanted};
+use super::preflight::{is_read, same_options};
+
+/// Options that say who the member is and where its data lies; a configuration file may say all of them.
+const IDENTITY: [&str; 4] = ["name", "data-dir", "wal-dir", "config-file"];
+
+/// `$1` the start of a process in microseconds since boot, then files. Prints those that were written after it; a second is given, since
+/// that is as well as the kernel tells.
+const NEWER: &str = r#"
+read -r up rest </proc/uptime
+start=$(($(date +%s) - ${up%.*} + $1 / 1000000)); shift
+for file; do [ "$(stat -c %Y -- "$file")" -le $((start + 1)) ] || printf '%s\n' "$file"; done
+"#;
+
+/// With what the unit starts its program.
+struct Start {
+    command: Vec<String>,
+    environment: Vec<(String, String)>,
+    environment_files: Vec<(RemotePath, bool)>,
+    kind: String,
+}
+
+impl Files {
+    /// What has to change on the host for the files that the call asks for, or why they must not.
+    pub(super) async fn plan(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<Self, Failure> {
+        let all = wanted(call).await?;
+        if all.is_empty() {
+            return Ok(Self::default());
+        }
+        let units = Units::of(call.host, facts, &all)?;
+        let start = units.start(&call.probe, facts, &all).await?;
+        for file in all.iter().filter(|file| !units.owns(&file.dest)) {
+            if !start.environment_files.iter().any(|(path, _)| *path == file.dest) {
+                return Err(refused(call.host, units.not_read(&file.dest, &start)));
+            }
+        }
+        start.judge(&call.probe, facts, target, &all).await?;
+        let mut files = Self::default();
+        for file in &all {
+            files.changing.extend(differs(call, &units, file).await?);
+        }
+        if files.changing.iter().any(|file| units.owns(&file.wanted.dest)) {
+            files.read_as = Some((units.then(), units.now()));
+        }
+        files.stale = files.changing.is_empty() && stale(&call.probe, facts, &all).await?;
+        Ok(files)
+    }
+}
+
+/// Whether one of the files is newer than the process, which then does not run with it.
+async fn stale(probe: &Probe, facts: &Facts, all: &[Wanted]) -> Result<bool, Failure> {
+    let start = facts.state.get("ExecMainStartTimestampMonotonic");
+    let args: Vec<&str> = std::iter::once(start).chain(all.iter().map(|file| file.dest.as_str())).collect();
+    let ran = probe.script("compare the files' times", NEWER, &args, None).await?;
+    if !ran.success() {
+        return Err(refused(probe.name(), format!("when {} was started is not known: {}", facts.unit, ran.words())));
+    }
+    Ok(!ran.stdout.is_empty())
+}
+
+/// What has to change at a file's place, if anything.
+async fn differs(call: &Call<'_>, units: &Units, file: &Wanted) -> Result<Option<Changing>, Failure> {
+    let dest = &file.dest;
+    let Some(stat) = call.probe.stat(dest, false).await? else {
+        let folder = call.probe.stat(&dest.parent(), true).await?;
+        if folder.as_ref().is_none_or(|stat| stat.kind != "directory") && (folder.is_some() || !units.owns(dest)) {
+            return Err(refused(call.host, format!("{dest}: its folder is not there")));
+        }
+        return Ok(Some(Changing::new(file.clone(), None)));
+    };
+    if stat.kind != "file" {
+        return Err(refused(call.host, format!("{dest} is a {}; only a regular file is replaced", stat.kind)));
+    }
+    let attributes =
+        Attributes { mode: Some(stat.mode), owner: Some(stat.uid.to_string()), group: Some(stat.gid.to_string()) };
+    let changing = Changing::new(file.clone(), Some((call.probe.sha256(dest).await?, attributes)));
+    Ok(Some(changing).filter(|file| file.before != file.want))
+}
+
+/// The files that systemd reads of the unit.
+struct Units {
+    fragment: RemotePath,
+    folder: RemotePath,
+    drop_ins: Vec<RemotePath>,
+    new: Vec<RemotePath>,
+    touched: bool,
+}
+
+impl Units {
+    fn of(host: &str, facts: &Facts, all: &[Wanted]) -> Result<Self, Failure> {
+        let (unit, state) = (&facts.unit, &facts.state);
+        let fragment = state.fragment_path().ok_or_else(|| refused(host, format!("{unit} has no file")))?;
+        let id = Some(state.get("Id")).filter(|id| !id.is_empty()).unwrap_or(unit);
+        let folder = RemotePath::root().join("etc/systemd/system").join(&format!("{id}.d"));
+        let drop_ins = state.drop_ins();
+        let mut units = Self { fragment, folder, drop_ins, new: Vec::new(), touched: false };
+        let in_order = units.drop_ins.is_sorted_by(|a, b| a.name() < b.name());
+        for file in all {
+            if file.dest == units.fragment && !units.fragment.as_str().starts_with("/etc/") {
+                let what =
+                    format!("{} is the vendor's and is not replaced; give a drop-in in {}", file.dest, units.folder);
+                return Err(refused(host, what));
+            }
+            if !units.owns(&file.dest) {
+                continue;
+            }
+            units.touched = true;
+            if file.dest == units.fragment || units.drop_ins.contains(&file.dest) {
+                continue;
+            }
+            if let Some(other) = units.drop_ins.iter().find(|other| other.name() == file.dest.name()) {
+                let what = format!(
+                    "{} and {other} are drop-ins of one name, of which systemd reads one; name it otherwise",
+                    file.dest
+                );
+                return Err(refused(host, what));
+            }
+            units.new.push(file.dest.clone());
+        }
+        if units.touched && !in_order {
+            return Err(refused(host, format!("the drop-ins of {unit} are not in the order of their names")));
+        }
+        Ok(units)
+    }
+
+    /// Whether systemd itself reads it: the unit's file, or a drop-in of the host's own.
+    fn owns(&self, path: &RemotePath) -> bool {
+        *path == self.fragment
+            || (path.parent() == self.folder && path.name().ends_with(".conf") && path.name() != ".conf")
+    }
+
+    fn now(&self) -> ReadAs {
+        ReadAs { fragment: self.fragment.clone(), drop_ins: self.drop_ins.clone() }
+    }
+
+    fn then(&self) -> ReadAs {
+        let mut drop_ins: Vec<RemotePath> = self.drop_ins.iter().chain(&self.new).cloned().collect();
+        drop_ins.sort_by(|a, b| a.name().cmp(b.name()));
+        ReadAs { fragment: self.fragment.clone(), drop_ins }
+    }
+
+    fn not_read(&self, dest: &RemotePath, start: &Start) -> String {
+        let files: Vec<&str> = start.environment_files.iter().map(|(path, _)| path.as_str()).collect();
+        let files = if files.is_empty() { "none".to_owned() } else { files.join(", ") };
+        format!(
+            "{dest} is no file that the unit reads\nunit file {}\ndrop-ins {}/*.conf\nenvironment files {files}",
+            self.fragment, self.folder
+        )
+    }
+
+    /// With what the unit would start its program.
+    async fn start(&self, probe: &Probe, facts: &Facts, all: &[Wanted]) -> Result<Start, Failure> {
+        if !self.touched {
+            let starts = facts.state.exec_start();
+            return Ok(Start {
+                command: starts.first().map(|start| start.argv.clone()).unwrap_or_default(),
+                environment: facts.state.environment(),
+                environment_files: facts.state.environment_files(),
+                kind: facts.state.kind().to_owned(),
+            });
+        }
+        is_read(probe, &facts.unit, &facts.state).await?;
+        let now = service(probe, &self.now(), &[]).await?;
+        let then = service(probe, &self.then(), all).await?;
+        let other = now.other_surroundings(&then);
+        if !other.is_empty() {
+            let what = format!(
+                "the new files change {}: as whom etcd runs and which files it sees must stay as they are",
+                other.join(", ")
+            );
+            return Err(refused(probe.name(), what));
+        }
+        let command =
+            then.command().map_err(|why| refused(probe.name(), format!("{} with the new files: {why}", facts.unit)))?;
+        if command.first().map(String::as_str) != Some(facts.program.as_str()) {
+            let what = format!(
+                "{} would start another program\nexpected {}\nfound    {}",
+                facts.unit,
+                facts.program,
+                command.first().map_or("none", String::as_str)
+            );
+            return Err(refused(probe.name(), what));
+        }
+        Ok(Start {
+            command: command.to_vec(),
+            environment: then.environment().to_vec(),
+            environment_files: then.environment_files().to_vec(),
+            kind: then.kind().to_owned(),
+        })
+    }
+}
+
+/// What the texts of those files say, the new ones in the place of those on the host.
+async fn service(probe: &Probe, files: &ReadAs, new: &[Wanted]) -> Result<ServiceText, Failure> {
+    let mut service = ServiceText::default();
+    for path in std::iter::once(&files.fragment).chain(&files.drop_ins) {
+        let text = text(probe, path, new).await?;
+        service.read(&text).map_err(|why| unclear(probe, path, &why))?;
+    }
+    Ok(service)
+}
+
+fn unclear(probe: &Probe, path: &RemotePath, why: &str) -> Failure {
+    let what = format!("{path}: {why}\nwhat is not understood for sure is not started; write it in a plainer way");
+    refused(probe.name(), what)
+}
+
+/// The new text of a file, or the one on the host.
+async fn text(probe: &Probe, path: &RemotePath, new: &[Wanted]) -> Result<String, Failure> {
+    if let Some(file) = new.iter().find(|file| file.dest == *path) {
+        return Ok(file.text.clone());
+    }
+    let bytes = probe.read(path, CAP).await?;
+    String::from_utf8(bytes).map_err(|_| unclear(probe, path, "is no UTF-8 text"))
+}
+
+impl Start {
+    /// The same member on the same data, with options that the target knows.
+    async fn judge(&self, probe: &Probe, facts: &Facts, target: &Version, all: &[Wanted]) -> Result<(), Failure> {
+        let (host, unit) = (probe.name(), &facts.unit);
+        let mut environment: BTreeMap<String, String> = self.environment.iter().cloned().collect();
+        for (path, optional) in &self.environment_files {
+            let new = all.iter().any(|file| file.dest == *path);
+            if *optional && !new && probe.stat(path, true).await?.is_none() {
+                continue;
+            }
+            let text = text(probe, path, all).await?;
+            environment.extend(environment_of(&text).map_err(|why| unclear(probe, path, &why))?);
+        }
+        let argv = with_variables(&self.command, &environment);
+        let argv = argv.map_err(|why| refused(host, format!("ExecStart of {unit}: {why}")))?;
+        let flags = Flags::from_process(&argv, &environment);
+        same_options(host, facts, &flags, &IDENTITY)?;
+        let faults: Vec<String> = flags.faults(target).iter().map(ToString::to_string).collect();
+        if !faults.is_empty() {
+            return Err(refused(host, format!("with the new files: {}", faults.join("\n"))));
+        }
+        match self.kind.as_str() {
+            // etcd calls sd_notify from 2.2 on (etcd v2.1.1 and v2.2.5 etcdmain, read 2026-11-24).
+            "notify" if (target.major, target.minor) < (2, 2) => {
+                let what = format!("{unit} would be Type=notify, but etcd {target} never says that it is ready");
+                Err(refused(host, what))
+            }
+            "simple" | "exec" | "notify" => Ok(()),
+            kind if kind == facts.state.kind() => Ok(()),
+            kind => Err(refused(host, format!("{unit} would be Type={kind}; expected simple, exec or notify"))),
+        }
+    }
+}

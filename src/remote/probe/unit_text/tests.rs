@@ -1,0 +1,101 @@
+use super::*;
+
+fn read(texts: &[&str]) -> Result<ServiceText, String> {
+    let mut service = ServiceText::default();
+    texts.iter().try_for_each(|text| service.read(text))?;
+    Ok(service)
+}
+
+fn service(lines: &str) -> Result<ServiceText, String> {
+    read(&[&format!("[Service]\n{lines}\n")])
+}
+
+#[test]
+fn a_unit_is_read_with_comments_and_lines_that_go_on() {
+    let text = "# first\n[Unit]\nDescription=a b % \"c\n\n[Service]\n; second\n  Type = notify\nUser=etcd\n\
+                ExecStart=/usr/local/bin/etcd \\\n    --name=a \\\n\t--data-dir '/var/lib/e d' \"--x=\\\"y\\\"\" 50%%\n\
+                EnvironmentFile=-/etc/default/etcd\n[Install]\nWantedBy=multi-user.target\n";
+    let unit = read(&[text]).unwrap();
+    let words = ["/usr/local/bin/etcd", "--name=a", "--data-dir", "/var/lib/e d", "--x=\"y\"", "50%"];
+    assert_eq!(unit.command().unwrap(), words);
+    assert_eq!(unit.kind(), "notify");
+    assert_eq!(unit.environment_files(), [(RemotePath::from_absolute("/etc/default/etcd").unwrap(), true)]);
+}
+
+#[test]
+fn an_empty_value_resets_a_list_and_only_that() {
+    let unit = "[Service]\nExecStart=/bin/a\nEnvironment=A=1 \"B=2 3\"\nEnvironmentFile=/e\n";
+    let both = read(&[unit, "[Service]\nEnvironment=A=4\n"]).unwrap();
+    let pairs = |service: &ServiceText| {
+        service.environment().iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+    };
+    assert_eq!(pairs(&both), ["A=1", "B=2 3", "A=4"]);
+    let reset = read(&[unit, "[Service]\nExecStart=\nExecStart=/bin/b\nEnvironment=\nEnvironmentFile=\n"]).unwrap();
+    assert_eq!((reset.command().unwrap(), pairs(&reset)), (["/bin/b".to_owned()].as_slice(), Vec::new()));
+    assert!(reset.environment_files().is_empty());
+    assert!(read(&[unit, "[Service]\nExecStart=/bin/b\n"]).unwrap().command().unwrap_err().contains("found 2"));
+    assert_eq!(reset.kind(), "simple");
+}
+
+#[test]
+fn what_is_not_understood_for_sure_is_refused() {
+    for bad in [
+        "ExecStart=/bin/a %i",
+        "ExecStart=/bin/a \"b",
+        "ExecStart=/bin/a --x=\"b c\"",
+        "ExecStart=/bin/a \"b\"c",
+        "ExecStart=/bin/a \\x41",
+        "ExecStart=/bin/a ; /bin/b",
+        "ExecStart=/bin/a \\\n# comment\n b",
+        "ExecStart=/bin/a \\",
+        "EnvironmentFile=/etc/*.env",
+        "EnvironmentFile=etcd",
+        "EnvironmentFile=/etc/%n",
+        "Environment=A",
+        "Environment=1A=2",
+        "nothing",
+        "[Service",
+        "Type=simple\r",
+    ] {
+        assert!(service(bad).is_err(), "{bad}");
+    }
+    assert!(read(&["ExecStart=/bin/a\n"]).is_err());
+    for prefix in ["-", "+", "!", "@", ":", "bin"] {
+        assert!(service(&format!("ExecStart={prefix}/bin/a")).unwrap().command().is_err(), "{prefix}");
+    }
+    // An even number of backslashes at the end is no line that goes on.
+    assert_eq!(service("ExecStart=/bin/a \\\\").unwrap().command().unwrap(), ["/bin/a", "\\"]);
+}
+
+#[test]
+fn another_user_or_another_view_of_the_files_is_seen() {
+    let now = service("User=etcd\nLimitNOFILE=1").unwrap();
+    let then = service("User=etcd\nUser=root\nWorkingDirectory=/x\nLimitNOFILE=2").unwrap();
+    assert_eq!(now.other_surroundings(&then), ["User", "WorkingDirectory"]);
+    assert!(now.other_surroundings(&now.clone()).is_empty());
+}
+
+#[test]
+fn an_environment_file_is_read_or_refused() {
+    let text = "# c\n; c\nETCD_NAME=\"etcd1\"\nETCD_DATA_DIR = '/var/lib/etcd'\nETCD_X=a=b # c\n\nEMPTY=\n";
+    let read = environment_of(text).unwrap();
+    let pairs: Vec<(&str, &str)> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let expected = [("ETCD_NAME", "etcd1"), ("ETCD_DATA_DIR", "/var/lib/etcd"), ("ETCD_X", "a=b # c"), ("EMPTY", "")];
+    assert_eq!(pairs, expected);
+    for bad in ["export A=1", "A", "A=\"b", "A=b\\", "A=\"b\" \"c\"", "A=b'c'", "A-B=1"] {
+        assert!(environment_of(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn variables_are_put_in_or_refused() {
+    let environment = BTreeMap::from([("A", "x  y"), ("Q", "'x y'")].map(|(n, v)| (n.to_owned(), v.to_owned())));
+    let put = |word: &str| with_variables(&[word.to_owned()], &environment);
+    assert_eq!(put("$A").unwrap(), ["x", "y"]);
+    assert!(put("$NONE").unwrap().is_empty());
+    assert_eq!(put("-a=${A}z${NONE}").unwrap(), ["-a=x  yz"]);
+    assert_eq!(put("-a=${Q}").unwrap(), ["-a='x y'"]);
+    for bad in ["$Q", "$$A", "a$A", "${A:-b}", "${A", "cost$"] {
+        assert!(put(bad).is_err(), "{bad}");
+    }
+}
