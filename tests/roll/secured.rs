@@ -9,7 +9,7 @@ use quorate_lab::load::LoadOptions;
 use quorate_lab::{Host, Lab, wait_until};
 
 use crate::quorate::Roll;
-use crate::standing::{Standing, said, starts};
+use crate::standing::{Standing, assert_nothing_to_do, said, starts};
 use crate::turn;
 use crate::watched::{Rolled, Writers};
 
@@ -41,21 +41,7 @@ fn rolls_three_members_that_speak_tls() {
 #[test]
 fn changes_and_restarts_nothing_over_tls_when_run_again() {
     let (Rolled { lab, state, .. }, _turn) = rolled();
-    assert_nothing_to_do(lab, state.path());
-}
-
-/// Runs the roll once more, on a cluster that is rolled already.
-#[track_caller]
-fn assert_nothing_to_do(lab: &Lab, state: &Path) {
-    let (standing, before) = (Standing::of(lab), starts(lab));
-    let again = Roll::to_2_1_1(lab, state).run();
-    let recap = again.ended(0).recap();
-    assert_eq!(recap.len(), 3, "{again}");
-    for (host, counts) in recap {
-        assert_eq!([counts["changed"], counts["failed"], counts["unreachable"]], [0; 3], "{host}: {again}");
-    }
-    assert_eq!(starts(lab), before, "{again}");
-    standing.assert_unchanged(lab);
+    assert_nothing_to_do(lab, Roll::to_2_1_1(lab, state.path()));
 }
 
 /// A member with another certificate towards its clients; it has its old one again when this is dropped.
@@ -143,7 +129,7 @@ fn asks_a_member_by_its_advertised_name_and_with_a_certificate_that_clients_may_
     // Listens on 0.0.0.0, so it is asked on 127.0.0.1, which this certificate does not name; and no client may show it.
     let certificate = Certificate { by_the_labs_ca: true, names: format!("IP:{address}"), usage: "serverAuth" };
     let _recertified = Recertified::with(lab, &certificate);
-    assert_nothing_to_do(lab, state.path());
+    assert_nothing_to_do(lab, Roll::to_2_1_1(lab, state.path()));
 }
 
 #[test]

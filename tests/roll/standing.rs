@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use quorate_lab::Lab;
 
+use crate::quorate::Roll;
+
 /// Prints a line a file: path, kind, mode, owner, size, time of change; then the sums of what matters most. Left out is
 /// what changes by itself: the kernel's and systemd's own, logs, sudo's record of who typed a password, and what is inside
 /// of the data directory, where etcd writes all the time.
@@ -74,6 +76,20 @@ impl Standing {
     pub(crate) fn assert_unchanged(&self, lab: &Lab) {
         self.assert_same(&Self::of(lab));
     }
+}
+
+/// Runs a roll on a cluster that is rolled already, and stops the test if it changes or restarts anything.
+#[track_caller]
+pub(crate) fn assert_nothing_to_do(lab: &Lab, roll: Roll) {
+    let (standing, before) = (Standing::of(lab), starts(lab));
+    let again = roll.run();
+    let recap = again.ended(0).recap();
+    assert_eq!(recap.len(), lab.members().len(), "{again}");
+    for (host, counts) in recap {
+        assert_eq!([counts["changed"], counts["failed"], counts["unreachable"]], [0; 3], "{host}: {again}");
+    }
+    assert_eq!(starts(lab), before, "{again}");
+    standing.assert_unchanged(lab);
 }
 
 /// What a script says that runs as root on a host; it has to succeed.

@@ -7,7 +7,7 @@ use quorate_lab::Lab;
 use quorate_lab::load::LoadOptions;
 
 use crate::quorate::Roll;
-use crate::standing::{Standing, starts};
+use crate::standing::assert_nothing_to_do;
 use crate::watched::{Rolled, Writers};
 use crate::{archive, turn};
 
@@ -65,13 +65,5 @@ fn leaves_a_backup_of_every_member_that_restores() {
 fn changes_and_restarts_nothing_when_run_again() {
     let _turn = turn();
     let Rolled { lab, state, .. } = &*ROLLED;
-    let (standing, before) = (Standing::of(lab), starts(lab));
-    let again = Roll::to_2_1_1(lab, state.path()).run();
-    let recap = again.ended(0).recap();
-    assert_eq!(recap.len(), 3, "{again}");
-    for (host, counts) in recap {
-        assert_eq!([counts["changed"], counts["failed"], counts["unreachable"]], [0; 3], "{host}: {again}");
-    }
-    assert_eq!(starts(lab), before, "{again}");
-    standing.assert_unchanged(lab);
+    assert_nothing_to_do(lab, Roll::to_2_1_1(lab, state.path()));
 }

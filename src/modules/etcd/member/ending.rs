@@ -23,7 +23,7 @@ impl Roll<'_> {
     pub(super) async fn end(self, window: &Window, watched: Watched) -> Result<Outcome, Failure> {
         let Watched { receipt, caught_up } = watched;
         match receipt.end {
-            WindowEnd::Done if caught_up => self.upgraded(&receipt).await,
+            WindowEnd::Done if caught_up => self.caught_up(&receipt).await,
             WindowEnd::Done => self.gate_or_back(receipt, &window.name).await,
             WindowEnd::Refused => Err(refused(self.host(), format!("{}; nothing was touched", receipt.detail))),
             WindowEnd::RolledBack => Err(self.rolled_back(&receipt.detail, &window.name, receipt.down).await),
@@ -36,7 +36,7 @@ impl Roll<'_> {
     async fn gate_or_back(self, receipt: Receipt, window: &str) -> Result<Outcome, Failure> {
         let election = self.facts.flags.election_timeout();
         match watch::catch_up(self.call, &self.survey, &self.to, election, self.gate).await {
-            Ok(()) => self.upgraded(&receipt).await,
+            Ok(()) => self.caught_up(&receipt).await,
             Err(failure) if failure.fault == Fault::MemberDown => match self.unreached().await {
                 Some(lost) => Err(self.not_seen(&failure.msg, &lost)),
                 None => Err(self.go_back(&failure.msg, window, &receipt).await),
@@ -68,8 +68,8 @@ impl Roll<'_> {
         Failure::new(Fault::OutcomeUnknown, text)
     }
 
-    /// "Upgraded" is said of the file that the process runs, not of what was meant to be there.
-    async fn upgraded(&self, receipt: &Receipt) -> Result<Outcome, Failure> {
+    /// "Caught up" is said of the file that the process runs, not of what was meant to be there.
+    async fn caught_up(&self, receipt: &Receipt) -> Result<Outcome, Failure> {
         let found = self.asked_again(|probe| async move { running(&probe, receipt.pid).await }).await;
         let found = found.map_err(|failure| self.not_looked_at(failure))?;
         if found != self.want {
