@@ -145,7 +145,7 @@ impl Program<'_> {
 }
 
 /// POSIX: a name is letters, digits and underscores, and starts with no digit.
-fn is_variable(name: &str) -> bool {
+pub(super) fn is_variable(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')

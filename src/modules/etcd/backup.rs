@@ -16,7 +16,6 @@ use crate::remote::{Attributes, Change, Probe, RemotePath, RunOptions};
 use crate::transport::BoxFuture;
 
 use super::facts::{Facts, refused};
-use super::preflight::data_size;
 use super::proof::{self, Proof};
 use super::release::Origin;
 use super::stage;
@@ -86,7 +85,7 @@ impl Module for EtcdBackup {
             let facts = Facts::gather(&call.probe, call.text("unit").unwrap_or("etcd")).await?;
             let view = facts.view().await?;
             let into = folder(&call)?.join(format!("{:x}", view.cluster)).join(call.run);
-            let size = data_size(&call.probe, &facts.data_dir).await?;
+            let size = facts.data_size(&call.probe).await?;
             room(&call.probe, size, 0).await?;
             let path = into.join(call.host);
             let mut result = Map::new();

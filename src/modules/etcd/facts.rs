@@ -48,8 +48,10 @@ pub(super) struct Facts {
     pub(super) client: Client,
 }
 
-/// `$1` the directory; prints the newest segment's name.
-const NEWEST_SEGMENT: &str = r#"ls "$1" | grep '\.wal$' | tail -n 1"#;
+/// Bytes that a folder takes on its disk, `$1`.
+const SIZE: &str = r#"du -sk -- "$1" 2>/dev/null | cut -f1"#;
+/// The directories in which the log may be; prints the first that is there and its newest segment's name, a line each.
+const NEWEST_SEGMENT: &str = r#"for dir; do [ -d "$dir" ] || continue; printf '%s\n' "$dir"; ls "$dir" | grep '\.wal$' | tail -n 1; exit 0; done"#;
 /// `$1` the segment; prints its first 512 bytes as they are.
 const HEAD: &str = r#"exec head -c 512 "$1""#;
 const MACHINE: &str = "exec uname -m";
@@ -80,11 +82,12 @@ impl Facts {
         let flags = Flags::from_process(&process.cmdline, &process.environ);
         let program = state.binary().ok_or_else(|| refused(&host, format!("{unit} has no absolute ExecStart")))?;
         let data_dir = Self::real_dir(probe, &process, &flags.data_dir()).await?;
-        let wal_dir = match flags.wal_dir() {
-            Some(dir) => Self::real_dir(probe, &process, dir).await?,
-            None => Self::default_wal_dir(probe, &data_dir).await?,
+        let wal_dirs = match flags.wal_dir() {
+            Some(dir) => vec![Self::real_dir(probe, &process, dir).await?],
+            // Below `member`, or right in the data directory, where the first 2.0 releases had it (2.0.0 seen in the lab).
+            None => vec![data_dir.join("member/wal"), data_dir.join("wal")],
         };
-        let identity = Self::log(probe, &host, &wal_dir).await?;
+        let (wal_dir, identity) = Self::log(probe, &host, &wal_dirs).await?;
         let machine = String::from_utf8_lossy(&machine.stdout).trim().to_owned();
         let client = Self::client(probe, &host, &process, &flags).await?;
         Ok(Self { unit, state, flags, data_dir, wal_dir, identity, program, machine, client })
@@ -97,24 +100,23 @@ impl Facts {
         probe.canonical(&path).await.map_err(|e| refused(probe.name(), e))
     }
 
-    /// Below `member`, or right in the data directory, where the first 2.0 releases had it (2.0.0 seen in the lab).
-    async fn default_wal_dir(probe: &Probe, data_dir: &RemotePath) -> Result<RemotePath, Failure> {
-        let (new, old) = (data_dir.join("member/wal"), data_dir.join("wal"));
-        let is_old = probe.stat(&new, true).await?.is_none() && probe.stat(&old, true).await?.is_some();
-        Ok(if is_old { old } else { new })
-    }
-
-    async fn log(probe: &Probe, host: &str, wal_dir: &RemotePath) -> Result<WalIdentity, Failure> {
-        let newest = probe.script("find the log", NEWEST_SEGMENT, &[wal_dir.as_str()], None).await?;
-        let name = String::from_utf8_lossy(&newest.stdout).trim().to_owned();
-        if name.is_empty() || name.contains('/') {
-            let what = format!("no write-ahead log in {wal_dir}: this is not the directory that a member has run from");
-            return Err(refused(host, what));
-        }
-        let file = wal_dir.join(&name);
+    async fn log(probe: &Probe, host: &str, dirs: &[RemotePath]) -> Result<(RemotePath, WalIdentity), Failure> {
+        let none = |dir: &str| {
+            let what = format!("no write-ahead log in {dir}: this is not the directory that a member has run from");
+            refused(host, what)
+        };
+        let args: Vec<&str> = dirs.iter().map(RemotePath::as_str).collect();
+        let newest = probe.script("find the log", NEWEST_SEGMENT, &args, None).await?;
+        let text = String::from_utf8_lossy(&newest.stdout).into_owned();
+        let mut lines = text.lines();
+        let found = lines.next().and_then(|dir| dirs.iter().find(|known| known.as_str() == dir));
+        let dir = found.ok_or_else(|| none(args.first().copied().unwrap_or_default()))?;
+        let name = lines.next().filter(|name| !name.contains('/')).ok_or_else(|| none(dir.as_str()))?;
+        let file = dir.join(name);
         let head = probe.script("read the log's head", HEAD, &[file.as_str()], None).await?;
-
-        crate::etcd::identity(&head.stdout).map_err(|fault| refused(host, format!("{file}: {fault}")))
+        let identity =
+            crate::etcd::identity(&head.stdout).map_err(|fault| refused(host, format!("{file}: {fault}")))?;
+        Ok((dir.clone(), identity))
     }
 
     async fn client(probe: &Probe, host: &str, process: &Process, flags: &Flags) -> Result<Client, Failure> {
@@ -190,6 +192,16 @@ impl Facts {
             return Err(refused(&host, what));
         }
         Ok(view)
+    }
+
+    /// How large its data is, in bytes on the disk.
+    pub(super) async fn data_size(&self, probe: &Probe) -> Result<u64, Failure> {
+        let dir = &self.data_dir;
+        let ran = probe.script("measure the data", SIZE, &[dir.as_str()], None).await?;
+        let kib: Result<u64, _> = String::from_utf8_lossy(&ran.stdout).trim().parse();
+        let kib =
+            kib.map_err(|_| Failure::new(Fault::Failed, format!("{}: du {dir}: {}", probe.name(), ran.words())))?;
+        Ok(kib.saturating_mul(1024))
     }
 
     /// Whether another host can ask it without TLS.

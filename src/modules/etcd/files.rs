@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
 
 use crate::events::{Diff, Fault};
 use crate::inventory::{Node, Problem};
@@ -121,8 +122,7 @@ pub(super) async fn wanted(call: &Call<'_>) -> Result<Vec<Wanted>, Failure> {
         let text = match (text("src"), text("content")) {
             (Some(name), _) => {
                 let path = local::find(call.playbook_dir, "files", name).map_err(|failure| wrong(failure.msg))?;
-                let read = tokio::fs::read_to_string(&path).await;
-                read.map_err(|error| wrong(format!("{}: {error}", path.display())))?
+                local_text(&path).await.map_err(|error| wrong(format!("{}: {error}", path.display())))?
             }
             (None, content) => content.unwrap_or_default().to_owned(),
         };
@@ -132,6 +132,14 @@ pub(super) async fn wanted(call: &Call<'_>) -> Result<Vec<Wanted>, Failure> {
         all.push(Wanted { dest, text });
     }
     Ok(all)
+}
+
+/// The text of a local file, one byte past the cap at most.
+async fn local_text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let most = u64::try_from(CAP).unwrap_or(u64::MAX).saturating_add(1);
+    tokio::fs::File::open(path).await?.take(most).read_to_string(&mut text).await?;
+    Ok(text)
 }
 
 impl Changing {

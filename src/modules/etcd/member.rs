@@ -19,7 +19,6 @@ use super::at_work;
 use super::facts::{Facts, refused, version_argument};
 use super::files::{FILES, Files, on_paper};
 use super::place::Place;
-use super::preflight::data_size;
 use super::stage;
 use super::survey::{Survey, survey};
 use super::tool::Tool;
@@ -179,7 +178,7 @@ async fn gate(call: &Call<'_>, facts: &Facts) -> Result<Duration, Failure> {
     if let Some(given) = seconds(call, "catch_up_timeout")? {
         return Ok(given);
     }
-    let size = data_size(&call.probe, &facts.data_dir).await?;
+    let size = facts.data_size(&call.probe).await?;
     Ok(Duration::from_secs((size / 5_000_000 * 2).max(120)))
 }
 

@@ -8,6 +8,7 @@ mod files;
 mod guard;
 mod health;
 mod member;
+mod next_start;
 mod place;
 mod preflight;
 mod proof;

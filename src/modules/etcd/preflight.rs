@@ -1,21 +1,19 @@
 //! `etcd_preflight`: everything that can be wrong on a host or in the cluster, found before the first change.
 
-use std::collections::BTreeMap;
-
 use semver::Version;
 use serde_json::{Map, json};
 
-use crate::etcd::{self, ClusterVersion, ClusterView, Flags, MemberView, WayBack};
-use crate::events::{Fault, Kind};
+use crate::etcd::{self, ClusterVersion, ClusterView, MemberView, WayBack};
+use crate::events::Kind;
 use crate::modules::table::{Argument, CheckMode, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
-use crate::remote::{Probe, RemotePath, UnitState};
 use crate::transport::BoxFuture;
 
 use super::at_work;
 use super::backup;
 use super::facts::{Facts, refused, version_argument};
 use super::files::{FILES, Files, has_files, on_paper};
+use super::next_start::{is_read, next_start};
 use super::place::Place;
 use super::stage;
 use super::survey::{Survey, survey};
@@ -84,7 +82,7 @@ impl Module for EtcdPreflight {
             let cluster_needed = needed || cluster_needed(&view, &target);
             one_way(&call, &survey, &version, &target)?;
             if cluster_needed {
-                let size = data_size(&call.probe, &facts.data_dir).await?;
+                let size = facts.data_size(&call.probe).await?;
                 backup::room(&call.probe, size, to_stage).await?;
             }
             let roll = json!({
@@ -134,103 +132,6 @@ fn unit(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(), Failure>
             (call.say)(Kind::Warning { text })
         }
     }
-}
-
-/// Whether systemd has read all of the unit's files as they are: else a change that was never tried comes into force with the next
-/// reload, which may be anybody's.
-pub(super) async fn is_read(probe: &Probe, unit: &str, state: &UnitState) -> Result<(), Failure> {
-    // Named first, since systemd's own word for it names no file; it may have it too, once anything made it look for units again.
-    let unread: Vec<String> = probe.unread_drop_ins(state).await?.iter().map(ToString::to_string).collect();
-    if !unread.is_empty() {
-        let files = unread.join(", ");
-        let what = format!(
-            "{unit} has a drop-in that systemd has not read: {files}\nlook at it and run `systemctl daemon-reload`"
-        );
-        return Err(refused(probe.name(), what));
-    }
-    if !state.needs_daemon_reload() {
-        return Ok(());
-    }
-    let what =
-        format!("{unit} was changed since systemd read it; look at the change and run `systemctl daemon-reload`");
-    Err(refused(probe.name(), what))
-}
-
-/// The command line and environment with which a unit would start its program now, variables put in.
-pub(super) async fn next_command(
-    probe: &Probe,
-    unit: &str,
-    state: &UnitState,
-) -> Result<(Vec<String>, BTreeMap<String, String>), Failure> {
-    let mut environment: BTreeMap<String, String> = state.environment().into_iter().collect();
-    for (file, optional) in state.environment_files() {
-        // 64 KiB: an environment file of etcd has some thirty lines.
-        match probe.read(&file, 64 * 1024).await {
-            Ok(bytes) => environment.extend(assignments(&String::from_utf8_lossy(&bytes))),
-            Err(_) if optional => {}
-            Err(error) => return Err(refused(probe.name(), format!("{unit} needs {file}: {error}"))),
-        }
-    }
-    let starts = state.exec_start();
-    let words = starts.first().map(|start| start.argv.as_slice()).unwrap_or_default();
-    let argv = words.iter().flat_map(|word| expand(word, &environment)).collect();
-    Ok((argv, environment))
-}
-
-/// What the unit would start now must be what runs: same name, same data. Else the next start makes an empty member.
-async fn next_start(probe: &Probe, facts: &Facts) -> Result<(), Failure> {
-    let (argv, environment) = next_command(probe, &facts.unit, &facts.state).await?;
-    let next = Flags::from_process(&argv, &environment);
-    same_options(probe.name(), facts, &next, &["name", "data-dir", "wal-dir"])
-}
-
-/// The options that say which member it is must be those of the running process.
-pub(super) fn same_options(host: &str, facts: &Facts, next: &Flags, options: &[&str]) -> Result<(), Failure> {
-    for &option in options {
-        let (now, then) = (facts.flags.get(option), next.get(option));
-        if now.unwrap_or_default().trim_end_matches('/') != then.unwrap_or_default().trim_end_matches('/') {
-            let show = |value: Option<&str>| value.map_or_else(|| "not set".to_owned(), |v| format!("`{v}`"));
-            let what = format!(
-                "{} would start with another {option} than the process has\nexpected {}\nfound    {}",
-                facts.unit,
-                show(now),
-                show(then)
-            );
-            return Err(refused(host, what));
-        }
-    }
-    Ok(())
-}
-
-/// `NAME=value` lines as systemd.exec(5) reads an EnvironmentFile: comments by `#` and `;`, quotes around the value taken off.
-fn assignments(text: &str) -> Vec<(String, String)> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
-    let pairs = lines.filter_map(|line| line.split_once('='));
-    pairs.map(|(name, value)| (name.trim().to_owned(), unquoted(value.trim()).to_owned())).collect()
-}
-
-fn unquoted(value: &str) -> &str {
-    let within = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
-    within('"').or_else(|| within('\'')).unwrap_or(value)
-}
-
-/// `$NAME` as a word and `${NAME}` anywhere, as systemd puts them in (systemd.service(5)).
-///
-/// The former is split at white space, so it may be none or several words.
-fn expand(word: &str, environment: &BTreeMap<String, String>) -> Vec<String> {
-    let value = |name: &str| environment.get(name).cloned().unwrap_or_default();
-    if let Some(name) = word.strip_prefix('$').filter(|name| !name.starts_with('{')) {
-        return value(name).split_whitespace().map(str::to_owned).collect();
-    }
-    let mut out = String::new();
-    let mut rest = word;
-    while let Some((before, after)) = rest.split_once("${") {
-        let Some((name, behind)) = after.split_once('}') else { break };
-        out.push_str(before);
-        out.push_str(&value(name));
-        rest = behind;
-    }
-    vec![out + rest]
 }
 
 /// The file that will be kept as the way back must be what runs.
@@ -292,42 +193,4 @@ fn one_way(call: &Call<'_>, survey: &Survey, version: &Version, target: &Version
 /// Whether any member is not yet on the target: then the roll has something to do.
 fn cluster_needed(view: &ClusterView, target: &Version) -> bool {
     view.hosts.values().any(|told| told.as_ref().map_or(true, |member| member.version.server != *target))
-}
-
-/// Bytes that a folder takes on its disk, `$1`.
-const SIZE: &str = r#"du -sk -- "$1" 2>/dev/null | cut -f1"#;
-
-/// How large the data of a member is, in bytes.
-pub(super) async fn data_size(probe: &Probe, dir: &RemotePath) -> Result<u64, Failure> {
-    let ran = probe.script("measure the data", SIZE, &[dir.as_str()], None).await?;
-    let text = String::from_utf8_lossy(&ran.stdout);
-    let kib: u64 = text
-        .trim()
-        .parse()
-        .map_err(|_| Failure::new(Fault::Failed, format!("{}: du {dir}: {}", probe.name(), ran.words())))?;
-    Ok(kib.saturating_mul(1024))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn environment_files_are_read_as_systemd_reads_them() {
-        let text = "# comment\n; too\nETCD_NAME=\"etcd1\"\nETCD_DATA_DIR='/var/lib/etcd'\nETCD_X=a=b\n\nnothing\n";
-        let read = assignments(text);
-        let pairs: Vec<(&str, &str)> = read.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        assert_eq!(pairs, [("ETCD_NAME", "etcd1"), ("ETCD_DATA_DIR", "/var/lib/etcd"), ("ETCD_X", "a=b")]);
-    }
-
-    #[test]
-    fn variables_are_put_in_as_systemd_puts_them_in() {
-        let environment =
-            BTreeMap::from([("NAME", "etcd1"), ("OPTIONS", "-a  b")].map(|(n, v)| (n.to_owned(), v.to_owned())));
-        assert_eq!(expand("$NAME", &environment), ["etcd1"]);
-        assert_eq!(expand("$OPTIONS", &environment), ["-a", "b"]);
-        assert!(expand("$NONE", &environment).is_empty());
-        assert_eq!(expand("-name=${NAME}x${NONE}", &environment), ["-name=etcd1x"]);
-        assert_eq!(expand("cost$", &environment), ["cost$"]);
-    }
 }

@@ -10,7 +10,7 @@ use crate::remote::{Attributes, Probe, ReadAs, RemotePath, ServiceText, environm
 
 use super::facts::{Facts, refused};
 use super::files::{CAP, Changing, Files, Wanted, wanted};
-use super::preflight::{is_read, same_options};
+use super::next_start::{is_read, same_options};
 
 /// Options that say who the member is and where its data lies; a configuration file may say all of them.
 const IDENTITY: [&str; 4] = ["name", "data-dir", "wal-dir", "config-file"];
@@ -236,10 +236,10 @@ impl Start {
                 continue;
             }
             let text = text(probe, path, all).await?;
-            environment.extend(environment_of(&text).map_err(|why| unclear(probe, path, &why))?);
+            environment.extend(environment_of(&text).certain().map_err(|why| unclear(probe, path, &why))?);
         }
         let argv = with_variables(&self.command, &environment);
-        let argv = argv.map_err(|why| refused(host, format!("ExecStart of {unit}: {why}")))?;
+        let argv = argv.certain().map_err(|why| refused(host, format!("ExecStart of {unit}: {why}")))?;
         let flags = Flags::from_process(&argv, &environment);
         same_options(host, facts, &flags, &IDENTITY)?;
         let faults: Vec<String> = flags.faults(target).iter().map(ToString::to_string).collect();

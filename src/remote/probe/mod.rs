@@ -1,6 +1,7 @@
 //! What we may ask a host; none of it changes anything.
 
 mod drop_ins;
+mod environment;
 mod files;
 mod process;
 mod unit;
@@ -10,12 +11,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWrite};
 
+pub use environment::{environment_of, with_variables};
 pub(super) use files::carry_deadline;
 pub use files::{Listing, Space, Stat};
 pub use process::Process;
 pub(super) use unit::check_unit_name;
 pub use unit::{ExecStart, UnitState};
-pub use unit_text::{ServiceText, environment_of, with_variables};
+pub use unit_text::ServiceText;
 
 use super::job::{Job, Ran, RunOptions};
 use super::sink::Sink;

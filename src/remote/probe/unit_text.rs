@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::remote::RemotePath;
+use crate::remote::shell::is_variable;
 
 /// Settings that decide as whom a program runs, in which folder and which files it sees there. They are not followed, only compared.
 const SURROUNDINGS: &[&str] = &[
@@ -221,64 +222,6 @@ fn specifiers(text: &str) -> Result<String, String> {
         return Err("a specifier other than %%".to_owned());
     }
     Ok(plain.replace('\0', "%"))
-}
-
-fn is_variable(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-/// What an environment file sets.
-///
-/// # Errors
-/// The line that is not understood for sure.
-pub fn environment_of(text: &str) -> Result<Vec<(String, String)>, String> {
-    let mut pairs = Vec::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', ';'])) {
-        let pair = line.split_once('=').map(|(name, value)| (name.trim_end(), value.trim_start()));
-        let Some((name, value)) = pair.filter(|(name, _)| is_variable(name)) else {
-            return Err(format!("`{line}` sets no variable"));
-        };
-        let within = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
-        let plain = within('"').or_else(|| within('\'')).unwrap_or(value);
-        if plain.contains(['"', '\'', '\\']) || plain.chars().any(|c| c.is_control() && c != '\t') {
-            return Err(format!("{name}: a backslash, or a quote other than around the whole value"));
-        }
-        pairs.push((name.to_owned(), plain.to_owned()));
-    }
-    Ok(pairs)
-}
-
-/// The words of a command with `$NAME` as a word and `${NAME}` anywhere put in.
-///
-/// # Errors
-/// What is not understood for sure.
-pub fn with_variables(command: &[String], environment: &BTreeMap<String, String>) -> Result<Vec<String>, String> {
-    let value = |name: &str| environment.get(name).map_or("", String::as_str);
-    let mut words = Vec::new();
-    for word in command {
-        if let Some(name) = word.strip_prefix('$').filter(|name| is_variable(name)) {
-            // The value is parted at blanks, so it may be none or several words.
-            if value(name).contains(['"', '\'', '\\']) {
-                return Err(format!("{name} holds a quote or a backslash and is put in as {word}"));
-            }
-            words.extend(value(name).split_whitespace().map(str::to_owned));
-            continue;
-        }
-        let (mut whole, mut rest) = (String::new(), word.as_str());
-        while let Some((before, after)) = rest.split_once('$') {
-            let braced = after.strip_prefix('{').and_then(|after| after.split_once('}'));
-            let Some((name, behind)) = braced.filter(|(name, _)| is_variable(name)) else {
-                return Err(format!("`{word}` has a $ that is neither $NAME alone nor ${{NAME}}"));
-            };
-            whole.push_str(before);
-            whole.push_str(value(name));
-            rest = behind;
-        }
-        words.push(whole + rest);
-    }
-    Ok(words)
 }
 
 #[cfg(test)]

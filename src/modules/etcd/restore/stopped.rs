@@ -10,7 +10,7 @@ use crate::modules::{Call, Failure};
 use crate::remote::{Probe, RemotePath, UnitState};
 
 use super::super::facts::refused;
-use super::super::preflight::{is_read, next_command};
+use super::super::next_start::{is_read, next_command};
 use super::archive::Backup;
 use super::start::FIRST_START;
 

@@ -74,28 +74,3 @@ fn another_user_or_another_view_of_the_files_is_seen() {
     assert_eq!(now.other_surroundings(&then), ["User", "WorkingDirectory"]);
     assert!(now.other_surroundings(&now.clone()).is_empty());
 }
-
-#[test]
-fn an_environment_file_is_read_or_refused() {
-    let text = "# c\n; c\nETCD_NAME=\"etcd1\"\nETCD_DATA_DIR = '/var/lib/etcd'\nETCD_X=a=b # c\n\nEMPTY=\n";
-    let read = environment_of(text).unwrap();
-    let pairs: Vec<(&str, &str)> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let expected = [("ETCD_NAME", "etcd1"), ("ETCD_DATA_DIR", "/var/lib/etcd"), ("ETCD_X", "a=b # c"), ("EMPTY", "")];
-    assert_eq!(pairs, expected);
-    for bad in ["export A=1", "A", "A=\"b", "A=b\\", "A=\"b\" \"c\"", "A=b'c'", "A-B=1"] {
-        assert!(environment_of(bad).is_err(), "{bad}");
-    }
-}
-
-#[test]
-fn variables_are_put_in_or_refused() {
-    let environment = BTreeMap::from([("A", "x  y"), ("Q", "'x y'")].map(|(n, v)| (n.to_owned(), v.to_owned())));
-    let put = |word: &str| with_variables(&[word.to_owned()], &environment);
-    assert_eq!(put("$A").unwrap(), ["x", "y"]);
-    assert!(put("$NONE").unwrap().is_empty());
-    assert_eq!(put("-a=${A}z${NONE}").unwrap(), ["-a=x  yz"]);
-    assert_eq!(put("-a=${Q}").unwrap(), ["-a='x y'"]);
-    for bad in ["$Q", "$$A", "a$A", "${A:-b}", "${A", "cost$"] {
-        assert!(put(bad).is_err(), "{bad}");
-    }
-}
