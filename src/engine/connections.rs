@@ -36,9 +36,8 @@ impl Patience {
     /// not once the run is to stop.
     async fn again(&self, tried: u32, began: Instant, error: &ConnectError) -> bool {
         let pause = Duration::from_secs(1 << (tried - 1).min(3));
-        // A name that nobody knows is most often misspelt, and `ssh` does not ask again either; the words are those of std.
-        let unknown = |detail: &str| detail.contains("failed to lookup address information");
-        let passing = matches!(error, ConnectError::Unreachable { detail, .. } if !unknown(detail));
+        // A name that nobody knows is most often misspelt, and `ssh` does not ask again either.
+        let passing = matches!(error, ConnectError::Unreachable { .. });
         if !passing || tried >= self.tries || began.elapsed() + pause > LONGEST {
             return false;
         }
@@ -115,7 +114,9 @@ impl Connections {
 /// What a connection failure means for the run.
 pub(super) fn fault_of(error: &ConnectError) -> Fault {
     match error {
-        ConnectError::Unreachable { .. } | ConnectError::LoginRefused { .. } => Fault::Unreachable,
+        ConnectError::Unreachable { .. } | ConnectError::NameUnknown { .. } | ConnectError::LoginRefused { .. } => {
+            Fault::Unreachable
+        }
         ConnectError::HostKey { .. } => Fault::HostKey,
         ConnectError::Config { .. } => Fault::Input,
     }

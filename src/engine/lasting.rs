@@ -89,7 +89,9 @@ impl Inner {
         }
         let shared = self.attempts.load(Ordering::SeqCst) != attempts;
         // The login, the host key, the configuration: the same again, or a lockout.
-        let refused = |failure: &ConnectError| !matches!(failure, ConnectError::Unreachable { .. });
+        let refused = |failure: &ConnectError| {
+            !matches!(failure, ConnectError::Unreachable { .. } | ConnectError::NameUnknown { .. })
+        };
         if let Some(failure) = state.failure.as_ref().filter(|failure| shared || refused(failure)) {
             return Err(failure.clone());
         }

@@ -180,6 +180,14 @@ pub enum ConnectError {
         /// What was seen.
         detail: String,
     },
+    /// Its name stands for no address, as far as this machine can find out: exit 4. Most often misspelt.
+    #[error("{host}: {detail}")]
+    NameUnknown {
+        /// The host (or the first jump host).
+        host: String,
+        /// The name, and what the resolver said.
+        detail: String,
+    },
     /// The host does not let us in: exit 4. Never tried again.
     #[error("{host}: login as {user} refused: {detail}")]
     LoginRefused {

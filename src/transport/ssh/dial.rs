@@ -1,6 +1,7 @@
 //! From a hop to a connection that is logged in.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,7 +83,10 @@ pub(super) async fn dial(
     let deadline = Instant::now() + hop.timeout;
     let shaking = async {
         match via {
-            None => shake(tcp(hop, deadline).await.map_err(unreachable)?, config, watcher).await,
+            None => {
+                let addresses = addresses(hop).await.map_err(NoLink::Final)?;
+                shake(tcp(hop, &addresses, deadline).await.map_err(unreachable)?, config, watcher).await
+            }
             Some(link) => match link.forward(&hop.host, hop.port).await {
                 Ok(stream) => shake(stream, config, watcher).await,
                 Err(Closed::Refused(detail) | Closed::Lost(detail)) => {
@@ -115,16 +119,24 @@ where
     Ok((connect_stream(config, stream, watcher).await?, leash))
 }
 
+/// What the name stands for.
+async fn addresses(hop: &Hop) -> Result<Vec<SocketAddr>, ConnectError> {
+    let unknown = |why: &dyn std::fmt::Display| ConnectError::NameUnknown {
+        host: hop.label.clone(),
+        detail: format!("{}:{}: {why}", hop.host, hop.port),
+    };
+    let found: Vec<_> = lookup_host((hop.host.as_str(), hop.port)).await.map_err(|e| unknown(&e))?.collect();
+    if found.is_empty() { Err(unknown(&"the name has no address")) } else { Ok(found) }
+}
+
 /// Tries every address of the name; one that swallows packets must not eat the time of the others.
-async fn tcp(hop: &Hop, deadline: Instant) -> Result<TcpStream, String> {
-    let place = format!("{}:{}", hop.host, hop.port);
-    let fault = |e: &dyn std::fmt::Display| format!("{place}: {e}");
-    let addresses: Vec<_> = lookup_host((hop.host.as_str(), hop.port)).await.map_err(|e| fault(&e))?.collect();
+async fn tcp(hop: &Hop, addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, String> {
+    let fault = |e: &dyn std::fmt::Display| format!("{}:{}: {e}", hop.host, hop.port);
     let mut last = fault(&"the name has no address");
     for (index, address) in addresses.iter().enumerate() {
         let left = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
         let share = deadline.saturating_duration_since(Instant::now()) / left;
-        match timeout(share, TcpStream::connect(address)).await {
+        match timeout(share, TcpStream::connect(*address)).await {
             Ok(Ok(stream)) => {
                 // Without it every command waits for a delayed acknowledgement: 22 instead of 356 commands a second, measured on loopback.
                 stream.set_nodelay(true).map_err(|e| fault(&e))?;
