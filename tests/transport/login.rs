@@ -50,7 +50,7 @@ async fn does_not_go_on_with_a_host_that_lets_anybody_in() {
 async fn a_rejected_key_is_told_and_never_offered_again() {
     let home = Home::new();
     let host = host(&home, Access { keys: vec![key().public_key().clone()], ..Access::default() }).await;
-    let connector = SshConnector::new(SshOptions { tries: 5, ..home.options() });
+    let connector = SshConnector::new(home.options());
     let detail = login_refused(refused(connector.connect(&home.target(&host)).await));
     assert!(detail.contains("rejected") && detail.contains("SHA256:") && detail.contains("publickey"), "{detail}");
     assert_eq!((host.rejected(), host.connections()), (1, 1));

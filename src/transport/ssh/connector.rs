@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::config::Files;
-use super::dial::{NoLink, back_off, dial};
+use super::dial::dial;
 use super::key_file::KeyRing;
 use super::link::{Link, SshSession};
 use super::route::{Around, Hop, route};
@@ -32,8 +32,6 @@ pub struct SshOptions {
     pub keepalive: Duration,
     /// The connection is given up after so many intervals without a word. 15 s × 3: a dead link is noticed within 45 s.
     pub keepalive_count: usize,
-    /// How often a hop is tried when the network refuses it; a rejected login or host key is never tried again.
-    pub tries: u32,
     /// For passphrases of keys; without it an encrypted key that no agent holds is not used.
     pub ask: Option<Ask>,
 }
@@ -46,7 +44,6 @@ impl Default for SshOptions {
             home: None,
             keepalive: Duration::from_secs(15),
             keepalive_count: 3,
-            tries: 1,
             ask: None,
         }
     }
@@ -191,23 +188,16 @@ impl SshConnector {
         if let Some(rejected) = held(&self.rejected).get(way) {
             return Err(rejected.clone());
         }
-        let mut tries = 1;
-        loop {
-            match dial(hop, via, &self.ring, self.options.ask.as_ref()).await {
-                Ok(link) => {
-                    self.remember(hop, &link);
-                    return Ok(link);
+        match dial(hop, via, &self.ring, self.options.ask.as_ref()).await {
+            Ok(link) => {
+                self.remember(hop, &link);
+                Ok(link)
+            }
+            Err(error) => {
+                if matches!(error, ConnectError::LoginRefused { .. }) {
+                    held(&self.rejected).insert(way.to_owned(), error.clone());
                 }
-                Err(NoLink::Network(_)) if tries < self.options.tries => {
-                    tokio::time::sleep(back_off(tries - 1)).await;
-                    tries += 1;
-                }
-                Err(NoLink::Network(error) | NoLink::Final(error)) => {
-                    if matches!(error, ConnectError::LoginRefused { .. }) {
-                        held(&self.rejected).insert(way.to_owned(), error.clone());
-                    }
-                    return Err(error);
-                }
+                Err(error)
             }
         }
     }

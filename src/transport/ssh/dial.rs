@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use russh::client::{Config, Handle, connect_stream};
 use russh::keys::ssh_key::{Algorithm, EcdsaCurve, HashAlg};
@@ -53,38 +52,28 @@ fn host_keys() -> Vec<Algorithm> {
     ]
 }
 
-/// Why a hop was not made.
-pub(super) enum NoLink {
-    /// The network said no before anybody asked for a login: may be tried again.
-    Network(ConnectError),
-    /// Trying again changes nothing, or does harm.
-    Final(ConnectError),
-}
-
 /// Connects to a hop, checks who it is and logs in.
 pub(super) async fn dial(
     hop: &Hop,
     via: Option<&Arc<Link>>,
     ring: &KeyRing,
     ask: Option<&Ask>,
-) -> Result<Link, NoLink> {
+) -> Result<Link, ConnectError> {
     let known = Known::read(&hop.known_hosts, &hop.host, hop.alias.as_deref(), hop.port);
     let seen = Arc::new(Seen::default());
     let config = config(hop, &known);
     let watcher = Watcher { known, seen: Arc::clone(&seen) };
-    let unreachable = |detail: String| {
-        NoLink::Network(ConnectError::Unreachable {
-            host: hop.label.clone(),
-            via: via.map(|v| v.label.clone()),
-            detail,
-        })
+    let unreachable = |detail: String| ConnectError::Unreachable {
+        host: hop.label.clone(),
+        via: via.map(|v| v.label.clone()),
+        detail,
     };
     let late = || unreachable(format!("{}:{}: no answer within {} s", hop.host, hop.port, hop.timeout.as_secs_f32()));
     let deadline = Instant::now() + hop.timeout;
     let shaking = async {
         match via {
             None => {
-                let addresses = addresses(hop).await.map_err(NoLink::Final)?;
+                let addresses = addresses(hop).await?;
                 shake(tcp(hop, &addresses, deadline).await.map_err(unreachable)?, config, watcher).await
             }
             Some(link) => match link.forward(&hop.host, hop.port).await {
@@ -98,15 +87,15 @@ pub(super) async fn dial(
     };
     let (mut handle, leash) = timeout_at(deadline, shaking).await.map_err(|_| late())??;
     let link_up = Login::new(&mut handle, hop, ring, ask, &seen).run().await;
-    link_up.map_err(NoLink::Final)?;
+    link_up?;
     Ok(Link::new(hop, handle, leash, seen, via.cloned()))
 }
 
-fn refusal(hop: &Hop, fault: Fault, unreachable: &impl Fn(String) -> NoLink) -> NoLink {
+fn refusal(hop: &Hop, fault: Fault, unreachable: &impl Fn(String) -> ConnectError) -> ConnectError {
     let host = hop.label.clone();
     match fault {
-        Fault::HostKey(detail) => NoLink::Final(ConnectError::HostKey { host, detail }),
-        Fault::Unsafe(detail) => NoLink::Final(ConnectError::Config { host, detail }),
+        Fault::HostKey(detail) => ConnectError::HostKey { host, detail },
+        Fault::Unsafe(detail) => ConnectError::Config { host, detail },
         other @ Fault::Ssh(_) => unreachable(format!("{}:{}: {other}", hop.host, hop.port)),
     }
 }
@@ -168,9 +157,4 @@ fn config(hop: &Hop, known: &Known) -> Arc<Config> {
         nodelay: true,
         ..Config::default()
     })
-}
-
-/// How long to wait before a network that refused is tried again: 1, 2, 4, 8 s.
-pub(super) fn back_off(tries: u32) -> Duration {
-    Duration::from_secs(1 << tries.min(3))
 }
