@@ -27,21 +27,23 @@ pub struct Counters {
     pub ignored: u32,
 }
 
-/// What one member's roll came to.
+/// What one member's rolls came to: one transaction, or one for each round in which it had something to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rolled {
     /// The host.
     pub host: String,
     /// The member's name in the cluster.
     pub member: String,
-    /// Its version before.
+    /// Its version before the first.
     pub from: String,
-    /// Its version now.
+    /// Its version after the last.
     pub to: String,
-    /// How long it did not answer.
+    /// How long it did not answer, all in all.
     pub down: Duration,
-    /// How it ended, in a word.
+    /// How the last ended, in a word.
     pub outcome: String,
+    /// How many transactions it went through.
+    pub rolls: u32,
 }
 
 /// A cluster whose members all run the new version, and which has agreed on it.
@@ -98,9 +100,9 @@ pub struct State {
     pub hosts: Vec<String>,
     /// The recap: hosts that had a result, by name.
     pub recap: BTreeMap<String, Counters>,
-    /// Members rolled, in order.
+    /// Members rolled, one entry each, in the order of their first roll.
     pub members: Vec<Rolled>,
-    /// Clusters seen to be upgraded, in order.
+    /// Clusters seen to be upgraded, each as it was seen last, in that order.
     pub upgraded: Vec<Upgraded>,
     /// Backups, in order.
     pub backups: Vec<Backup>,
@@ -153,16 +155,17 @@ impl State {
             }
             Kind::TaskEnded { host, status, changed, fault, .. } => self.task_ended(host, *status, *changed, *fault),
             Kind::Rescued { host } => self.rescued(host),
-            Kind::MemberRolled { host, member, from, to, down, outcome } => self.members.push(Rolled {
+            Kind::MemberRolled { host, member, from, to, down, outcome } => self.rolled(Rolled {
                 host: host.clone(),
                 member: member.clone(),
                 from: from.clone(),
                 to: to.clone(),
                 down: *down,
                 outcome: outcome.clone(),
+                rolls: 1,
             }),
             Kind::ClusterUpgraded { cluster, members, version, cluster_version, forward_only } => {
-                self.upgraded.push(Upgraded {
+                self.upgraded(Upgraded {
                     cluster: cluster.clone(),
                     members: *members,
                     version: version.clone(),
@@ -182,6 +185,7 @@ impl State {
             Kind::Unknown => self.unknown += 1,
             Kind::PlayStarted { .. }
             | Kind::PlaySkipped { .. }
+            | Kind::RoundStarted { .. }
             | Kind::BatchStarted { .. }
             | Kind::GuardAsked { .. }
             | Kind::TaskStarted { .. }
@@ -189,6 +193,29 @@ impl State {
             | Kind::Retry { .. }
             | Kind::ItemEnded { .. } => {}
         }
+    }
+
+    /// A member that is rolled again keeps its place and where it came from.
+    fn rolled(&mut self, new: Rolled) {
+        let same = |known: &&mut Rolled| known.host == new.host && known.member == new.member;
+        match self.members.iter_mut().find(same) {
+            Some(known) => {
+                known.to = new.to;
+                known.down += new.down;
+                known.outcome = new.outcome;
+                known.rolls += new.rolls;
+            }
+            None => self.members.push(new),
+        }
+    }
+
+    /// What may not come back after one step may not come back after the next either.
+    fn upgraded(&mut self, mut new: Upgraded) {
+        if let Some(at) = self.upgraded.iter().position(|known| known.cluster == new.cluster) {
+            let known = self.upgraded.remove(at);
+            new.forward_only = new.forward_only.or(known.forward_only);
+        }
+        self.upgraded.push(new);
     }
 
     fn task_ended(&mut self, host: &str, status: Status, changed: bool, fault: Option<Fault>) {

@@ -192,6 +192,15 @@ pub enum Kind {
         /// Why.
         reason: String,
     },
+    /// The next round of a rolling play with `rounds:`; all its hosts have a turn in it.
+    RoundStarted {
+        /// Which, from 1.
+        number: u64,
+        /// Of how many.
+        of: u64,
+        /// Its item.
+        item: Value,
+    },
     /// The next batch of a play with `serial` or `rolling`.
     BatchStarted {
         /// Its hosts.

@@ -68,6 +68,7 @@ impl Sink for Journal {
 /// What a later reader must be able to trust: intents, and what they came to.
 fn must_be_on_disk(kind: &Kind) -> bool {
     match kind {
+        // The beginning of a play, a round or a batch is on the disk with the first task's, which comes after it.
         // A task's start is the intent of every module that says no more of what it does.
         Kind::RunStarted { .. }
         | Kind::TaskStarted { .. }

@@ -117,3 +117,8 @@ pub(super) fn line(text: &str) -> String {
 pub(super) fn of_item(item: &Value) -> String {
     line(&item.as_str().map_or_else(|| item.to_string(), str::to_owned))
 }
+
+/// A round's item on one line: by its `name`, if it has one.
+pub(super) fn of_round(item: &Value) -> String {
+    of_item(item.get("name").unwrap_or(item))
+}

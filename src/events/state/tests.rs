@@ -139,3 +139,54 @@ fn an_event_of_a_newer_quorate_is_counted_and_passed_over() {
     let state = State::of([&event]);
     assert_eq!((state.unknown, state.exit_code()), (1, 0));
 }
+
+fn rolled(host: &str, from: &str, to: &str, down: u64, outcome: &str) -> Kind {
+    Kind::MemberRolled {
+        host: host.to_owned(),
+        member: format!("m-{host}"),
+        from: from.to_owned(),
+        to: to.to_owned(),
+        down: Duration::from_millis(down),
+        outcome: outcome.to_owned(),
+    }
+}
+
+#[test]
+fn a_member_that_is_rolled_again_is_one_entry_from_its_first_version_to_its_last() {
+    let all = events(vec![
+        rolled("n1", "2.0.5", "2.1.1", 100, "caught up"),
+        rolled("n2", "2.0.5", "2.1.1", 50, "caught up"),
+        rolled("n2", "2.1.1", "2.2.5", 70, "caught up"),
+        rolled("n1", "2.1.1", "2.2.5", 30, "caught up"),
+        rolled("n2", "2.2.5", "2.2.5", 5, "rolled back"),
+    ]);
+    let state = State::of(all.iter().chain(&all));
+    let short = |one: &Rolled| (one.host.clone(), one.from.clone(), one.to.clone(), one.down.as_millis(), one.rolls);
+    let entries: Vec<_> = state.members.iter().map(short).collect();
+    let expected = |host: &str, down, rolls| (host.to_owned(), "2.0.5".to_owned(), "2.2.5".to_owned(), down, rolls);
+    assert_eq!(entries, [expected("n1", 130, 2), expected("n2", 125, 3)]);
+    assert_eq!(state.members.last().unwrap().outcome, "rolled back");
+}
+
+#[test]
+fn a_cluster_is_what_it_was_seen_to_be_last_and_the_way_back_stays_closed() {
+    let seen = |cluster: &str, version: &str, forward: Option<&str>| Kind::ClusterUpgraded {
+        cluster: cluster.to_owned(),
+        members: 3,
+        version: version.to_owned(),
+        cluster_version: None,
+        forward_only: forward.map(ToOwned::to_owned),
+    };
+    let state = State::of(&events(vec![
+        seen("a", "2.1.1", Some("not below 2.1")),
+        seen("b", "2.1.1", None),
+        seen("a", "2.2.5", Some("not below 2.2")),
+        seen("a", "2.2.6", None),
+    ]));
+    let short = |one: &Upgraded| (one.cluster.clone(), one.version.clone(), one.forward_only.clone());
+    let expected = |cluster: &str, version: &str, forward: Option<&str>| {
+        (cluster.to_owned(), version.to_owned(), forward.map(ToOwned::to_owned))
+    };
+    let all: Vec<_> = state.upgraded.iter().map(short).collect();
+    assert_eq!(all, [expected("b", "2.1.1", None), expected("a", "2.2.6", Some("not below 2.2"))]);
+}

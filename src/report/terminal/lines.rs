@@ -65,6 +65,9 @@ impl Lines {
                 let text = format!("skipping: {}\n", line(reason));
                 self.banner(&format!("PLAY [{}]", line(name))) + &self.look.style.paint(Tone::Skipped, &text)
             }
+            Kind::RoundStarted { number, of, item } => {
+                self.banner(&format!("ROUND {number} of {of} [{}]", value::of_round(item)))
+            }
             Kind::BatchStarted { hosts } if *hosts == self.play_hosts => String::new(),
             Kind::BatchStarted { hosts } => self.banner(&format!("BATCH [{}]", line(&hosts.join(", ")))),
             Kind::GuardAsked { host, verdict } => {

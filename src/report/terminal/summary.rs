@@ -68,11 +68,16 @@ fn recap_line(host: &str, counted: &Counters, style: Style) -> String {
 
 fn members(state: &State) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["host", "member", "before", "now", "down", "outcome"]);
+    // Once each needs no number.
+    let again = state.members.iter().any(|rolled| rolled.rolls > 1);
+    let rolls = |text: String| again.then_some(text);
+    let header = ["host", "member", "before", "now"].map(str::to_owned).into_iter().chain(rolls("rolls".to_owned()));
+    table.load_preset(presets::NOTHING).set_header(header.chain(["down", "outcome"].map(str::to_owned)));
     for rolled in &state.members {
         let [host, member, from, to, outcome] =
             [&rolled.host, &rolled.member, &rolled.from, &rolled.to, &rolled.outcome].map(|text| line(text));
-        table.add_row([host, member, from, to, duration(rolled.down), outcome]);
+        let row = [host, member, from, to].into_iter().chain(rolls(rolled.rolls.to_string()));
+        table.add_row(row.chain([duration(rolled.down), outcome]));
     }
     format!("MEMBERS\n{}\n\n", trimmed(&table))
 }

@@ -1,3 +1,5 @@
+mod rounds;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -349,6 +351,8 @@ fn carrying(text: &str, which: usize) -> Kind {
         11 => Kind::PlaySkipped { name: text(), reason: text() },
         12 => Kind::ActBegins { host: text(), act: text() },
         13 => Kind::Retry { host: text(), task: text(), attempt: 1, left: 2 },
+        14 => Kind::RoundStarted { number: 1, of: 2, item: result() },
+        15 => Kind::RoundStarted { number: 1, of: 2, item: json!({"name": text()}) },
         _ => Kind::RunEnded { code: 2, untouched: vec![(text(), text())] },
     }
 }
@@ -356,7 +360,7 @@ fn carrying(text: &str, which: usize) -> Kind {
 proptest! {
     #[test]
     fn nothing_a_host_says_acts_on_the_terminal(text in "[\\x00-\\x20\\x7f-\\u{9f}\\u{2000}-\\u{2070}\\u{feff}a]{0,20}") {
-        let kinds = (0..15).map(|which| carrying(&text, which)).collect();
+        let kinds = (0..17).map(|which| carrying(&text, which)).collect();
         let out = printed_with(Look { verbosity: 2, ..look() }, kinds);
         let raw: Vec<char> = out.chars().filter(|c| *c != '\n' && super::super::escape::is_unsafe(*c)).collect();
         prop_assert!(raw.is_empty(), "{:?} in {:?}", raw, out);
@@ -364,7 +368,7 @@ proptest! {
 
     #[test]
     fn with_colours_only_our_own_sequences_get_through(text in "[\\x00-\\x20\\[0-9m;a]{0,20}") {
-        let kinds = (0..15).map(|which| carrying(&text, which)).collect();
+        let kinds = (0..17).map(|which| carrying(&text, which)).collect();
         let look = Look { style: Style { colour: true }, verbosity: 2, ..look() };
         let mut out = printed_with(look, kinds);
         for own in ["\u{1b}[32m", "\u{1b}[33m", "\u{1b}[31m", "\u{1b}[36m", "\u{1b}[35m", "\u{1b}[2m", "\u{1b}[0m"] {
