@@ -139,6 +139,7 @@ fn outline_play(play: &Play, text: &mut String) {
     option(text, "force_handlers", play.force_handlers.as_ref());
     if let Some(rolling) = &play.rolling {
         write!(text, " rolling={}/{:?}", rolling.guard, rolling.order).unwrap();
+        option(text, "rounds", rolling.rounds.as_ref());
     }
     for file in &play.vars_files {
         option(text, "vars_file", Some(file));

@@ -47,7 +47,7 @@ pub fn tasks(playbook: &Playbook) -> Vec<(&Task, Use)> {
 
 fn finder(playbook: &Playbook) -> Finder<'_> {
     let (anywhere, templates) = (anywhere(playbook), Templates::new());
-    let mut finder = Finder { uses: Vec::new(), tasks: Vec::new(), index: 0, anywhere, templates };
+    let mut finder = Finder { uses: Vec::new(), tasks: Vec::new(), index: 0, anywhere, turn: Vec::new(), templates };
     for (index, play) in playbook.plays.iter().enumerate() {
         finder.index = index;
         finder.play(play);
@@ -87,6 +87,12 @@ fn anywhere(playbook: &Playbook) -> Vec<String> {
     names.into_iter().collect()
 }
 
+/// What every task of a rolling play knows of its turn.
+pub const TURN: [&str; 4] = ["rolling_round_number", "rolling_rounds", "rolling_first", "rolling_last"];
+
+/// What it knows besides where there are `rounds:`: the item of this round.
+pub const ROUND: &str = "rolling_round";
+
 /// What `rescue:` and `always:` know about the failure.
 const FAILED: [&str; 2] = ["ansible_failed_task", "ansible_failed_result"];
 
@@ -103,6 +109,8 @@ struct Finder<'p> {
     /// The play in hand.
     index: usize,
     anywhere: Vec<String>,
+    /// What the tasks of the play in hand know of their turn.
+    turn: Vec<String>,
     templates: Templates,
 }
 
@@ -118,12 +126,16 @@ impl<'p> Finder<'p> {
     }
 
     fn play(&mut self, play: &'p Play) {
-        let around = self.within(&Around::default(), &play.directives);
+        let mut around = self.within(&Around::default(), &play.directives);
         self.node(&play.hosts, &around);
-        let single =
-            [&play.serial, &play.gather_facts, &play.any_errors_fatal, &play.max_fail_percentage, &play.force_handlers];
-        single.into_iter().flatten().for_each(|node| self.node(node, &around));
+        [&play.serial, &play.gather_facts].into_iter().flatten().for_each(|node| self.node(node, &around));
         play.vars_files.iter().for_each(|node| self.node(node, &around));
+        play.rolling.iter().filter_map(|rolling| rolling.rounds.as_ref()).for_each(|node| self.node(node, &around));
+        // What was looked at so far is rendered before the first turn, what follows in one.
+        self.turn = turn_names(play);
+        around.locals.extend(self.turn.iter().cloned());
+        let single = [&play.any_errors_fatal, &play.max_fail_percentage, &play.force_handlers];
+        single.into_iter().flatten().for_each(|node| self.node(node, &around));
         self.inherited(&play.directives, &around);
         for items in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
             self.items(items, &around);
@@ -193,7 +205,7 @@ impl<'p> Finder<'p> {
 
     /// What a play or a block hands down is rendered in each of its tasks.
     fn inherited(&mut self, directives: &Directives, around: &Around) {
-        let inner = Around { locals: self.anywhere.clone(), guarded: around.guarded.clone() };
+        let inner = self.late(around);
         self.directives(directives, &inner);
         self.lazily(directives, &inner);
     }
@@ -224,8 +236,14 @@ impl<'p> Finder<'p> {
 
     /// The values of `vars:`.
     fn lazily(&mut self, own: &Directives, around: &Around) {
-        let around = Around { locals: self.anywhere.clone(), guarded: around.guarded.clone() };
+        let around = self.late(around);
         own.vars.iter().for_each(|entry| self.node(&entry.value, &around));
+    }
+
+    /// The names for what is rendered only where it is used.
+    fn late(&self, around: &Around) -> Around {
+        let locals = self.anywhere.iter().chain(&self.turn).cloned().collect();
+        Around { locals, guarded: around.guarded.clone() }
     }
 
     fn expressions(&mut self, list: &[Expression], around: &Around) {
@@ -273,6 +291,11 @@ fn has_template(text: &str) -> bool {
 
 fn keys(entries: &[Entry]) -> impl Iterator<Item = String> + '_ {
     entries.iter().map(|entry| entry.key.clone())
+}
+
+fn turn_names(play: &Play) -> Vec<String> {
+    let Some(rolling) = &play.rolling else { return Vec::new() };
+    TURN.into_iter().chain(rolling.rounds.as_ref().map(|_| ROUND)).map(str::to_owned).collect()
 }
 
 fn loop_names(task: &Task) -> Vec<String> {

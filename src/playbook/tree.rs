@@ -64,6 +64,8 @@ pub struct Rolling {
     pub guard: String,
     /// `order:`.
     pub order: TaskOrder,
+    /// `rounds:`: a list, or a template that gives one; the play goes over all its hosts once for each item.
+    pub rounds: Option<Node>,
 }
 
 /// One play.

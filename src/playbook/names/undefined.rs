@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::inventory::{Problem, nearest};
 use crate::playbook::Templates;
 
-use super::Use;
+use super::{ROUND, TURN, Use};
 
 /// How Ansible's own names begin: facts, connection variables, magic variables.
 const ANSIBLE: &str = "ansible_";
@@ -29,6 +29,12 @@ pub fn undefined(uses: &[Use], templates: &Templates, known: &BTreeSet<String>) 
             let (prefix, rest) = name.split_at(if name.starts_with(ANSIBLE) { ANSIBLE.len() } else { 0 });
             let candidates = one.locals.iter().chain(known).filter_map(|known| known.strip_prefix(prefix));
             problems.push(match nearest(rest, candidates) {
+                _ if name == ROUND => {
+                    problem.help("the tasks of a rolling play with `rounds:` have it, and nothing else")
+                }
+                _ if TURN.contains(&name.as_str()) => {
+                    problem.help("the tasks of a rolling play have it, and nothing else")
+                }
                 Some(near) => problem.help(format!("did you mean `{prefix}{near}`?")),
                 None if prefix == ANSIBLE => {
                     problem.help("quorate gathers no facts of hosts: ask with `command` and `register`")

@@ -173,8 +173,9 @@ impl Reader<'_> {
             self.problem_with(&entry.value.place, message, "such as `rolling: {guard: etcd, order: leader_last}`");
             return None;
         };
-        self.check_keys(entries, &["guard", "order", "until"], "`rolling`");
-        let mut rolling = Rolling { place: entry.key_place.clone(), guard: String::new(), order: TaskOrder::default() };
+        self.check_keys(entries, &["guard", "order", "rounds", "until"], "`rolling`");
+        let (place, order) = (entry.key_place.clone(), TaskOrder::default());
+        let mut rolling = Rolling { place, guard: String::new(), order, rounds: None };
         for entry in entries {
             match entry.key.as_str() {
                 "guard" => {
@@ -182,6 +183,7 @@ impl Reader<'_> {
                     rolling.guard = self.named(entry, &guards).unwrap_or("etcd").to_owned();
                 }
                 "order" => rolling.order = self.named(entry, &TASK_ORDERS).unwrap_or_default(),
+                "rounds" => rolling.rounds = self.rounds(entry),
                 "until" => {
                     let message = "`until` of `rolling` is not supported by quorate yet";
                     self.problem_with(
@@ -198,6 +200,19 @@ impl Reader<'_> {
             self.problem_with(&entry.key_place, message, "name the quorum system that is asked: `guard: etcd`");
         }
         Some(rolling)
+    }
+
+    /// A list, or a template that will give one.
+    fn rounds(&mut self, entry: &Entry) -> Option<Node> {
+        let fits = match &entry.value.value {
+            NodeValue::Sequence(_) => true,
+            NodeValue::String(text, _) => is_template(text),
+            _ => false,
+        };
+        if !fits {
+            self.wrong_shape("rounds", &entry.value, "a list, or a template that gives one");
+        }
+        fits.then(|| entry.value.clone())
     }
 
     /// A share of the hosts from 0 to 100; `30%` is 30.
