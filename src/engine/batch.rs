@@ -8,6 +8,7 @@ use crate::events::{Fault, Kind};
 use crate::playbook::{Block, Directives, Item, Play};
 use crate::transport::BoxFuture;
 
+use super::rounds::Turn;
 use super::run::{Break, Engine, Planned};
 use super::scope::{HostScope, Lists, PlayScope};
 
@@ -16,6 +17,8 @@ pub(super) struct Batch<'b> {
     pub(super) engine: &'b Engine<'b>,
     pub(super) play: &'b Play,
     pub(super) planned: &'b Planned,
+    /// In a rolling play, its host's turn.
+    turn: Option<&'b Turn<'b>>,
     /// All its hosts, also those that failed in earlier plays: they keep their place, as in Ansible.
     pub(super) slots: Vec<String>,
     /// Hosts that failed and were not rescued: they take no more tasks but those of an `always` they are in.
@@ -59,11 +62,18 @@ impl Ends {
 pub(super) type Chain<'b> = Vec<&'b Directives>;
 
 impl<'b> Batch<'b> {
-    pub(super) fn new(engine: &'b Engine<'b>, play: &'b Play, planned: &'b Planned, slots: Vec<String>) -> Self {
+    pub(super) fn new(
+        engine: &'b Engine<'b>,
+        play: &'b Play,
+        planned: &'b Planned,
+        turn: Option<&'b Turn<'b>>,
+        slots: Vec<String>,
+    ) -> Self {
         let mut batch = Self {
             engine,
             play,
             planned,
+            turn,
             slots,
             doomed: BTreeSet::new(),
             gone: BTreeSet::new(),
@@ -103,7 +113,8 @@ impl<'b> Batch<'b> {
     where
         'b: 'l,
     {
-        PlayScope { name: &self.planned.name, vars: &self.play.directives.vars, files: &self.planned.files, lists }
+        let (name, vars, files) = (&self.planned.name, &self.play.directives.vars, &self.planned.files);
+        PlayScope { name, vars, files, lists, turn: self.turn }
     }
 
     /// The whole play: each section, and the handlers after it.

@@ -18,6 +18,7 @@ mod play;
 mod prepare;
 mod ready;
 mod rolling;
+mod rounds;
 mod run;
 mod scope;
 mod store;

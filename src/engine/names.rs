@@ -9,6 +9,7 @@ use crate::playbook::names::{Use, defines, tasks, undefined, uses};
 use crate::playbook::{Scope as _, Variable};
 
 use super::prepare::defined_names;
+use super::rounds;
 use super::run::Run;
 use super::scope::{HostScope, before_play, built_in};
 use super::store::Store;
@@ -20,7 +21,8 @@ pub(super) fn names(run: &Run) -> Vec<Problem> {
     let set_later = defines(&run.playbook);
     known.extend(set_later.iter().cloned());
     known.extend(built_in().map(ToOwned::to_owned));
-    known.extend(table::ROWS.iter().flat_map(|row| row.facts).map(|name| (*name).to_owned()));
+    let facts: BTreeSet<String> = table::ROWS.iter().flat_map(|row| row.facts).map(|name| (*name).to_owned()).collect();
+    known.extend(facts.iter().cloned());
     let mut all = uses(&run.playbook);
     let faults = |one: &Use, file| run.templates.faults(&one.text, &one.place, one.bare, file);
     let mut problems: Vec<Problem> = all.iter().flat_map(|one| faults(one, false)).collect();
@@ -31,6 +33,9 @@ pub(super) fn names(run: &Run) -> Vec<Problem> {
     problems.extend(undefined(&all, &run.templates, &known));
     if problems.is_empty() {
         problems = variables(run, &all, &known, &set_later);
+    }
+    if problems.is_empty() {
+        problems = rounds::on_paper(run, &set_later.union(&facts).cloned().collect());
     }
     problems
 }
@@ -166,7 +171,8 @@ fn key(place: &Place) -> (usize, usize) {
     (std::sync::Arc::as_ptr(&place.source).addr(), place.start)
 }
 
-fn texts_of(node: &Node, found: &mut Vec<(String, Place)>) {
+/// The texts with templates in a value, each with its place.
+pub(super) fn texts_of(node: &Node, found: &mut Vec<(String, Place)>) {
     if node.tag.is_some() {
         return;
     }

@@ -7,6 +7,7 @@ use crate::playbook::Play;
 
 use super::batch::Batch;
 use super::outcome::worst;
+use super::rounds::Turn;
 use super::run::{Break, Engine, Halt, Planned};
 use super::task::input;
 
@@ -27,17 +28,17 @@ impl Engine<'_> {
             self.emit(Kind::PlaySkipped { name, reason })?;
             return Ok(true);
         }
-        self.emit(Kind::PlayStarted { name, hosts: well })?;
         if let Some(rolling) = &play.rolling {
-            return self.roll(play, planned, rolling).await;
+            return self.roll(play, planned, rolling, well).await;
         }
+        self.emit(Kind::PlayStarted { name, hosts: well })?;
         let batches = self.batches(play, planned)?;
         let count = batches.len();
         for (index, hosts) in batches.into_iter().enumerate() {
             if count > 1 {
                 self.emit(Kind::BatchStarted { hosts: hosts.clone() })?;
             }
-            if !self.batch(play, planned, hosts.clone()).await? {
+            if !self.batch(play, planned, None, hosts.clone()).await? {
                 return if index + 1 < count { Err(self.all_failed(&hosts)) } else { Ok(false) };
             }
             if self.progress(|progress| progress.play_ended) {
@@ -49,9 +50,15 @@ impl Engine<'_> {
     }
 
     /// Takes one batch through the play; `false` if all of it failed, so that nothing more may be run.
-    pub(super) async fn batch(&self, play: &Play, planned: &Planned, slots: Vec<String>) -> Result<bool, Halt> {
+    pub(super) async fn batch(
+        &self,
+        play: &Play,
+        planned: &Planned,
+        turn: Option<&Turn<'_>>,
+        slots: Vec<String>,
+    ) -> Result<bool, Halt> {
         let size = slots.len();
-        let mut batch = Batch::new(self, play, planned, slots);
+        let mut batch = Batch::new(self, play, planned, turn, slots);
         match batch.perform().await {
             Ok(()) | Err(Break::Batch) => {}
             Err(Break::Play) => self.progress(|progress| progress.play_ended = true),
@@ -63,7 +70,7 @@ impl Engine<'_> {
     /// The batches that `serial` cuts the play's hosts into.
     fn batches(&self, play: &Play, planned: &Planned) -> Result<Vec<Vec<String>>, Halt> {
         let Some(node) = &play.serial else { return Ok(vec![planned.hosts.clone()]) };
-        let batch = Batch::new(self, play, planned, Vec::new());
+        let batch = Batch::new(self, play, planned, None, Vec::new());
         let lists = batch.lists();
         let value = self.run.templates.value(node, &batch.keyword_scope(&lists));
         let value = value.map_err(|problem| input(problem.to_string()))?;

@@ -88,7 +88,7 @@ impl Run {
     fn plan_play(&self, play: &Play, limit: Option<&Limit>, found: &mut Vec<Warning>) -> Result<Planned, Problem> {
         let (store, lists, files) = (Store::default(), Lists::default(), HashMap::new());
         let vars = play.directives.vars.as_slice();
-        let scope = PlayScope { name: "", vars, files: &files, lists: &lists };
+        let scope = PlayScope { name: "", vars, files: &files, lists: &lists, turn: None };
         let scope = HostScope { play: Some(scope), ..HostScope::new(self, &store, "") };
         let pattern = match self.templates.value(&play.hosts, &scope)? {
             Value::String(pattern) => pattern,

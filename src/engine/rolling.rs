@@ -11,16 +11,53 @@ use crate::transport::BoxFuture;
 use super::batch::Batch;
 use super::fleet::PlayFleet;
 use super::outcome::worst;
+use super::rounds::{Round, Rounds, Turn};
 use super::run::{Engine, Halt, Planned};
 use super::task::input;
 
 impl Engine<'_> {
-    /// Rolls the play over its hosts; whether the next play is to run.
-    pub(super) async fn roll(&self, play: &Play, planned: &Planned, rolling: &Rolling) -> Result<bool, Halt> {
+    /// Rolls the play over its hosts, once for each round; whether the next play is to run.
+    pub(super) async fn roll(
+        &self,
+        play: &Play,
+        planned: &Planned,
+        rolling: &Rolling,
+        well: Vec<String>,
+    ) -> Result<bool, Halt> {
         let Some(guard) = self.run.options.guards.find(&rolling.guard) else {
             return Err(input(format!("{}: there is no guard `{}`", rolling.place, rolling.guard)));
         };
+        let name = planned.name.clone();
+        // The rounds are rendered for the first host, which must not be a lost one.
+        let rounds = self.none_lost(planned).and_then(|()| self.rounds(play, planned, rolling));
+        if let Ok(Rounds::Skipped(reason)) = rounds {
+            self.emit(Kind::PlaySkipped { name, reason })?;
+            return Ok(true);
+        }
+        self.emit(Kind::PlayStarted { name, hosts: well })?;
+        let Rounds::Known(rounds) = rounds? else { return Ok(true) };
         self.all_reached(play, planned).await?;
+        for round in &rounds {
+            self.stop_if_asked()?;
+            if let Some(item) = round.item.clone() {
+                self.emit(Kind::RoundStarted { number: round.number, of: round.of, item })?;
+            }
+            if !self.round(guard, play, planned, rolling, round).await? {
+                break;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Goes over all hosts once; whether the play goes on.
+    async fn round(
+        &self,
+        guard: &dyn Guard,
+        play: &Play,
+        planned: &Planned,
+        rolling: &Rolling,
+        round: &Round,
+    ) -> Result<bool, Halt> {
         let mut remaining = planned.hosts.clone();
         let mut done: Vec<String> = Vec::new();
         while !remaining.is_empty() {
@@ -28,21 +65,22 @@ impl Engine<'_> {
             let host = self.ask(guard, play, planned, rolling, &remaining, &done).await?;
             remaining.retain(|left| *left != host);
             self.emit(Kind::BatchStarted { hosts: vec![host.clone()] })?;
-            let went_on = self.batch(play, planned, vec![host.clone()]).await?;
+            let turn = Turn { round, first: done.is_empty(), last: remaining.is_empty() };
+            let went_on = self.batch(play, planned, Some(&turn), vec![host.clone()]).await?;
             let lost = self.progress(|p| p.failed.contains_key(&host) || p.unreachable.contains_key(&host));
             if !went_on || lost {
                 return Err(self.all_failed(&[host]));
             }
             if self.progress(|progress| std::mem::take(&mut progress.play_ended)) {
-                break;
+                return Ok(false);
             }
             done.push(host);
         }
         Ok(true)
     }
 
-    /// Every host of the play is reached and well, or nothing is begun.
-    async fn all_reached(&self, play: &Play, planned: &Planned) -> Result<(), Halt> {
+    /// No host of the play was lost in an earlier one, or nothing is begun.
+    fn none_lost(&self, planned: &Planned) -> Result<(), Halt> {
         let lost: Vec<(String, Fault)> = self.progress(|progress| {
             let of = |host: &String| progress.failed.get(host).or(progress.unreachable.get(host)).copied();
             planned.hosts.iter().filter_map(|host| Some((host.clone(), of(host)?))).collect()
@@ -56,7 +94,12 @@ impl Engine<'_> {
                 next: "a roll begins only when every member's host is well".to_owned(),
             });
         }
-        let batch = Batch::new(self, play, planned, planned.hosts.clone());
+        Ok(())
+    }
+
+    /// Every host of the play is reached, or nothing is begun.
+    async fn all_reached(&self, play: &Play, planned: &Planned) -> Result<(), Halt> {
+        let batch = Batch::new(self, play, planned, None, planned.hosts.clone());
         let lists = batch.lists();
         let fleet = PlayFleet { engine: self, play: batch.play_scope(&lists), directives: &play.directives };
         let mut work: Vec<BoxFuture<'_, Option<Failure>>> = Vec::new();
@@ -90,7 +133,7 @@ impl Engine<'_> {
         remaining: &[String],
         done: &[String],
     ) -> Result<String, Halt> {
-        let batch = Batch::new(self, play, planned, planned.hosts.clone());
+        let batch = Batch::new(self, play, planned, None, planned.hosts.clone());
         let lists = batch.lists();
         let fleet = PlayFleet { engine: self, play: batch.play_scope(&lists), directives: &play.directives };
         let say = |kind: Kind| self.emit(kind).map_err(|halt| Failure::new(halt.fault, halt.reason));

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::inventory::{Entry, Node, Vars};
 use crate::playbook::{Directives, Play, Ready, Scope, Variable};
 
+use super::rounds::Turn;
 use super::run::{Planned, Run};
 use super::store::Store;
 
@@ -29,6 +30,8 @@ pub(super) struct PlayScope<'a> {
     /// What `vars_files` gave, by host.
     pub(super) files: &'a HashMap<String, Vars>,
     pub(super) lists: &'a Lists,
+    /// In a rolling play, whose turn it is.
+    pub(super) turn: Option<&'a Turn<'a>>,
 }
 
 /// What the hosts of a play share before it begins: none has failed, none is left out.
@@ -36,7 +39,7 @@ pub(super) fn before_play<T>(play: &Play, planned: &Planned, act: impl FnOnce(Pl
     let hosts = || planned.hosts.clone();
     let lists = Lists { all: hosts(), live: hosts(), batch: hosts() };
     let vars = play.directives.vars.as_slice();
-    act(PlayScope { name: &planned.name, vars, files: &planned.files, lists: &lists })
+    act(PlayScope { name: &planned.name, vars, files: &planned.files, lists: &lists, turn: None })
 }
 
 /// The variables of one host, as one task (or none) sees them.
@@ -126,7 +129,7 @@ impl<'a> HostScope<'a> {
             "ansible_limit" => Value::from(options.limit.clone()?),
             "quorate_run" => Value::from(options.run.as_str()),
             "quorate_version" => Value::from(env!("CARGO_PKG_VERSION")),
-            _ => return None,
+            _ => return self.play?.turn?.value(name),
         })
     }
 
@@ -213,6 +216,7 @@ impl Scope for HostScope<'_> {
         names.extend(self.chain.iter().flat_map(|directives| keys(&directives.vars)));
         if let Some(play) = &self.play {
             names.extend(keys(play.vars));
+            names.extend(play.turn.iter().flat_map(|turn| turn.names()).map(ToOwned::to_owned));
             names.extend(play.files.get(self.host).into_iter().flat_map(|vars| vars.keys().cloned()));
         }
         names.extend(self.run.vars_of(self.host).into_iter().flat_map(|vars| vars.keys().cloned()));

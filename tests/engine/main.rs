@@ -8,6 +8,7 @@
 
 mod on_paper;
 mod reached;
+mod rounds;
 mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
