@@ -111,8 +111,12 @@ pub(super) fn on_paper(run: &Run, late: &BTreeSet<String>) -> Vec<Problem> {
             }
             // What can't be rendered is told by the other checks, or when the play begins.
             let value = run.templates.value(node, &scope).ok()?;
-            let problem = Problem::new(&node.place, no_list(&value)).help("`-e` takes a list as YAML or JSON");
-            (!value.is_array()).then_some(problem)
+            let problem = Problem::new(&node.place, no_list(&value));
+            match value {
+                Value::Array(_) => None,
+                Value::String(_) => Some(problem.help("`-e` takes a list as YAML or JSON")),
+                _ => Some(problem),
+            }
         })
     };
     run.playbook.plays.iter().zip(&run.plays).filter_map(wrong).collect()
