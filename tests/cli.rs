@@ -216,6 +216,23 @@ fn listings_contact_nobody_and_leave_no_run() {
 }
 
 #[test]
+fn rounds_are_listed_once_and_checked_with_the_rest_of_the_playbook() {
+    let quorate = Quorate::new();
+    let play = "- hosts: all\n  rolling: {guard: etcd, rounds: ROUNDS}\n  tasks:\n  - {name: 'Go to {{ rolling_round }}', ping: }\n";
+    quorate.file("p.yml", &play.replace("ROUNDS", "[a, b]")).file("bad.yml", &play.replace("ROUNDS", "'{{ path }}'"));
+    let listed = quorate.run(&["run", "p.yml", "-i", "h1,h2,", "--list-hosts", "--list-tasks"]);
+    let text = stdout(&listed);
+    assert_eq!((code(&listed), text.matches("Go to {{ rolling_round }}").count()), (0, 1), "{text}");
+    assert!(text.contains("hosts (2):\n      h1\n      h2\n"), "{text}");
+    assert_eq!(code(&quorate.run(&["run", "p.yml", "-i", "h1,h2,", "--syntax-check"])), 0);
+    let bad = quorate.run(&["run", "bad.yml", "-i", "h1,h2,", "--syntax-check", "-e", "path=2.1.1"]);
+    let text = stderr(&bad);
+    assert!(code(&bad) == 5 && text.contains("--> bad.yml:2:34"), "{text}");
+    assert!(text.contains("`rounds` must be a list, not \"2.1.1\""), "{text}");
+    assert!(!quorate.folder.path().join("state").exists(), "no run began");
+}
+
+#[test]
 fn doc_and_completions_answer_and_survive_a_reader_that_goes_away() {
     let quorate = Quorate::new();
     assert!(stdout(&quorate.run(&["doc", "ansible.builtin.command"])).contains("argv"));
