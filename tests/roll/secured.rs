@@ -15,7 +15,7 @@ use crate::watched::{Rolled, Writers};
 
 /// The lab's usual load, with writes enough to lose some.
 const WRITERS: Writers =
-    Writers { load: LoadOptions { clients: None, rate: None, value_bytes: None }, before: 500, in_all: 2_000 };
+    Writers { load: LoadOptions::USUAL, before: 500, in_all: 2_000 };
 
 /// Made by whichever test comes first. Hold [`turn`] while you have it.
 static ROLLED: LazyLock<Rolled> = LazyLock::new(|| {

@@ -14,7 +14,7 @@ use crate::{archive, turn};
 /// 20 000 acknowledged writes are the least that says something. 24 clients come near to 500 writes a second on two
 /// cores, and so to most of them in the time that a roll takes; on a busy machine they go on after it.
 const WRITERS: Writers = Writers {
-    load: LoadOptions { clients: Some(24), rate: Some(500.0), value_bytes: None },
+    load: LoadOptions { clients: Some(24), rate: Some(500.0), ..LoadOptions::USUAL },
     before: 2_000,
     in_all: 20_000,
 };

@@ -56,6 +56,20 @@ impl LabBuilder {
         self
     }
 
+    /// Every version that the table has.
+    #[must_use]
+    pub fn all_releases(mut self) -> Self {
+        self.spec.releases.extend(binaries::known().into_iter().map(str::to_owned));
+        self
+    }
+
+    /// With the v2 interface, where it is off unless asked for (3.4 and 3.5).
+    #[must_use]
+    pub fn enable_v2(mut self, enable: bool) -> Self {
+        self.spec.enable_v2 = enable;
+        self
+    }
+
     /// With or without a bastion.
     #[must_use]
     pub fn bastion(mut self, bastion: bool) -> Self {

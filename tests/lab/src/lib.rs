@@ -19,6 +19,7 @@ mod client;
 mod container;
 mod disk;
 pub mod fault;
+mod gateway;
 mod inventory;
 mod lab;
 pub mod load;
@@ -32,6 +33,7 @@ mod spec;
 mod status;
 mod takedown;
 mod tls;
+mod version;
 
 pub use act::{ActError, wait_until};
 pub use builder::LabBuilder;

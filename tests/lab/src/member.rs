@@ -6,13 +6,14 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::act::{ActError, Owner, ROOT, at, copy, folder, own, write};
-use crate::binaries::PROGRAMS;
+use crate::act::{Owner, ROOT, at, copy, folder, own, write};
+use crate::binaries;
+use crate::lab::LabError;
 use crate::rootfs::ETCD_UID;
 use crate::site::{Host, Site};
-use crate::tls;
+use crate::{tls, version};
 
-/// Where the two programs are on a host.
+/// Where the programs are on a host.
 pub const PROGRAM_DIR: &str = "/usr/local/bin";
 /// The unit's name.
 pub const UNIT: &str = "etcd.service";
@@ -24,8 +25,8 @@ const HEARTBEAT: u32 = 100;
 const ELECTION: u32 = 1000;
 
 /// Writes binaries, unit, environment file and certificates into a host's root file system.
-pub(crate) fn furnish(site: &Site, host: &Host, root: &Path, programs: &Path) -> Result<(), ActError> {
-    for program in PROGRAMS {
+pub(crate) fn furnish(site: &Site, host: &Host, root: &Path, programs: &Path) -> Result<(), LabError> {
+    for program in binaries::release(&site.spec().etcd)?.programs() {
         let to = inside(root, PROGRAM_DIR).join(program);
         copy(&programs.join(program), &to, 0o755, ROOT)?;
     }
@@ -86,8 +87,7 @@ fn unit_text(site: &Site, host: &Host) -> String {
 }
 
 fn speaks_notify(version: &str) -> bool {
-    let old = ["2.0.", "2.1."];
-    !old.iter().any(|start| version.starts_with(start))
+    version::minor(version) >= Some((2, 2))
 }
 
 fn environment(site: &Site, host: &Host) -> String {
@@ -109,6 +109,9 @@ fn environment(site: &Site, host: &Host) -> String {
     ] {
         let _ = writeln!(text, "ETCD_{name}=\"{value}\"");
     }
+    if site.spec().enable_v2 {
+        text.push_str("ETCD_ENABLE_V2=\"true\"\n");
+    }
     if site.spec().tls {
         for (name, value) in tls::settings(&site.spec().etcd) {
             let _ = writeln!(text, "ETCD_{name}=\"{value}\"");
@@ -124,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_unit_is_simple_before_2_2_and_notify_after() {
-        for (version, kind) in [("2.0.5", "simple"), ("2.1.1", "simple"), ("2.2.5", "notify")] {
+        for (version, kind) in [("2.0.5", "simple"), ("2.1.1", "simple"), ("2.2.5", "notify"), ("3.7.3", "notify")] {
             let site = Site::new(Spec { etcd: version.to_owned(), ..Spec::default() });
             let host = site.members().remove(0);
             assert!(unit_text(&site, &host).contains(&format!("Type={kind}\n")), "{version}");

@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::version;
+
 /// The account that the control machine logs in with on every host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -70,6 +72,8 @@ pub struct Spec {
     pub etcd: String,
     /// Further versions whose archives lie in the releases folder.
     pub releases: Vec<String>,
+    /// The v2 interface is switched on, where it is off unless asked for (3.4 and 3.5).
+    pub enable_v2: bool,
     /// Members are reachable through the bastion only.
     pub bastion: bool,
     /// Clients and peers of etcd use TLS, both sides with certificates.
@@ -89,6 +93,7 @@ impl Default for Spec {
             members: 3,
             etcd: "2.0.5".to_owned(),
             releases: Vec::new(),
+            enable_v2: false,
             bastion: true,
             tls: false,
             user: User::Root,
@@ -114,6 +119,10 @@ impl Spec {
         if !(1..=9).contains(&self.members) {
             return Err(format!("1 to 9 members, not {}", self.members));
         }
+        // 3.6 has no v2 interface, and before 3.4 it is on anyway (CHANGELOG-3.4.md, CHANGELOG-3.6.md).
+        if self.enable_v2 && !matches!(version::minor(&self.etcd), Some((3, 4 | 5))) {
+            return Err(format!("the v2 interface can be switched on in 3.4 and 3.5, not in {}", self.etcd));
+        }
         // Below this mkfs makes an ext4 without a journal, and a power cut would mean nothing.
         if self.disk_bytes < (64 << 20) {
             return Err(format!("a disk has at least 64 MiB, not {} bytes", self.disk_bytes));
@@ -133,5 +142,14 @@ mod tests {
             assert!(spec.check().is_err(), "{name}");
         }
         assert!(Spec::default().check().is_ok());
+    }
+
+    #[test]
+    fn the_v2_interface_is_a_choice_in_3_4_and_3_5_only() {
+        for (etcd, fits) in [("2.0.5", false), ("3.3.27", false), ("3.4.13", true), ("3.5.35", true), ("3.6.16", false)]
+        {
+            let spec = Spec { etcd: etcd.to_owned(), enable_v2: true, ..Spec::default() };
+            assert_eq!(spec.check().is_ok(), fits, "{etcd}");
+        }
     }
 }

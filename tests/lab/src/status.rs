@@ -10,13 +10,11 @@ use ureq::Agent;
 
 use crate::act::run;
 use crate::member::UNIT;
-use crate::network;
-use crate::process;
 use crate::site::{Host, Site};
-use crate::tls;
+use crate::{gateway, network, process, tls, version};
 
 /// A member that is well answers in a millisecond; `/health` of a 2.x without a quorum takes about
-/// a second to say so.
+/// a second to say so, a read of a 3.x as long as it is let.
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// The largest answer that is read. A member's own statistics are a few hundred bytes.
@@ -35,7 +33,7 @@ pub struct MemberStatus {
     pub cluster_version: Option<String>,
     /// `leader`, `follower` or `candidate`.
     pub role: Option<String>,
-    /// `/health` says true.
+    /// It answers a read that the quorum agrees to (from 3.0 on), or its `/health` says true (2.x).
     pub healthy: bool,
     /// systemd's ActiveState of the unit.
     pub unit: Option<String>,
@@ -123,28 +121,55 @@ struct Answers {
 }
 
 fn ask(site: &Site) -> Option<Answers> {
-    let agent = agent(site)?;
-    let base = format!("{}://127.0.0.1:2379", site.scheme());
-    let version = get(&agent, &format!("{base}/version"))?;
-    let (version, cluster_version) = versions(&version);
-    // Statistics of 2.0 to 3.5; later ones have only the gateway's status.
-    let role = get(&agent, &format!("{base}/v2/stats/self"))
-        .as_deref()
-        .and_then(role_of_statistics)
-        .or_else(|| role_of_gateway(&agent, &base));
-    let health = get(&agent, &format!("{base}/health")).unwrap_or_default();
-    Some(Answers { version, cluster_version, role, healthy: says_healthy(&health) })
+    let member = Member { agent: agent(site)?, base: format!("{}://127.0.0.1:2379", site.scheme()) };
+    let (version, cluster_version) = version::said(&member.get("/version")?);
+    let prefix = version.as_deref().and_then(gateway::prefix);
+    let (role, healthy) = match prefix {
+        Some(prefix) => member.state_by_gateway(prefix, version.as_deref()),
+        None => member.state_by_statistics(),
+    };
+    Some(Answers { version, cluster_version, role, healthy })
 }
 
-/// `/version`: `{"releaseVersion":…}` (2.0), the text `etcd 2.0.13` (2.0.8 on), or
-/// `{"etcdserver":…,"etcdcluster":…}` (2.1 on).
-fn versions(text: &str) -> (Option<String>, Option<String>) {
-    let Ok(value) = serde_json::from_str::<Value>(text) else {
-        let version = text.strip_prefix("etcd ").map(|rest| rest.trim().to_owned());
-        return (version, None);
-    };
-    let word = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-    (word("etcdserver").or_else(|| word("releaseVersion")), word("etcdcluster"))
+/// One member, asked over HTTP.
+struct Member {
+    agent: Agent,
+    base: String,
+}
+
+impl Member {
+    /// 2.0 to 3.0: what it knows of itself, and `/health`, which up to 3.0 watches the applied index and
+    /// writes nothing (etcd v3.0.17, etcdserver/api/v2http/client.go).
+    fn state_by_statistics(&self) -> (Option<String>, bool) {
+        let role = self.get("/v2/stats/self").as_deref().and_then(role_of_statistics);
+        let health = self.get("/health").unwrap_or_default();
+        (role, says_healthy(&health))
+    }
+
+    /// 3.0 on: the v3 status, and a read agreed by the quorum for health. Not `/health`: from 3.1 to 3.4.28
+    /// each call is a proposal that stays in the log as a v2 entry (etcd v3.4.13, etcdserver/api/etcdhttp/metrics.go).
+    fn state_by_gateway(&self, prefix: &str, version: Option<&str>) -> (Option<String>, bool) {
+        let status = self.post(&format!("{prefix}/maintenance/status"), "{}").unwrap_or_default();
+        // Beside members of 2.3 a 3.0 answers v2 only.
+        let beside_2_3 = version.and_then(version::minor) == Some((3, 0));
+        if beside_2_3 && gateway::complaint(&status) == Some(gateway::NOT_CAPABLE) {
+            return self.state_by_statistics();
+        }
+        // A key that nobody writes: base64 of "quorate-lab".
+        let range = self.post(&format!("{prefix}/kv/range"), r#"{"key":"cXVvcmF0ZS1sYWI="}"#);
+        (role_of_gateway(&status), range.as_ref().is_some_and(has_revision))
+    }
+
+    fn get(&self, path: &str) -> Option<String> {
+        let mut answer = self.agent.get(format!("{}{path}", self.base)).call().ok()?;
+        answer.body_mut().with_config().limit(MOST).read_to_string().ok()
+    }
+
+    fn post(&self, path: &str, body: &str) -> Option<Value> {
+        let mut answer = self.agent.post(format!("{}{path}", self.base)).send(body).ok()?;
+        let text = answer.body_mut().with_config().limit(MOST).read_to_string().ok()?;
+        serde_json::from_str(&text).ok()
+    }
 }
 
 fn role_of_statistics(text: &str) -> Option<String> {
@@ -153,34 +178,26 @@ fn role_of_statistics(text: &str) -> Option<String> {
     Some(state.trim_start_matches("State").to_lowercase())
 }
 
-fn role_of_gateway(agent: &Agent, base: &str) -> Option<String> {
-    let url = format!("{base}/v3/maintenance/status");
-    let mut answer = agent.post(&url).send("{}").ok()?;
-    let text = answer.body_mut().with_config().limit(MOST).read_to_string().ok()?;
-    let value: Value = serde_json::from_str(&text).ok()?;
-    let leader = value.get("leader")?.as_str()?;
-    let own = value.get("header")?.get("member_id")?.as_str()?;
-    let role = if leader == own { "leader" } else { "follower" };
-    (leader != "0").then(|| role.to_owned())
+/// A member without a leader leaves `leader` out.
+fn role_of_gateway(status: &Value) -> Option<String> {
+    let leader = gateway::number(status, "leader").filter(|leader| *leader != 0)?;
+    let own = gateway::number(status.get("header")?, "member_id")?;
+    Some(if leader == own { "leader" } else { "follower" }.to_owned())
 }
 
-/// `{"health": "true"}`, in later versions with more beside it.
+/// An answer to a read; an error has no header, and an empty store has revision 1.
+fn has_revision(range: &Value) -> bool {
+    range.get("header").and_then(|header| gateway::number(header, "revision")).is_some_and(|revision| revision > 0)
+}
+
+/// `{"health": "true"}`.
 fn says_healthy(text: &str) -> bool {
     let value: Value = serde_json::from_str(text).unwrap_or_default();
-    match value.get("health") {
-        Some(Value::String(word)) => word == "true",
-        Some(Value::Bool(healthy)) => *healthy,
-        _ => false,
-    }
-}
-
-fn get(agent: &Agent, url: &str) -> Option<String> {
-    let mut answer = agent.get(url).call().ok()?;
-    answer.body_mut().with_config().limit(MOST).read_to_string().ok()
+    value.get("health").and_then(Value::as_str) == Some("true")
 }
 
 fn agent(site: &Site) -> Option<Agent> {
-    let config = Agent::config_builder().timeout_global(Some(ANSWER)).proxy(None);
+    let config = Agent::config_builder().timeout_global(Some(ANSWER)).proxy(None).http_status_as_error(false);
     let config = if site.spec().tls { config.tls_config(tls::client_config(&site.path("tls"))?) } else { config };
     Some(config.build().new_agent())
 }
@@ -190,12 +207,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_every_form_of_version() {
-        let old = versions(r#"{"releaseVersion":"2.0.5","internalVersion":"2"}"#);
-        assert_eq!(old, (Some("2.0.5".to_owned()), None));
-        assert_eq!(versions("etcd 2.0.13\n"), (Some("2.0.13".to_owned()), None));
-        let new = versions(r#"{"etcdserver":"2.1.1","etcdcluster":"2.1.0"}"#);
-        assert_eq!(new, (Some("2.1.1".to_owned()), Some("2.1.0".to_owned())));
+    fn the_role_is_learnt_from_either_interface() {
+        let statistics = r#"{"name":"etcd1","id":"9","state":"StateFollower","leaderInfo":{"leader":"8"}}"#;
+        assert_eq!(role_of_statistics(statistics).as_deref(), Some("follower"));
+        let status = |leader: Value| serde_json::json!({ "header": { "member_id": "9" }, "leader": leader });
+        assert_eq!(role_of_gateway(&status("9".into())).as_deref(), Some("leader"));
+        assert_eq!(role_of_gateway(&status("8".into())).as_deref(), Some("follower"));
+        assert_eq!(role_of_gateway(&status("0".into())), None);
+        assert_eq!(role_of_gateway(&serde_json::json!({ "header": { "member_id": "9" } })), None);
+    }
+
+    #[test]
+    fn only_an_answered_read_is_healthy() {
+        assert!(has_revision(&serde_json::json!({ "header": { "revision": "1" } })));
+        for answer in ["{}", r#"{"header":{}}"#, r#"{"error":"etcdserver: no leader","code":14}"#, "null"] {
+            assert!(!has_revision(&serde_json::from_str(answer).unwrap()), "{answer}");
+        }
     }
 
     #[test]

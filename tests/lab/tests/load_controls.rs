@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use quorate_lab::load::{Driver, History, Outcome, Plan, Report, check, connect, read_back, run};
+use quorate_lab::load::{Api, Driver, History, Outcome, Plan, Report, check, connect, read_back, run};
 use quorate_lab::{binaries, wait_until};
 use tempfile::TempDir;
 
@@ -30,6 +30,7 @@ enum Data {
 /// A cluster of three, gone with this value.
 struct Cluster {
     folder: TempDir,
+    api: Api,
     etcd: PathBuf,
     clients: Vec<u16>,
     peers: Vec<u16>,
@@ -37,13 +38,14 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn new(version: &str) -> Self {
+    fn new(version: &str, api: Api) -> Self {
         // All open at once, so that no two are the same.
         let listeners: Vec<TcpListener> = (0..6).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let ports: Vec<u16> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
         let (clients, peers) = ports.split_at(3);
         let mut cluster = Self {
             folder: tempfile::tempdir().unwrap(),
+            api,
             etcd: binaries::folder(version).unwrap().join("etcd"),
             clients: clients.to_vec(),
             peers: peers.to_vec(),
@@ -88,7 +90,7 @@ impl Cluster {
     }
 
     fn plan(&self, members: &[usize]) -> Plan {
-        Plan::new(members.iter().map(|member| self.url(*member)).collect())
+        Plan { api: self.api, ..Plan::new(members.iter().map(|member| self.url(*member)).collect()) }
     }
 
     fn driver(&self, member: usize) -> Box<dyn Driver> {
@@ -129,9 +131,18 @@ impl Cluster {
         wait_until("a leader", LIMIT, || {
             let mut saw = String::new();
             for member in 0..3 {
-                let text = ureq::get(format!("{}/v2/stats/self", self.url(member))).call();
-                saw = text.map_err(|error| error.to_string())?.body_mut().read_to_string().unwrap();
-                if saw.contains("StateLeader") {
+                let url = self.url(member);
+                let answer = match self.api {
+                    Api::V2 => ureq::get(format!("{url}/v2/stats/self")).call(),
+                    Api::V3 => ureq::post(format!("{url}/v3/maintenance/status")).send("{}"),
+                };
+                saw = answer.map_err(|error| error.to_string())?.body_mut().read_to_string().unwrap();
+                let said: serde_json::Value = serde_json::from_str(&saw).unwrap();
+                let leads = match self.api {
+                    Api::V2 => said["state"] == "StateLeader",
+                    Api::V3 => said["leader"].is_string() && said["leader"] == said["header"]["member_id"],
+                };
+                if leads {
                     return Ok(member);
                 }
             }
@@ -166,8 +177,8 @@ fn copy_folder(from: &Path, to: &Path) {
 /// Three members. A cold copy of one follower is taken; the other follower goes away; the load has
 /// its writes acknowledged; the first follower is stopped, its data directory treated as `data` says;
 /// the leader dies; the absent follower returns, and the two followers are the quorum.
-fn after(data: Data) -> Report {
-    let mut cluster = Cluster::new("2.0.5");
+fn after((version, api): (&str, Api), data: Data) -> Report {
+    let mut cluster = Cluster::new(version, api);
     (0..3).for_each(|member| cluster.wait(member));
     let leader = cluster.leader();
     let followers: Vec<usize> = (0..3).filter(|member| *member != leader).collect();
@@ -207,20 +218,44 @@ fn after(data: Data) -> Report {
     check(&history, &ending)
 }
 
+fn all_are_lost(report: &Report) {
+    assert_eq!((report.acked, report.lost, report.ok), (WRITES, WRITES, false), "{report:?}");
+}
+
+fn none_is_lost(report: &Report) {
+    assert_eq!((report.acked, report.lost, report.ok), (WRITES, 0, true), "{report:?}");
+}
+
+/// One with the old interface only, one with the new one only.
+const OLD: (&str, Api) = ("2.0.5", Api::V2);
+const NEW: (&str, Api) = ("3.5.35", Api::V3);
+
 #[test]
 fn an_old_data_directory_put_back_loses_every_write_and_is_caught() {
-    let report = after(Data::PutBack);
-    assert_eq!((report.acked, report.lost, report.ok), (WRITES, WRITES, false), "{report:?}");
+    all_are_lost(&after(OLD, Data::PutBack));
 }
 
 #[test]
 fn an_empty_data_directory_loses_every_write_and_is_caught() {
-    let report = after(Data::Empty);
-    assert_eq!((report.acked, report.lost, report.ok), (WRITES, WRITES, false), "{report:?}");
+    all_are_lost(&after(OLD, Data::Empty));
 }
 
 #[test]
 fn a_member_that_only_restarts_loses_nothing() {
-    let report = after(Data::Kept);
-    assert_eq!((report.acked, report.lost, report.ok), (WRITES, 0, true), "{report:?}");
+    none_is_lost(&after(OLD, Data::Kept));
+}
+
+#[test]
+fn an_old_data_directory_put_back_loses_every_write_and_is_caught_by_v3() {
+    all_are_lost(&after(NEW, Data::PutBack));
+}
+
+#[test]
+fn an_empty_data_directory_loses_every_write_and_is_caught_by_v3() {
+    all_are_lost(&after(NEW, Data::Empty));
+}
+
+#[test]
+fn a_member_that_only_restarts_loses_nothing_by_v3() {
+    none_is_lost(&after(NEW, Data::Kept));
 }

@@ -1,5 +1,5 @@
 //! A release archive and its SHA256SUMS, of the shape etcd publishes: `etcd-v2.1.1-linux-amd64.tar.gz`
-//! with one folder of that name and the two programs in it.
+//! with one folder of that name and the programs in it.
 
 use std::env::consts::ARCH;
 use std::fs::{self, File};
@@ -10,11 +10,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 
-use super::{PROGRAMS, Release};
+use super::Release;
 use crate::act::{ActError, at};
 
 /// Processors as Go and etcd's release names call them.
-fn processor() -> &'static str {
+pub(super) fn processor() -> &'static str {
     match ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -57,12 +57,12 @@ fn write_archive(release: &Release, folder: &Path, path: &Path) -> io::Result<()
         tar.append_data(&mut header, format!("{top}/{name}"), content)
     };
     entry("", tar::EntryType::Directory, 0o755, &[])?;
-    for program in PROGRAMS {
+    for program in release.programs() {
         let content = fs::read(folder.join(program))?;
         entry(program, tar::EntryType::Regular, 0o755, &content)?;
     }
-    let readme = fs::read(folder.join("README.md"))?;
-    entry("README.md", tar::EntryType::Regular, 0o644, &readme)?;
+    let readme = format!("etcd {} as quorate's lab made it; no release of the etcd project.\n", release.version);
+    entry("README.md", tar::EntryType::Regular, 0o644, readme.as_bytes())?;
     tar.into_inner()?.finish()?.sync_all()
 }
 

@@ -1,89 +1,29 @@
-//! etcd's binaries by version: built once from the module registry, checked against pinned sums,
-//! and packed as etcd publishes them.
+//! etcd's programs by version: made once from modules with pinned sums or from Debian's packages, and
+//! packed as etcd publishes them.
 
 mod archive;
 mod build;
+mod debian;
+mod table;
+mod toolchain;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
-use crate::act::{at, copy};
+use sha2::{Digest as _, Sha256};
+
+use crate::act::{ActError, at, copy, run_command};
 use crate::cache;
+use crate::version::minor;
+pub(crate) use table::Release;
+use table::{RELEASES, Source};
 
-/// Which Go compiles a version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Go {
-    /// Go 1.19 of Debian 12 (`golang-1.19-go`): what newer ones make of etcd 2.1 to 2.3 panics at start.
-    Debian119,
-}
-
-/// One version of etcd and where it comes from.
-#[derive(Debug)]
-pub(crate) struct Release {
-    pub(crate) version: &'static str,
-    /// The main module and its version as `go get` wants them.
-    pub(crate) module: &'static str,
-    pub(crate) module_version: &'static str,
-    pub(crate) go: Go,
-    /// The sum that `go.sum` must hold for the main module.
-    pub(crate) sum: &'static str,
-    /// Modules held at a version (`module` → `module version`), where the main module has no
-    /// `go.mod` that says so.
-    pub(crate) pins: &'static [(&'static str, &'static str)],
-}
-
-/// Every version the lab can build. A further one is one more row. Sums as the registry's modules
-/// had them on 2026-11-24.
-const RELEASES: [Release; 6] = [
-    Release {
-        version: "2.0.0",
-        module: "github.com/coreos/etcd",
-        module_version: "v2.0.0+incompatible",
-        go: Go::Debian119,
-        sum: "h1:WGEMS3fSDEFM5gAudEdpD+yRRd99boPLtzcG+c5ShhU=",
-        pins: &[],
-    },
-    Release {
-        version: "2.0.5",
-        module: "github.com/coreos/etcd",
-        module_version: "v2.0.5+incompatible",
-        go: Go::Debian119,
-        sum: "h1:gt5T8F6tjS8fRfKVHe2lwjIW06XSlZSIbu78o2mjBYE=",
-        pins: &[],
-    },
-    Release {
-        version: "2.0.8",
-        module: "github.com/coreos/etcd",
-        module_version: "v2.0.8+incompatible",
-        go: Go::Debian119,
-        sum: "h1:pIiska4FAf9qHxS/8b6KwDBpMgI5wJOBPiJzDOHRuQI=",
-        pins: &[],
-    },
-    Release {
-        version: "2.1.1",
-        module: "github.com/coreos/etcd",
-        module_version: "v2.1.1+incompatible",
-        go: Go::Debian119,
-        sum: "h1:UZgy34G6qG4gYWmDJb87qRyTpY2f0vqXXlT7jU7i5kM=",
-        pins: &[],
-    },
-    Release {
-        version: "2.2.5",
-        module: "github.com/coreos/etcd",
-        module_version: "v2.2.5+incompatible",
-        go: Go::Debian119,
-        sum: "h1:pq0lHKlDjqn8BXunXd6Z/n77AiuTNVeoIC45dyZqBc8=",
-        pins: &[],
-    },
-    Release {
-        version: "2.3.8",
-        module: "github.com/coreos/etcd",
-        module_version: "v2.3.8+incompatible",
-        go: Go::Debian119,
-        sum: "h1:Lkp5dgqMANTjq0UW74OP1H8yCDQT0In4jrw6xfcNlGE=",
-        pins: &[],
-    },
-];
+/// Goes up when what is done with the module files or packages changes, so that what was made before
+/// is not taken for what would be made now.
+const EDITION: u32 = 2;
 
 /// A version that the table does not have.
 #[derive(Debug, thiserror::Error)]
@@ -98,13 +38,15 @@ pub fn known() -> Vec<&'static str> {
     RELEASES.iter().map(|release| release.version).collect()
 }
 
-/// The first version of the next minor, if any: what an upgrade of `version` goes to.
+/// The newest version of the next minor, if any: what an upgrade of `version` goes to. etcd's upgrade
+/// guides want the newest patch of it.
 #[must_use]
 pub fn after(version: &str) -> Option<&'static str> {
-    let minor = |version: &'static str| version.rsplit_once('.').map_or(version, |(minor, _)| minor);
-    let mut later = RELEASES.iter().map(|release| release.version).skip_while(|known| *known != version);
-    let here = minor(later.next()?);
-    later.find(|known| minor(known) != here)
+    let known = known();
+    let place = known.iter().position(|known| *known == version)?;
+    let later = known.get(place..)?;
+    let next = later.iter().find(|other| minor(other) != minor(version))?;
+    later.iter().rfind(|other| minor(other) == minor(next)).copied()
 }
 
 /// Finds a version's row.
@@ -118,18 +60,52 @@ pub(crate) fn release(version: &str) -> Result<&'static Release, UnknownVersion>
         .ok_or_else(|| UnknownVersion { version: version.to_owned() })
 }
 
-/// The folder with `etcd`, `etcdctl`, the archive and its SHA256SUMS, built first when the cache
-/// does not have it.
+/// The folder with `etcd`, `etcdctl` (from 3.5 on `etcdutl` too), the archive and its SHA256SUMS, made
+/// first when the cache does not have it.
 ///
 /// # Errors
-/// The version is not in the table, its sum is another, or the build fails.
+/// The version is not in the table, a sum is another, or the build fails.
 pub fn folder(version: &str) -> Result<PathBuf, crate::LabError> {
     let release = release(version)?;
-    let done = cache::folder(&format!("etcd-{version}"), |folder| {
-        build::build(release, folder)?;
+    let done = cache::folder(&cache_name(release), |folder| {
+        match &release.source {
+            Source::Modules(modules) => build::build(release, modules, folder)?,
+            Source::Debian => debian::fetch(release, folder)?,
+        }
+        check_version(release, folder)?;
         archive::pack(release, folder)
     })?;
     Ok(done)
+}
+
+/// Another recipe is another folder.
+fn cache_name(release: &Release) -> String {
+    let mut recipe = Sha256::new_with_prefix(EDITION.to_le_bytes());
+    if let Source::Modules(modules) = &release.source {
+        recipe.update(modules.manifest);
+        recipe.update(modules.sums);
+    }
+    let mut name = format!("etcd-{}-", release.version);
+    for byte in recipe.finalize().iter().take(4) {
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
+}
+
+fn check_version(release: &Release, folder: &Path) -> Result<(), ActError> {
+    let mut command = Command::new(folder.join("etcd"));
+    command.arg("--version");
+    let said = run_command(command, "", Duration::from_secs(20))?;
+    let first = said.lines().next().unwrap_or_default();
+    // `etcd version 2.0.5`, or `etcd Version: 2.1.1` from 2.1 on.
+    if first.split_whitespace().last() == Some(release.version) {
+        return Ok(());
+    }
+    Err(ActError::Mismatch {
+        what: "version that etcd says of itself".to_owned(),
+        expected: release.version.to_owned(),
+        found: first.to_owned(),
+    })
 }
 
 /// Puts the archives of several versions into one folder with one SHA256SUMS over all of them.
@@ -151,16 +127,16 @@ pub(crate) fn collect(versions: &[String], into: &Path) -> Result<(), crate::Lab
     Ok(())
 }
 
-/// The two programs of a version.
-pub(crate) const PROGRAMS: [&str; 2] = ["etcd", "etcdctl"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_next_row_is_the_next_minor() {
-        assert_eq!(after("2.0.5"), Some("2.1.1"));
+    fn the_next_one_is_the_newest_of_the_next_minor() {
+        for (version, next) in [("2.0.0", "2.1.1"), ("2.0.5", "2.1.1"), ("2.3.8", "3.0.17"), ("3.3.27", "3.4.23")] {
+            assert_eq!(after(version), Some(next));
+        }
+        assert_eq!(after("3.5.21"), Some("3.6.16"));
         assert_eq!(after("9.9.9"), None);
         assert_eq!(after(known().last().unwrap()), None);
     }
@@ -169,5 +145,11 @@ mod tests {
     fn an_unknown_version_names_the_known_ones() {
         let text = release("2.0.2").unwrap_err().to_string();
         assert!(text.contains("2.0.2") && text.contains("2.1.1"), "{text}");
+    }
+
+    #[test]
+    fn no_two_recipes_share_a_folder() {
+        let names: std::collections::BTreeSet<String> = RELEASES.iter().map(cache_name).collect();
+        assert_eq!(names.len(), RELEASES.len());
     }
 }

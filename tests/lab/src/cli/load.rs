@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use quorate_lab::load::{LoadOptions, Report};
+use quorate_lab::load::{Api, LoadOptions, Report};
 use quorate_lab::{ActError, Lab, LabError};
 
 use super::{Which, show};
@@ -49,6 +49,9 @@ pub(super) struct Start {
     /// Bytes of a value
     #[arg(long)]
     value_bytes: Option<usize>,
+    /// v2 or v3; v2 while the cluster version is below 3.0, else v3, if not given
+    #[arg(long)]
+    api: Option<Api>,
 }
 
 pub(super) fn act(command: Load) -> Result<ExitCode, LabError> {
@@ -56,8 +59,8 @@ pub(super) fn act(command: Load) -> Result<ExitCode, LabError> {
         Load::Start(start) => {
             let lab = Lab::open(&start.which.name)?;
             let program = env::current_exe().map_err(|source| ActError::Start { argv: "lab".to_owned(), source })?;
-            let Start { clients, rate, value_bytes, .. } = start;
-            lab.start_load(&program, LoadOptions { clients, rate, value_bytes })?;
+            let Start { clients, rate, value_bytes, api, .. } = start;
+            lab.start_load(&program, LoadOptions { clients, rate, value_bytes, api })?;
             Ok(ExitCode::SUCCESS)
         }
         Load::Stop { which } => {

@@ -77,7 +77,7 @@ enum Commands {
         #[arg(last = true, required = true)]
         argv: Vec<String>,
     },
-    /// Print the folder with a version's etcd, etcdctl, archive and SHA256SUMS, building it if need be
+    /// Print the folder with a version's etcd, etcdctl, archive and SHA256SUMS, making it if need be
     Binary {
         /// Such as 2.1.1
         version: String,
@@ -124,9 +124,12 @@ struct Up {
     /// Their version of etcd
     #[arg(long, default_value = "2.0.5")]
     etcd: String,
-    /// A further version whose archive is to lie in the releases folder
+    /// Switch the v2 interface on, where it is off unless asked for (3.4 and 3.5)
     #[arg(long)]
-    release: Vec<String>,
+    enable_v2: bool,
+    /// Further versions whose archives are to lie in the releases folder, with commas, or `all`
+    #[arg(long, alias = "release", value_delimiter = ',')]
+    releases: Vec<String>,
     /// Let the control machine reach the members itself
     #[arg(long)]
     no_bastion: bool,
@@ -204,12 +207,13 @@ fn up(options: Up) -> Result<ExitCode, LabError> {
         .name(&options.which.name)
         .members(options.members)
         .etcd(&options.etcd)
+        .enable_v2(options.enable_v2)
         .bastion(!options.no_bastion)
         .tls(options.tls)
         .user(options.user)
         .sudo(options.sudo);
-    for version in &options.release {
-        builder = builder.release(version);
+    for version in &options.releases {
+        builder = if version == "all" { builder.all_releases() } else { builder.release(version) };
     }
     let lab = builder.start()?;
     show::status(&lab, false)?;

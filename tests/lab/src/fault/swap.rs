@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use crate::act::{ROOT, at, copy};
-use crate::binaries::PROGRAMS;
 use crate::lab::{Lab, LabError};
 use crate::login::{HOST_KEYS, keygen};
 use crate::member::{PROGRAM_DIR, inside};
@@ -35,10 +34,9 @@ pub(super) fn host_key(lab: &Lab, host: &Host, on: bool) -> Result<(), LabError>
 /// Puts a file where etcd's binary is, or the old one back, by rename: the running process keeps
 /// the file it was started from.
 pub(super) fn binary(lab: &Lab, host: &Host, file: &Path, on: bool) -> Result<(), LabError> {
-    let [etcd, _] = PROGRAMS;
     let kept = lab.site().host_dir(&host.name).join("old-etcd");
     let place = inside(&lab.site().root_of(&host.name), PROGRAM_DIR);
-    let (live, new) = (place.join(etcd), place.join(".etcd.lab"));
+    let (live, new) = (place.join("etcd"), place.join(".etcd.lab"));
     if on && !kept.exists() {
         copy(&live, &kept, 0o755, ROOT)?;
     }

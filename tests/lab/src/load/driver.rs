@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::{Api, Plan};
 use super::run::LoadError;
 use super::v2::V2;
+use super::v3::V3;
 
 /// Why a write was certainly not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,8 @@ pub enum No {
     Differs,
     /// The connection was refused before a byte was sent.
     Refused,
+    /// The member has no such interface, or not yet: it runs 2.x, or the cluster version is below 3.0.
+    Incapable,
 }
 
 /// What became of one attempt, as far as its client can know.
@@ -48,7 +51,7 @@ pub enum Reading {
 pub struct Entry {
     /// The value.
     pub value: String,
-    /// `modifiedIndex`.
+    /// `modifiedIndex`, or `mod_revision` in v3.
     pub index: u64,
 }
 
@@ -78,7 +81,7 @@ pub trait Driver: Send {
     /// What went wrong, in words.
     fn list(&self, folder: &str, reading: Reading) -> Result<BTreeMap<String, Entry>, String>;
 
-    /// The index that the member itself has come to.
+    /// The index, or revision, that the member itself has come to.
     ///
     /// # Errors
     /// What went wrong, in words.
@@ -91,12 +94,13 @@ pub trait Driver: Send {
     fn membership(&self) -> Result<Membership, String>;
 }
 
-/// A driver for one of the members, with one deadline for each whole operation.
+/// A driver for one of the members, with one deadline for each request.
 ///
 /// # Errors
 /// The certificates cannot be read.
 pub fn connect(plan: &Plan, endpoint: &str, limit: Duration) -> Result<Box<dyn Driver>, LoadError> {
     match plan.api {
         Api::V2 => Ok(Box::new(V2::new(endpoint, plan.tls.as_deref(), limit)?)),
+        Api::V3 => Ok(Box::new(V3::new(endpoint, plan.tls.as_deref(), limit)?)),
     }
 }

@@ -17,6 +17,8 @@ mod read_back;
 mod run;
 mod service;
 mod v2;
+mod v3;
+mod wire;
 mod writers;
 
 pub use check::{Report, check};

@@ -1,6 +1,7 @@
 //! What a load does, and to whom.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,8 +9,22 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Api {
-    /// `/v2/keys`: 2.0 to 3.5.
+    /// `/v2/keys`: 2.0 to 3.3, and 3.4 and 3.5 where it is switched on.
     V2,
+    /// The gateway's `kv/txn` and `kv/range`: 3.0 to 3.7.
+    V3,
+}
+
+impl FromStr for Api {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "v2" => Ok(Self::V2),
+            "v3" => Ok(Self::V3),
+            other => Err(format!("expected `v2` or `v3`, found `{other}`")),
+        }
+    }
 }
 
 /// What a load does, and to whom.
@@ -37,7 +52,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The usual load on these client URLs.
+    /// The usual load on these client URLs, by v2.
     ///
     /// etcd 2.0.5 passes a commit on to its followers with the next heartbeat, so a write takes 100 to
     /// 200 ms (measured here with 12 clients: 58 writes/s; 2.1.1 takes 3 ms). 48 clients made 220

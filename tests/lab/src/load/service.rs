@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use super::check::{Report, check};
 use super::history::History;
-use super::plan::Plan;
+use super::plan::{Api, Plan};
 use super::read_back::read_back;
 use super::run::{HISTORY, Load, LoadError, STOP, run, runs};
 use crate::act::{ActError, at, wait_until};
 use crate::lab::{Lab, LabError};
+use crate::version;
 
 /// The folder of a lab's loads, in the lab's own.
 const LOADS: &str = "load";
@@ -36,6 +37,13 @@ pub struct LoadOptions {
     pub rate: Option<f64>,
     /// The length of a value in bytes.
     pub value_bytes: Option<usize>,
+    /// The interface: v2 while the cluster version is below 3.0, v3 from there on, if nothing is said.
+    pub api: Option<Api>,
+}
+
+impl LoadOptions {
+    /// Nothing is chosen.
+    pub const USUAL: Self = Self { clients: None, rate: None, value_bytes: None, api: None };
 }
 
 impl Lab {
@@ -46,12 +54,25 @@ impl Lab {
         let url = |host: crate::Host| format!("{}://{}:2379", site.scheme(), host.address);
         let usual = Plan::new(self.members().into_iter().map(url).collect());
         Plan {
+            api: options.api.unwrap_or_else(|| self.usual_api()),
             tls: site.spec().tls.then(|| site.path("tls")),
             clients: options.clients.unwrap_or(usual.clients),
             rate: options.rate.unwrap_or(usual.rate),
             value_bytes: options.value_bytes.unwrap_or(usual.value_bytes),
             ..usual
         }
+    }
+
+    /// v3 when every member that answers knows a cluster version of 3.0 or more. Where none answers, the version
+    /// that the lab was made with says it.
+    fn usual_api(&self) -> Api {
+        let status = self.status();
+        let mut known: Vec<&str> = status.iter().filter_map(|member| member.cluster_version.as_deref()).collect();
+        if status.iter().all(|member| member.version.is_none()) {
+            known.push(&self.site().spec().etcd);
+        }
+        let speaks_v3 = |version: &&str| version::minor(version) >= Some((3, 0));
+        if !known.is_empty() && known.iter().all(speaks_v3) { Api::V3 } else { Api::V2 }
     }
 
     /// Starts a load on threads of this process, among the cluster's clients. It ends when it is

@@ -1,0 +1,5 @@
+module lab
+
+go 1.19
+
+require github.com/coreos/etcd v2.0.5+incompatible // indirect
