@@ -38,7 +38,7 @@ fn minors() -> Vec<&'static str> {
 const DECIDED: Duration = Duration::from_secs(30);
 
 fn comes_up(version: &str, builder: LabBuilder) -> Lab {
-    let lab = builder.etcd(version).bastion(false).start().unwrap_or_else(|error| panic!("{version}: {error}"));
+    let lab = builder.etcd(version).bastion(false).start().map_err(|error| format!("{version}: {error}")).unwrap();
     wait_until(version, DECIDED, || right(version, &lab.status())).unwrap();
     lab
 }

@@ -63,16 +63,18 @@ impl Lab {
         }
     }
 
-    /// v3 when every member that answers knows a cluster version of 3.0 or more. Where none answers, the version
-    /// that the lab was made with says it.
+    /// v3 when the cluster version is 3.0 or more for every member that answers. Where it is not decided yet, or
+    /// there is none (2.0), the member's own version says it, and where none answers, that of the lab.
     fn usual_api(&self) -> Api {
-        let status = self.status();
-        let mut known: Vec<&str> = status.iter().filter_map(|member| member.cluster_version.as_deref()).collect();
-        if status.iter().all(|member| member.version.is_none()) {
-            known.push(&self.site().spec().etcd);
+        let mut known = Vec::new();
+        for member in self.status() {
+            let decided = member.cluster_version.as_deref().and_then(version::minor);
+            known.extend(decided.or_else(|| version::minor(&member.version?)));
         }
-        let speaks_v3 = |version: &&str| version::minor(version) >= Some((3, 0));
-        if !known.is_empty() && known.iter().all(speaks_v3) { Api::V3 } else { Api::V2 }
+        if known.is_empty() {
+            known.extend(version::minor(&self.site().spec().etcd));
+        }
+        if known.iter().all(|minor| *minor >= (3, 0)) { Api::V3 } else { Api::V2 }
     }
 
     /// Starts a load on threads of this process, among the cluster's clients. It ends when it is
