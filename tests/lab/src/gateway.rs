@@ -28,9 +28,10 @@ pub(crate) fn number(value: &Value, name: &str) -> Option<u64> {
     }
 }
 
-/// The words of an answer that is an error: `error` up to 3.5, `message` from 3.6 on.
+/// The words of an answer that is an error: in `Error` with 3.0 (built with grpc-gateway v1.1.0; seen in the lab
+/// 2026-11-27), `error` up to 3.5, `message` from 3.6 on.
 pub(crate) fn complaint(answer: &Value) -> Option<&str> {
-    answer.get("error").or_else(|| answer.get("message")).and_then(Value::as_str)
+    ["Error", "error", "message"].iter().find_map(|name| answer.get(name)).and_then(Value::as_str)
 }
 
 #[cfg(test)]
@@ -50,6 +51,18 @@ mod tests {
         ] {
             assert_eq!(prefix(version), wanted, "{version}");
         }
+    }
+
+    #[test]
+    fn a_complaint_is_found_under_its_name_of_each_age() {
+        for text in [
+            r#"{"Error":"etcdserver: not capable","Code":14}"#,
+            r#"{"error":"etcdserver: not capable","message":"etcdserver: not capable","code":14}"#,
+            r#"{"code":14,"message":"etcdserver: not capable","details":[]}"#,
+        ] {
+            assert_eq!(complaint(&serde_json::from_str(text).unwrap()), Some(NOT_CAPABLE));
+        }
+        assert_eq!(complaint(&serde_json::json!({ "header": {} })), None);
     }
 
     #[test]

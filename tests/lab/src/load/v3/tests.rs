@@ -18,7 +18,7 @@ const NOT_DONE: &str = r#"{"header":{"cluster_id":"1","member_id":"2","revision"
 fn only_a_definite_answer_is_definite() {
     assert_eq!(written(&answer(200, DONE), No::Exists), Outcome::Ok(7));
     assert_eq!(written(&answer(200, NOT_DONE), No::Differs), Outcome::No(No::Differs));
-    let incapable = r#"{"error":"etcdserver: not capable","code":14}"#;
+    let incapable = r#"{"Error":"etcdserver: not capable","Code":14}"#;
     assert_eq!(written(&answer(503, incapable), No::Exists), Outcome::No(No::Incapable));
     for (status, text) in [
         (200, ""),
