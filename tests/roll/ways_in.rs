@@ -13,8 +13,7 @@ use crate::turn;
 use crate::watched::{Rolled, Writers};
 
 /// The lab's usual load, with writes enough to lose some.
-const WRITERS: Writers =
-    Writers { load: LoadOptions::USUAL, before: 500, in_all: 2_000 };
+const WRITERS: Writers = Writers { load: LoadOptions::USUAL, before: 500, in_all: 2_000 };
 
 /// An ssh-agent; it goes when this is dropped.
 struct Agent {

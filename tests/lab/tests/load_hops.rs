@@ -50,11 +50,11 @@ fn over(versions: &[&str], api: Api) {
 }
 
 #[test]
-fn a_v2_load_goes_on_from_2_3_to_3_1() {
-    over(&["2.3.8", "3.0.17", "3.1.20"], Api::V2);
+fn a_v2_load_goes_on_from_2_3_to_the_last_that_serves_v2_unasked() {
+    over(&["2.3.8", "3.0.17", "3.1.20", "3.2.32", "3.3.27"], Api::V2);
 }
 
 #[test]
 fn a_v3_load_goes_on_while_the_gateway_moves_to_another_prefix_twice() {
-    over(&["3.2.32", "3.3.27", "3.4.13"], Api::V3);
+    over(&["3.2.32", "3.3.27", "3.4.13", "3.5.35", "3.6.16"], Api::V3);
 }

@@ -1,6 +1,7 @@
 //! Each minor of etcd as a lab of three: it comes up, and `lab status` is right about it.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use quorate_lab::{Lab, LabBuilder, MemberStatus, binaries, wait_until};
@@ -37,6 +38,12 @@ fn minors() -> Vec<&'static str> {
 /// A 3.x decides on the cluster version up to 5 s after all members are there.
 const DECIDED: Duration = Duration::from_secs(30);
 
+/// One lab at a time, so that none is slow for the sake of another.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn comes_up(version: &str, builder: LabBuilder) -> Lab {
     let lab = builder.etcd(version).bastion(false).start().map_err(|error| format!("{version}: {error}")).unwrap();
     wait_until(version, DECIDED, || right(version, &lab.status())).unwrap();
@@ -45,6 +52,7 @@ fn comes_up(version: &str, builder: LabBuilder) -> Lab {
 
 #[test]
 fn each_minor_comes_up_and_its_status_is_right() {
+    let _turn = alone();
     let minors = minors();
     assert!(minors.len() >= 12, "{minors:?}");
     for version in minors {
@@ -54,6 +62,7 @@ fn each_minor_comes_up_and_its_status_is_right() {
 
 #[test]
 fn tls_is_spoken_in_each_age() {
+    let _turn = alone();
     for version in ["2.1.1", "3.0.17", "3.3.27", "3.7.3"] {
         comes_up(version, Lab::builder().tls(true)).down().unwrap();
     }
@@ -61,6 +70,7 @@ fn tls_is_spoken_in_each_age() {
 
 #[test]
 fn the_v2_interface_of_3_5_is_served_when_asked_for() {
+    let _turn = alone();
     let path = "/v2/members";
     for enable in [true, false] {
         let lab = comes_up("3.5.35", Lab::builder().enable_v2(enable).members(3));
