@@ -153,6 +153,9 @@ pub(super) struct Run {
     /// Let a cluster of one or two members, which no roll can keep available, be down for a while.
     #[arg(long)]
     pub(super) accept_downtime: bool,
+    /// Rules about etcd's releases, laid over quorate's own by their dates: the variable `etcd_rules` of the shipped playbooks.
+    #[arg(long, value_name = "FILE")]
+    pub(super) etcd_rules: Option<PathBuf>,
     /// Only list the hosts of each play.
     #[arg(long)]
     pub(super) list_hosts: bool,

@@ -6,7 +6,7 @@ use super::arguments::Run as Arguments;
 use super::exit::Exit;
 use super::{console, diagnostic, listing, running};
 use crate::engine::{Options, Run};
-use crate::inventory::{Entry, Node, NodeValue, Place, Source};
+use crate::inventory::{Entry, Node, NodeValue, Place, ScalarStyle, Source};
 use crate::journal::StateDir;
 use crate::report::{Look, Terminal};
 
@@ -56,6 +56,11 @@ fn options(
     if arguments.accept_downtime {
         extra.push(switched_on("accept_downtime"));
     }
+    if let Some(file) = &arguments.etcd_rules {
+        // From where quorate was started; tasks look for files beside the playbook.
+        let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        extra.push(variable("etcd_rules", &file.to_string_lossy()));
+    }
     let mut options = running::options(path, connection, extra, place)?;
     options.check = arguments.check;
     options.diff = arguments.diff;
@@ -70,7 +75,15 @@ fn options(
 
 /// A variable that an option stands for.
 fn switched_on(name: &str) -> Entry {
+    of_option(name, NodeValue::Bool(true))
+}
+
+fn variable(name: &str, value: &str) -> Entry {
+    of_option(name, NodeValue::String(value.to_owned(), ScalarStyle::Quoted))
+}
+
+fn of_option(name: &str, value: NodeValue) -> Entry {
     let source = Source::new("<command line>", name);
     let place = Place::new(&source, 0, name.len());
-    Entry { key: name.to_owned(), key_place: place.clone(), value: Node::new(&place, NodeValue::Bool(true)) }
+    Entry { key: name.to_owned(), key_place: place.clone(), value: Node::new(&place, value) }
 }

@@ -16,7 +16,7 @@ pub struct AnswerError {
     pub found: String,
 }
 
-fn unforeseen(path: &'static str, expected: &'static str, status: u16, body: &[u8]) -> AnswerError {
+pub(super) fn unforeseen(path: &'static str, expected: &'static str, status: u16, body: &[u8]) -> AnswerError {
     let start: String = String::from_utf8_lossy(body).chars().take(80).collect();
     AnswerError { path, expected, found: format!("status {status}, `{start}`") }
 }
@@ -55,16 +55,18 @@ pub struct MemberEntry {
     pub peer_urls: Vec<String>,
     /// Where clients reach it; empty until it has started once.
     pub client_urls: Vec<String>,
+    /// Whether it only learns and has no vote (from 3.4 on).
+    pub learner: bool,
 }
 
 /// More voters than any etcd cluster has; a longer list is a broken or hostile answer.
-const MOST_MEMBERS: usize = 64;
+pub(super) const MOST_MEMBERS: usize = 64;
 
 pub(super) fn hex_id(text: &str) -> Option<u64> {
     (!text.is_empty() && text.len() <= 16).then(|| u64::from_str_radix(text, 16).ok()).flatten()
 }
 
-fn texts(value: Option<&Value>) -> Option<Vec<String>> {
+pub(super) fn texts(value: Option<&Value>) -> Option<Vec<String>> {
     value.and_then(Value::as_array)?.iter().map(|url| url.as_str().map(str::to_owned)).collect()
 }
 
@@ -74,6 +76,7 @@ fn entry(value: &Value) -> Option<MemberEntry> {
         name: value.get("name")?.as_str()?.to_owned(),
         peer_urls: texts(value.get("peerURLs"))?,
         client_urls: texts(value.get("clientURLs"))?,
+        learner: false,
     })
 }
 
@@ -140,6 +143,31 @@ pub fn read_probe(status: u16, body: &[u8]) -> Result<(), AnswerError> {
     let absent = status == 404 && value.get("errorCode").and_then(Value::as_u64) == Some(100);
     let present = status == 200 && value.get("node").is_some();
     if absent || present { Ok(()) } else { Err(none()) }
+}
+
+/// The keys right below the root, in the answer to `GET /v2/keys/`; hidden ones, which begin with `_`, are never listed.
+///
+/// # Errors
+/// When it is no listing of the root.
+pub fn v2_top(status: u16, body: &[u8]) -> Result<Vec<String>, AnswerError> {
+    let none = || unforeseen("/v2/keys/", "a listing of the root", status, body);
+    let value: Value = serde_json::from_slice(body).ok().filter(|_| status == 200).ok_or_else(none)?;
+    let root =
+        value.get("node").filter(|node| node.get("dir").and_then(Value::as_bool) == Some(true)).ok_or_else(none)?;
+    let Some(nodes) = root.get("nodes") else { return Ok(Vec::new()) };
+    let key = |node: &Value| node.get("key").and_then(Value::as_str).map(str::to_owned);
+    nodes.as_array().and_then(|nodes| nodes.iter().map(key).collect()).ok_or_else(none)
+}
+
+/// Whether a key is gone after a `DELETE`: removed now, or not there (error 100).
+///
+/// # Errors
+/// When it is not known to be gone.
+pub fn v2_deleted(status: u16, body: &[u8]) -> Result<(), AnswerError> {
+    let none = || unforeseen("DELETE /v2/keys/…", "200, or error 100", status, body);
+    let value: Value = serde_json::from_slice(body).map_err(|_| none())?;
+    let absent = value.get("errorCode").and_then(Value::as_u64) == Some(100);
+    if absent || (status == 200 && value.get("node").is_some()) { Ok(()) } else { Err(none()) }
 }
 
 /// How many keys a store holds, folders not counted.
@@ -223,6 +251,17 @@ mod tests {
         assert!(read_probe(404, br#"{"errorCode":100,"message":"Key not found","cause":"/x","index":7}"#).is_ok());
         assert!(read_probe(500, br#"{"errorCode":300,"message":"Raft Internal Error","index":7}"#).is_err());
         assert!(read_probe(404, b"404 page not found").is_err());
+    }
+
+    #[test]
+    fn lists_the_top_of_the_store_and_tells_a_removed_key_from_one_that_is_left() {
+        let body = r#"{"action":"get","node":{"dir":true,"nodes":[{"key":"/a","value":"1"},{"key":"/d","dir":true}]}}"#;
+        assert_eq!(v2_top(200, body.as_bytes()), Ok(vec!["/a".to_owned(), "/d".to_owned()]));
+        assert_eq!(v2_top(200, br#"{"action":"get","node":{"dir":true}}"#), Ok(vec![]));
+        assert!(v2_top(404, b"404 page not found").is_err());
+        assert!(v2_deleted(200, br#"{"action":"delete","node":{"key":"/a"}}"#).is_ok());
+        assert!(v2_deleted(404, br#"{"errorCode":100,"message":"Key not found"}"#).is_ok());
+        assert!(v2_deleted(403, br#"{"errorCode":102,"message":"Not a file"}"#).is_err());
     }
 
     #[test]

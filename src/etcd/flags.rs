@@ -1,9 +1,12 @@
 //! What a running etcd was told: its command line and environment, as etcd itself reads them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use semver::Version;
+
+use super::rules::{Gone, Rules};
 
 /// The options of a running etcd, by their long name without dashes.
 ///
@@ -11,6 +14,10 @@ use semver::Version;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
     options: BTreeMap<String, String>,
+    /// Those that stand on the command line.
+    spoken: BTreeSet<String>,
+    /// Those that stand in the environment.
+    environment: BTreeSet<String>,
 }
 
 /// What in the options stands in the way of a roll.
@@ -25,7 +32,7 @@ pub enum FlagFault {
     #[error("`{name}` is {value}, which {target} rejects: {why}")]
     Rejected {
         /// The option.
-        name: &'static str,
+        name: String,
         /// Its value.
         value: String,
         /// The version.
@@ -33,13 +40,81 @@ pub enum FlagFault {
         /// Why.
         why: &'static str,
     },
+    /// An option that the target does not know, at which it ends at once.
+    #[error("`--{name}` stands on the command line, and {target} ends at an option that it does not know{advice}")]
+    Gone {
+        /// The option.
+        name: String,
+        /// The version.
+        target: Version,
+        /// What to say in its place.
+        advice: String,
+    },
+    /// An option said twice.
+    #[error(
+        "`--{name}` stands on the command line and as {variable} in the environment, at which etcd ends from 3.4 on; say it once"
+    )]
+    Twice {
+        /// The option.
+        name: String,
+        /// The variable.
+        variable: String,
+    },
     /// A proxy has no data and no vote.
     #[error("this etcd runs as a proxy, not as a member")]
     Proxy,
 }
 
-/// Options that may stand alone, so the next word is not their value (etcd v2.0.5 and v2.1.1 etcdmain/config.go, read 2026-11-24).
-const BOOLS: &[&str] = &["force-new-cluster", "version", "debug", "client-cert-auth", "peer-client-cert-auth"];
+impl FlagFault {
+    /// The option that it is about.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::ForceNewCluster => "force-new-cluster",
+            Self::Proxy => "proxy",
+            Self::Rejected { name, .. } | Self::Gone { name, .. } | Self::Twice { name, .. } => name,
+        }
+    }
+}
+
+/// Options that may stand alone, so the next word is not their value, in any release from 2.0.5 to 3.7.3 (etcdmain/config.go and
+/// embed/config.go of each minor, read 2026-11-27).
+const BOOLS: &[&str] = &[
+    "auto-tls",
+    "client-cert-auth",
+    "debug",
+    "discovery-insecure-skip-tls-verify",
+    "discovery-insecure-transport",
+    "enable-distributed-tracing",
+    "enable-grpc-gateway",
+    "enable-log-rotation",
+    "enable-pprof",
+    "enable-v2",
+    "experimental-compact-hash-check-enabled",
+    "experimental-enable-distributed-tracing",
+    "experimental-enable-lease-checkpoint",
+    "experimental-enable-lease-checkpoint-persist",
+    "experimental-initial-corrupt-check",
+    "experimental-memory-mlock",
+    "experimental-peer-skip-client-san-verification",
+    "experimental-stop-grpc-service-on-defrag",
+    "experimental-txn-mode-write-with-shared-buffer",
+    "experimental-v3demo",
+    "force-new-cluster",
+    "h",
+    "help",
+    "initial-election-tick-advance",
+    "memory-mlock",
+    "peer-auto-tls",
+    "peer-client-cert-auth",
+    "peer-skip-client-san-verification",
+    "pre-vote",
+    "socket-reuse-address",
+    "socket-reuse-port",
+    "strict-reconfig-check",
+    "unsafe-no-fsync",
+    "version",
+];
 
 impl Flags {
     /// The options of a process with that command line (the program first) and environment.
@@ -51,6 +126,8 @@ impl Flags {
                 options.insert(option.to_lowercase().replace('_', "-"), value.clone());
             }
         }
+        let environment = options.keys().cloned().collect();
+        let mut spoken = BTreeSet::new();
         let mut words = command_line.iter().skip(1).peekable();
         while let Some(word) = words.next() {
             // Go's flag package ends at the first word that is no flag, and at `--`.
@@ -64,8 +141,15 @@ impl Flags {
                 None => (flag, words.next().cloned().unwrap_or_default()),
             };
             options.insert(name.to_owned(), value);
+            spoken.insert(name.to_owned());
         }
-        Self { options }
+        Self { options, spoken, environment }
+    }
+
+    /// Whether the option stands on the command line.
+    #[must_use]
+    pub fn is_spoken(&self, name: &str) -> bool {
+        self.spoken.contains(name)
     }
 
     /// The value of an option, if it was set.
@@ -105,6 +189,13 @@ impl Flags {
         self.list("listen-client-urls", "http://localhost:2379,http://localhost:4001")
     }
 
+    /// Where it answers HTTP: all of it moves there from the clients' port where `listen-client-http-urls` is set (3.4.25 and 3.5.8 on).
+    #[must_use]
+    pub fn http_urls(&self) -> Vec<String> {
+        let apart = self.list("listen-client-http-urls", "");
+        if apart.is_empty() { self.listen_client_urls() } else { apart }
+    }
+
     /// Where it tells clients to come.
     #[must_use]
     pub fn advertise_client_urls(&self) -> Vec<String> {
@@ -137,24 +228,86 @@ impl Flags {
 
     /// What stands in the way of starting `target` with these options; all of it.
     #[must_use]
-    pub fn faults(&self, target: &Version) -> Vec<FlagFault> {
+    pub fn faults(&self, rules: &Rules, target: &Version) -> Vec<FlagFault> {
         let mut faults = Vec::new();
+        let minor = (target.major, target.minor);
+        // With a configuration file etcd reads neither (etcd v3.0.17 etcdmain/config.go, read 2026-11-24).
+        let spoken = self.spoken.iter().filter(|_| self.get("config-file").is_none());
+        for name in spoken {
+            if let Some(gone) = rules.gone(name, target) {
+                faults.push(FlagFault::Gone { name: name.clone(), target: target.clone(), advice: advice(gone) });
+            }
+            // etcd v3.4.13 pkg/flags/flag.go, read 2026-11-24.
+            if minor >= (3, 4) && self.environment.contains(name) {
+                let variable = format!("ETCD_{}", name.to_uppercase().replace('-', "_"));
+                faults.push(FlagFault::Twice { name: name.clone(), variable });
+            }
+        }
+        faults.extend(self.values(target));
         if self.get("force-new-cluster").is_some_and(|value| !matches!(value, "false" | "0" | "f" | "F" | "")) {
             faults.push(FlagFault::ForceNewCluster);
         }
         if self.get("proxy").is_some_and(|value| !matches!(value, "off" | "")) {
             faults.push(FlagFault::Proxy);
         }
-        if (target.major, target.minor) >= (2, 1) && self.election_timeout() > Duration::from_millis(50_000) {
-            faults.push(FlagFault::Rejected {
-                name: "election-timeout",
-                value: self.get("election-timeout").unwrap_or_default().to_owned(),
-                target: target.clone(),
-                why: "2.1 on accepts at most 50000 ms (etcd v2.1.3 etcdmain/config.go, read 2026-11-24)",
-            });
+        faults
+    }
+
+    /// Options with a value that the target rejects.
+    fn values(&self, target: &Version) -> Vec<FlagFault> {
+        let minor = (target.major, target.minor);
+        let mut faults = Vec::new();
+        let mut rejected = |name: &str, value: &str, why| {
+            let (name, value) = (name.to_owned(), value.to_owned());
+            faults.push(FlagFault::Rejected { name, value, target: target.clone(), why });
+        };
+        if minor >= (2, 1) && self.election_timeout() > Duration::from_millis(50_000) {
+            let why = "2.1 on accepts at most 50000 ms (etcd v2.1.3 etcdmain/config.go, read 2026-11-24)";
+            rejected("election-timeout", self.get("election-timeout").unwrap_or_default(), why);
+        }
+        if minor >= (3, 2) {
+            let why =
+                "3.2 on listens on IP addresses and `localhost` only (etcd v3.2.32 embed/config.go, read 2026-11-24)";
+            for name in ["listen-client-urls", "listen-peer-urls"] {
+                for url in self.list(name, "").iter().filter(|url| !listens(url)) {
+                    rejected(name, url, why);
+                }
+            }
+        }
+        if let Some(logger) = self.get("logger").filter(|logger| minor >= (3, 5) && *logger == "capnslog") {
+            rejected("logger", logger, "3.5 on has only `zap` (etcd CHANGELOG-3.5, read 2026-11-24)");
+        }
+        if let Some(stage) = self.get("v2-deprecation").filter(|stage| minor >= (3, 6) && *stage == "not-yet") {
+            rejected(
+                "v2-deprecation",
+                stage,
+                "3.6 on begins at `write-only` (etcd v3.6.16 embed/config.go, read 2026-11-24)",
+            );
         }
         faults
     }
+}
+
+/// Whether 3.2 and later can listen at a URL.
+fn listens(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else { return true };
+    // A unix socket has no host.
+    if url.starts_with("unix") {
+        return true;
+    }
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']']);
+    host.is_empty() || host == "localhost" || host.parse::<IpAddr>().is_ok()
+}
+
+fn advice(gone: &Gone) -> String {
+    let new = match (&gone.becomes, &gone.gate) {
+        (Some(new), _) => format!("; it is `--{new}` now"),
+        (None, Some(gate)) => format!("; it is `--feature-gates={gate}=true` now"),
+        (None, None) if gone.drop => "; take it out".to_owned(),
+        (None, None) => String::new(),
+    };
+    format!("{new}{}", gone.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -187,7 +340,7 @@ mod tests {
         );
         assert_eq!((f.name(), f.data_dir().as_str()), ("etcd1", "/var/lib/etcd"));
         assert_eq!(f.listen_client_urls(), ["http://10.0.0.1:2379", "http://127.0.0.1:2379"]);
-        assert_eq!(f.faults(&Version::new(2, 1, 1)), [FlagFault::ForceNewCluster]);
+        assert_eq!(f.faults(Rules::built_in(), &Version::new(2, 1, 1)), [FlagFault::ForceNewCluster]);
     }
 
     #[test]
@@ -199,7 +352,38 @@ mod tests {
     #[test]
     fn an_election_timeout_that_2_1_rejects_is_seen_beforehand() {
         let f = flags(&["etcd"], &[("ETCD_ELECTION_TIMEOUT", "60000")]);
-        assert!(matches!(f.faults(&Version::new(2, 1, 1))[..], [FlagFault::Rejected { .. }]));
-        assert!(f.faults(&Version::new(2, 0, 13)).is_empty());
+        assert!(matches!(f.faults(Rules::built_in(), &Version::new(2, 1, 1))[..], [FlagFault::Rejected { .. }]));
+        assert!(f.faults(Rules::built_in(), &Version::new(2, 0, 13)).is_empty());
+    }
+
+    #[test]
+    fn options_that_a_release_does_not_know_are_seen_beforehand() {
+        let faults = |words: &[&str], environment: &[(&str, &str)], version: &str| {
+            let faults = flags(words, environment).faults(Rules::built_in(), &version.parse().unwrap());
+            faults.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let old = ["etcd", "-debug", "--enable-v2=true", "--experimental-initial-corrupt-check"];
+        assert!(faults(&old, &[], "3.4.13").is_empty());
+        assert!(matches!(&faults(&old, &[], "3.5.35")[..], [debug] if debug.contains("log-level=debug")));
+        assert!(matches!(&faults(&old, &[], "3.6.16")[..], [_, v2] if v2.contains("enable-v2")));
+        let all = faults(&old, &[], "3.7.3");
+        assert!(all.iter().any(|fault| fault.contains("InitialCorruptCheck=true")), "{all:?}");
+        // A variable that is not known only warns.
+        assert!(faults(&["etcd"], &[("ETCD_ENABLE_V2", "true")], "3.6.16").is_empty());
+        // A configuration file takes the place of all of them.
+        assert!(faults(&["etcd", "--debug"], &[("ETCD_CONFIG_FILE", "/etc/etcd.yml")], "3.5.35").is_empty());
+    }
+
+    #[test]
+    fn an_option_said_twice_and_a_host_name_to_listen_on_are_seen_beforehand() {
+        let twice = flags(&["etcd", "--name=a"], &[("ETCD_NAME", "a")]);
+        assert!(twice.faults(Rules::built_in(), &Version::new(3, 3, 27)).is_empty());
+        assert!(matches!(twice.faults(Rules::built_in(), &Version::new(3, 4, 13))[..], [FlagFault::Twice { .. }]));
+        let named =
+            flags(&["etcd", "--listen-client-urls=http://etcd1:2379,http://localhost:2379,http://[::1]:2379"], &[]);
+        assert!(named.faults(Rules::built_in(), &Version::new(3, 1, 20)).is_empty());
+        assert!(
+            matches!(&named.faults(Rules::built_in(), &Version::new(3, 2, 32))[..], [FlagFault::Rejected { value, .. }] if value == "http://etcd1:2379")
+        );
     }
 }

@@ -1,42 +1,8 @@
-//! From which version to which: the rules as a dated table.
+//! From which version to which, by the rules.
 
 use semver::Version;
 
-/// Whether the old binary may come back on one member after it was swapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WayBack {
-    /// Until the cluster version has risen, which happens once every member runs the new minor.
-    WhileMixed,
-    /// At any time: the minor does not change.
-    Always,
-}
-
-/// One step from a minor to the next, with what is known about it.
-#[derive(Debug)]
-pub struct Hop {
-    /// The minor it starts from.
-    pub from: (u64, u64),
-    /// The minor it leads to.
-    pub to: (u64, u64),
-    /// The least version of the source that may be left, and why.
-    pub floor: (Version, &'static str),
-    /// Targets that must not be used, and why.
-    pub avoid: &'static [(Version, &'static str)],
-    /// Whether and how long the old binary may come back.
-    pub way_back: WayBack,
-    /// Where the rule is from and when it was read.
-    pub source: &'static str,
-}
-
-/// Every hop that quorate rolls today.
-pub const HOPS: &[Hop] = &[Hop {
-    from: (2, 0),
-    to: (2, 1),
-    floor: (Version::new(2, 0, 3), "2.0.0 and 2.0.2 may panic while the cluster is mixed"),
-    avoid: &[],
-    way_back: WayBack::WhileMixed,
-    source: "etcd v2.1.3 Documentation/upgrade_2_1.md, read 2026-11-24; forward and back seen in the lab with 2.0.5 and 2.1.1",
-}];
+use super::rules::{Rules, WayBack};
 
 /// Why a version may not be reached from another.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,16 +28,16 @@ pub enum HopRefusal {
         to: Version,
     },
     /// The source is too old to be left.
-    #[error(
-        "{from} cannot be rolled from: at least {floor} is needed ({why}); bring all members to the newest patch of its minor while they are stopped, then roll"
-    )]
+    #[error("{from} cannot be rolled from: at least {floor} is needed ({why}); {remedy}")]
     SourceTooOld {
         /// From.
         from: Version,
         /// The least.
         floor: Version,
         /// Why.
-        why: &'static str,
+        why: String,
+        /// What to do.
+        remedy: &'static str,
     },
     /// A known-bad target.
     #[error("{to} must not be used: {why}")]
@@ -79,7 +45,7 @@ pub enum HopRefusal {
         /// To.
         to: Version,
         /// Why.
-        why: &'static str,
+        why: String,
     },
     /// Not in the table.
     #[error("{from} to {to}: this version of quorate has no rules for that hop (it knows {known})")]
@@ -99,23 +65,34 @@ pub enum HopRefusal {
     },
 }
 
+const STOPPED: &str = "bring all members to the newest patch of its minor while they are stopped, then roll";
+const PATCH_FIRST: &str = "roll to the newest patch of its minor first";
+
 /// Whether a version may be rolled from at all, wherever to.
 ///
 /// # Errors
 /// When it is below the least that may be left.
-pub fn may_be_left(from: &Version) -> Result<(), HopRefusal> {
-    let hop = HOPS.iter().find(|hop| hop.from == (from.major, from.minor) && *from < hop.floor.0);
-    hop.map_or(Ok(()), |hop| {
-        let (floor, why) = hop.floor.clone();
-        Err(HopRefusal::SourceTooOld { from: from.clone(), floor, why })
-    })
+pub fn may_be_left(rules: &Rules, from: &Version) -> Result<(), HopRefusal> {
+    floor(rules, from, true)
+}
+
+fn floor(rules: &Rules, from: &Version, within: bool) -> Result<(), HopRefusal> {
+    match rules.floor_of((from.major, from.minor)) {
+        Some(floor) if *from < floor.least && (floor.within || !within) => Err(HopRefusal::SourceTooOld {
+            from: from.clone(),
+            floor: floor.least.clone(),
+            why: floor.why.clone(),
+            remedy: if floor.within { STOPPED } else { PATCH_FIRST },
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// The rules for going from `from` to `to`, which must differ.
 ///
 /// # Errors
 /// When that is not allowed; the refusal names the rule.
-pub fn judge(from: &Version, to: &Version) -> Result<WayBack, HopRefusal> {
+pub fn judge(rules: &Rules, from: &Version, to: &Version) -> Result<WayBack, HopRefusal> {
     for version in [from, to] {
         if !version.pre.is_empty() || !version.build.is_empty() {
             return Err(HopRefusal::PreRelease { version: version.clone() });
@@ -125,39 +102,32 @@ pub fn judge(from: &Version, to: &Version) -> Result<WayBack, HopRefusal> {
     if to < from {
         return Err(HopRefusal::Downgrade { from: from.clone(), to: to.clone() });
     }
-    let leaving = HOPS.iter().find(|hop| hop.from == old);
-    may_be_left(from)?;
+    may_be_left(rules, from)?;
+    let leaving = rules.hop_from(old);
+    let known = leaving.is_some() || rules.hop_to(old).is_some();
+    if let Some(avoid) = rules.avoided(to) {
+        return Err(HopRefusal::BadTarget { to: to.clone(), why: format!("{} ({})", avoid.why, avoid.source) });
+    }
     if old == new {
         // A patch within a minor that we know from either end; nothing on disk or on the wire changes with it.
-        return match leaving.or_else(|| HOPS.iter().find(|hop| hop.to == old)) {
-            Some(_) => Ok(WayBack::Always),
-            None => Err(no_rules(from, to)),
-        };
+        return if known { Ok(WayBack::Always) } else { Err(no_rules(rules, from, to)) };
     }
-    if let Some(hop) = leaving {
-        if hop.to != new {
-            return Err(HopRefusal::SkipsMinor {
-                from: from.clone(),
-                to: to.clone(),
-                via: format!("{}.{}", hop.to.0, hop.to.1),
-            });
-        }
-        if let Some((bad, why)) = hop.avoid.iter().find(|(bad, _)| bad == to) {
-            return Err(HopRefusal::BadTarget { to: bad.clone(), why });
-        }
-        return Ok(hop.way_back);
-    }
-    if old.0 == new.0 && new.1 > old.1 + 1 {
-        let via = format!("{}.{}", old.0, old.1 + 1);
+    let Some(hop) = leaving else { return Err(no_rules(rules, from, to)) };
+    if hop.to != new {
+        let via = format!("{}.{}", hop.to.0, hop.to.1);
         return Err(HopRefusal::SkipsMinor { from: from.clone(), to: to.clone(), via });
     }
-    Err(no_rules(from, to))
+    floor(rules, from, false)?;
+    if hop.back_from.as_ref().is_some_and(|least| from < least) {
+        return Ok(WayBack::Never);
+    }
+    Ok(hop.way_back)
 }
 
-fn no_rules(from: &Version, to: &Version) -> HopRefusal {
-    let known: Vec<String> =
-        HOPS.iter().map(|hop| format!("{}.{} to {}.{}", hop.from.0, hop.from.1, hop.to.0, hop.to.1)).collect();
-    HopRefusal::NoRules { from: from.clone(), to: to.clone(), known: known.join(", ") }
+fn no_rules(rules: &Rules, from: &Version, to: &Version) -> HopRefusal {
+    let minors: Vec<String> =
+        rules.hops.iter().map(|hop| format!("{}.{} to {}.{}", hop.from.0, hop.from.1, hop.to.0, hop.to.1)).collect();
+    HopRefusal::NoRules { from: from.clone(), to: to.clone(), known: minors.join(", ") }
 }
 
 #[cfg(test)]
@@ -165,13 +135,37 @@ mod tests {
     use super::*;
 
     fn judged(from: &str, to: &str) -> Result<WayBack, HopRefusal> {
-        judge(&from.parse().unwrap(), &to.parse().unwrap())
+        judge(Rules::built_in(), &from.parse().unwrap(), &to.parse().unwrap())
     }
 
     #[test]
     fn one_minor_up_is_allowed_and_may_be_undone_while_mixed() {
         assert_eq!(judged("2.0.5", "2.1.1"), Ok(WayBack::WhileMixed));
         assert_eq!(judged("2.0.13", "2.1.3"), Ok(WayBack::WhileMixed));
+        assert_eq!(judged("3.5.35", "3.6.16"), Ok(WayBack::WhileMixed));
+    }
+
+    #[test]
+    fn what_the_new_one_has_opened_the_old_one_may_not_be_able_to_read() {
+        assert_eq!(judged("2.3.8", "3.0.17"), Ok(WayBack::UntilFirstStart));
+        assert_eq!(judged("3.2.32", "3.3.27"), Ok(WayBack::WhileMixed));
+        assert!(matches!(judged("3.2.9", "3.3.27"), Err(HopRefusal::SourceTooOld { .. })));
+    }
+
+    #[test]
+    fn a_floor_asks_for_a_patch_first_and_lets_that_be_rolled() {
+        assert!(
+            matches!(judged("3.5.21", "3.6.16"), Err(HopRefusal::SourceTooOld { ref floor, .. }) if floor.patch == 32)
+        );
+        assert_eq!(judged("3.5.21", "3.5.35"), Ok(WayBack::Always));
+        assert!(matches!(judged("3.6.8", "3.7.3"), Err(HopRefusal::SourceTooOld { .. })));
+    }
+
+    #[test]
+    fn refuses_releases_that_are_known_to_be_bad() {
+        assert!(matches!(judged("3.4.13", "3.5.5"), Err(HopRefusal::BadTarget { .. })));
+        assert!(matches!(judged("3.5.35", "3.6.4"), Err(HopRefusal::BadTarget { .. })));
+        assert!(matches!(judged("3.4.9", "3.4.12"), Err(HopRefusal::BadTarget { .. })));
     }
 
     #[test]
@@ -200,7 +194,8 @@ mod tests {
     #[test]
     fn refuses_to_go_down_and_to_go_where_no_rule_is() {
         assert!(matches!(judged("2.1.1", "2.0.5"), Err(HopRefusal::Downgrade { .. })));
-        assert!(matches!(judged("2.1.1", "2.2.5"), Err(HopRefusal::NoRules { .. })));
+        assert!(matches!(judged("3.7.3", "3.8.0"), Err(HopRefusal::NoRules { .. })));
+        assert!(matches!(judged("3.7.3", "4.0.0"), Err(HopRefusal::NoRules { .. })));
         assert!(matches!(judged("2.0.5-rc.1", "2.1.1"), Err(HopRefusal::PreRelease { .. })));
     }
 }

@@ -6,10 +6,13 @@ mod answer;
 mod binary;
 mod catch_up;
 mod flags;
+mod gateway;
 mod hop;
 mod order;
+mod path;
 mod raft_status;
 mod release;
+mod rules;
 mod strict_json;
 mod version;
 mod view;
@@ -17,14 +20,21 @@ mod wal;
 
 pub use answer::{
     AnswerError, Health, KeyCount, MemberEntry, SelfStats, count_keys, health, members, read_probe, self_stats,
+    v2_deleted, v2_top,
 };
 pub use binary::{Architecture, BinaryFault, architecture, architecture_of_machine};
 pub use catch_up::{CatchUp, Lag, Stability};
 pub use flags::{FlagFault, Flags};
-pub use hop::{HOPS, Hop, HopRefusal, WayBack, judge, may_be_left};
+pub use gateway::{
+    Api, MemberStatus, StoreState, absent_key, alarms, api, gateway_count, gateway_members, gateway_read, keys_at,
+    member_status,
+};
+pub use hop::{HopRefusal, judge, may_be_left};
 pub use order::{Rank, next};
+pub use path::{PathFault, Step, path};
 pub use raft_status::{Progress, RaftStatus, raft_status};
-pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex};
+pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex, version_of_archive};
+pub use rules::{Avoid, First, Floor, Gone, Hop, Minor, Rules, RulesFault, WayBack};
 pub use version::{
     ClusterVersion, VersionAnswer, VersionFault, from_binary_output, from_tool_output, from_version_body,
 };

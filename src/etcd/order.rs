@@ -54,6 +54,8 @@ mod tests {
                 raft: None,
                 term: 1,
                 read: Ok(()),
+                alarms: vec![],
+                store: None,
             };
             let host = format!("h{id}");
             let told = if sick == Some(&host) { Err("refused".to_owned()) } else { Ok(member) };

@@ -17,6 +17,13 @@ pub fn archive_name(version: &Version, machine: &str) -> String {
     format!("etcd-v{version}-linux-{arch}.tar.gz")
 }
 
+/// The version in the name of an archive for Linux on that machine.
+#[must_use]
+pub fn version_of_archive(name: &str, machine: &str) -> Option<Version> {
+    let version = name.strip_prefix("etcd-v")?.split("-linux-").next()?;
+    Version::parse(version).ok().filter(|version| archive_name(version, machine) == name)
+}
+
 /// The contents of a SHA256SUMS file: SHA-256 by file name.
 #[derive(Clone, Debug, Default)]
 pub struct Checksums(BTreeMap<String, [u8; 32]>);

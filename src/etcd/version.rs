@@ -79,14 +79,15 @@ pub fn from_binary_output(stdout: &[u8]) -> Result<Version, VersionFault> {
     strict(version.ok_or_else(|| fault("`etcd version …` or `etcd Version: …`", line))?)
 }
 
-/// The version in what `etcdctl --version` prints: `etcdctl version 2.0.5` in 2.x, `etcdctl version: 3.4.0` later.
+/// The version in what etcdctl or etcdutl prints of itself: `etcdctl version 2.0.5` in 2.x, `etcdctl version: 3.4.0` later.
 ///
 /// # Errors
 /// When the first line is neither.
 pub fn from_tool_output(stdout: &[u8]) -> Result<Version, VersionFault> {
     let text = String::from_utf8_lossy(stdout);
     let line = text.lines().next().unwrap_or_default().trim();
-    let version = line.strip_prefix("etcdctl version ").or_else(|| line.strip_prefix("etcdctl version: "));
+    let rest = line.strip_prefix("etcdctl version").or_else(|| line.strip_prefix("etcdutl version"));
+    let version = rest.and_then(|rest| rest.strip_prefix(": ").or_else(|| rest.strip_prefix(' ')));
     strict(version.ok_or_else(|| fault("`etcdctl version …`", line))?)
 }
 

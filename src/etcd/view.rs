@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::answer::{Health, MemberEntry};
+use super::gateway::StoreState;
 use super::raft_status::RaftStatus;
 use super::version::VersionAnswer;
 
@@ -32,6 +33,10 @@ pub struct MemberView {
     pub raft: Option<RaftStatus>,
     /// Whether a read through raft was answered; if not, what came.
     pub read: Result<(), String>,
+    /// The alarms it knows of, in the whole cluster; none before 3.0.
+    pub alarms: Vec<String>,
+    /// Its v3 store, where it has told of it.
+    pub store: Option<StoreState>,
 }
 
 /// What all members told, by host; a member that did not tell everything has the reason instead.
@@ -74,6 +79,22 @@ pub enum NotNow {
         /// The host.
         host: String,
         /// The member.
+        name: String,
+    },
+    /// An alarm is raised; from 3.3 on it makes members unhealthy, and under `NOSPACE` no write is taken.
+    #[error("{host} ({name}) knows of an alarm: {alarms}; mend its cause and disarm it (`etcdctl alarm disarm`)")]
+    Alarm {
+        /// The host.
+        host: String,
+        /// The member.
+        name: String,
+        /// The alarms.
+        alarms: String,
+    },
+    /// A member without a vote.
+    #[error("member {name} is a learner: promote or remove it first")]
+    Learner {
+        /// The member, by name or ID.
         name: String,
     },
     /// A member does not serve reads through raft.
@@ -164,6 +185,7 @@ impl NotNow {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::NotAsked { .. } | Self::TwoClusters { .. } | Self::NotTheMembers { .. } => false,
+            Self::Alarm { .. } | Self::Learner { .. } => false,
             // Of a host without facts nobody asks again within one look.
             Self::Silent { .. } | Self::NoQuorumLeft { .. } => false,
             Self::Stale { .. } | Self::Unhealthy { .. } | Self::NoRead { .. } | Self::NoLeader { .. } => true,
@@ -220,6 +242,13 @@ fn sound(view: &ClusterView) -> Result<Told<'_>, NotNow> {
     for (host, member) in &view.hosts {
         let member = member.as_ref().map_err(|reason| NotNow::Silent { host: host.clone(), reason: reason.clone() })?;
         let name = || member.name.clone();
+        if !member.alarms.is_empty() {
+            return Err(NotNow::Alarm { host: host.clone(), name: name(), alarms: member.alarms.join(", ") });
+        }
+        if let Some(learner) = member.members.iter().find(|entry| entry.learner) {
+            let name = if learner.name.is_empty() { format!("{:x}", learner.id) } else { learner.name.clone() };
+            return Err(NotNow::Learner { name });
+        }
         if member.health != Health::Healthy {
             return Err(NotNow::Unhealthy { host: host.clone(), name: name() });
         }

@@ -222,7 +222,9 @@ pub const ROWS: &[Row] = &[
     etcd::FACTS,
     etcd::HEALTH,
     etcd::MEMBER,
+    etcd::PATH,
     etcd::PREFLIGHT,
+    etcd::READY,
     etcd::RESTORE,
     etcd::STAGE,
 ];

@@ -7,7 +7,7 @@ use super::*;
 const NEW: Version = Version::new(2, 1, 1);
 
 fn view(index: u64, version: Version) -> ClusterView {
-    let entry = |id| MemberEntry { id, name: format!("m{id}"), peer_urls: vec![], client_urls: vec![] };
+    let entry = |id| MemberEntry { id, name: format!("m{id}"), peer_urls: vec![], client_urls: vec![], learner: false };
     let member = |id: u64| MemberView {
         id,
         name: format!("m{id}"),
@@ -20,6 +20,8 @@ fn view(index: u64, version: Version) -> ClusterView {
         raft: None,
         term: 2,
         read: Ok(()),
+        alarms: vec![],
+        store: None,
     };
     let mut hosts: std::collections::BTreeMap<_, _> = (1..=3).map(|id| (format!("h{id}"), Ok(member(id)))).collect();
     let mut back = member(2);

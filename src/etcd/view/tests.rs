@@ -7,6 +7,7 @@ fn entry(id: u64) -> MemberEntry {
         name: format!("etcd{id}"),
         peer_urls: vec![format!("http://10.0.0.{id}:2380")],
         client_urls: vec![],
+        learner: false,
     }
 }
 
@@ -24,6 +25,8 @@ fn cluster(size: u64) -> ClusterView {
         raft: None,
         term: 3,
         read: Ok(()),
+        alarms: vec![],
+        store: None,
     };
     let hosts = (1..=size).map(|id| (format!("h{id}"), Ok(member(id)))).collect();
     ClusterView { hosts, took: Duration::from_millis(20) }

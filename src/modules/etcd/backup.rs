@@ -1,7 +1,7 @@
 //! `etcd_backup`: a copy of a member's data, proven and off the host, while the member runs.
 //!
-//! The copy is made by `etcdctl backup`, which gives it identities of its own, so that it can bring back a dead cluster and can never be
-//! put under a living one by mistake (etcd v2.3.8 Documentation/admin_guide.md, read 2026-11-24).
+//! Of 2.x the copy is made by `etcdctl backup`, which gives it identities of its own, so that it can bring back a dead cluster and can
+//! never be put under a living one by mistake (etcd v2.3.8 Documentation/admin_guide.md, read 2026-11-24); of 3.x it is a snapshot.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
+use crate::etcd::{self, Api};
 use crate::events::{Fault, Kind};
 use crate::modules::table::{Argument, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
@@ -17,8 +18,8 @@ use crate::transport::BoxFuture;
 
 use super::facts::{Facts, refused};
 use super::proof::{self, Proof};
-use super::release::Origin;
-use super::stage;
+use super::snapshot;
+use super::tool;
 use super::{RELEASES, UNIT};
 
 /// Where copies are made on the host until they are carried off: never inside the data directory, root's alone.
@@ -55,6 +56,18 @@ pub(super) struct Manifest {
     pub(super) proof: Proof,
 }
 
+/// A copy on the host, ready to be carried off.
+pub(super) struct Copy {
+    /// Where it lies there.
+    pub(super) path: RemotePath,
+    /// Its name here.
+    pub(super) file: &'static str,
+    /// What it must be when it has come.
+    pub(super) sha256: String,
+    /// What made it, for people.
+    pub(super) made_by: &'static str,
+}
+
 /// Its row.
 pub(crate) const ROW: Row = Row {
     arguments: &[
@@ -87,7 +100,7 @@ impl Module for EtcdBackup {
             let into = folder(&call)?.join(format!("{:x}", view.cluster)).join(call.run);
             let size = facts.data_size(&call.probe).await?;
             room(&call.probe, size, 0).await?;
-            let path = into.join(call.host);
+            let path = into.join(name_of(&into, call.host, &view.version.server));
             let mut result = Map::new();
             result.insert("path".into(), json!(path.display().to_string()));
             let Some(change) = call.change.clone() else {
@@ -96,7 +109,7 @@ impl Module for EtcdBackup {
             let host = call.host.to_owned();
             (call.say)(Kind::ActBegins { host, act: format!("back up {} of {}", facts.data_dir, view.name) })?;
             let scratch = scratch(call.run);
-            let made = take(&call, &change, &facts, &scratch, &into, size).await;
+            let made = take(&call, &change, &facts, &scratch, &path, size).await;
             // The scratch copy goes, whatever came out of it.
             let cleaned = change.remove(&scratch, true).await;
             let (manifest, path) = made?;
@@ -114,6 +127,24 @@ impl Module for EtcdBackup {
             Ok(Outcome { changed: true, result, ..Outcome::default() })
         })
     }
+}
+
+/// The name of a host's backup in the folder of its run: the host's, and where a run takes several, on its way over several releases, of
+/// the later ones with the version.
+fn name_of(run: &Path, host: &str, version: &semver::Version) -> String {
+    let of_version = |path: &Path| -> Option<String> {
+        let manifest: Manifest = serde_json::from_slice(&std::fs::read(path.join("manifest.json")).ok()?).ok()?;
+        Some(manifest.version)
+    };
+    match of_version(&run.join(host)) {
+        Some(first) if first != version.to_string() => format!("{host}@{version}"),
+        _ => host.to_owned(),
+    }
+}
+
+/// Whether a folder's name is that of a backup of the host, finished or not.
+fn is_of(name: &str, host: &str) -> bool {
+    name.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with('@') || rest == ".partial")
 }
 
 /// The folder of all backups on the control machine: `dest`, else beside the runs.
@@ -177,7 +208,7 @@ async fn take(
     change: &Change,
     facts: &Facts,
     scratch: &RemotePath,
-    into: &Path,
+    path: &Path,
     size: u64,
 ) -> Result<(Manifest, PathBuf), Failure> {
     let private = Attributes { mode: Some(0o700), ..Attributes::default() };
@@ -194,20 +225,22 @@ async fn take(
     let view = facts.view().await?;
     // 5 MiB/s is what an old disk under etcd's load still gives (reliability, step 6); three passes over the data.
     let deadline = Duration::from_secs(120 + 3 * size / (5 << 20));
-    let live = proof::count(&facts.client, &facts.host(), deadline).await?;
-    let etcdctl = etcdctl(call, change, facts, &view.version.server, scratch).await?;
-    let wal = facts.wal_dir.as_str();
-    let argv = ["/bin/sh", "-c", COPY, "quorate", etcdctl.as_str(), facts.data_dir.as_str(), scratch.as_str(), wal];
-    let options = RunOptions { deadline: Some(deadline), ..RunOptions::default() };
-    let ran = change.run(&argv, options).await?;
-    if !ran.success() {
-        return Err(Failure::new(Fault::Failed, format!("{}: etcdctl backup: {}", call.host, ran.words())));
-    }
-    let hashed = String::from_utf8_lossy(&ran.stdout).trim().to_owned();
-    let archive = scratch.join("copy.tar");
-    let partial = into.join(format!("{}.partial", call.host));
-    let size = carry_off(call, &archive, &partial, &hashed).await?;
-    let proof = proof::open(call, change, facts, &archive, scratch, live, deadline).await?;
+    let partial = path.with_file_name(format!("{}.partial", call.host));
+    let (copy, size, proof) = match etcd::api(&view.version) {
+        Api::V2 => {
+            let live = proof::count(&facts.client, &facts.host(), deadline).await?;
+            let copy = by_tool(call, change, facts, &view.version.server, scratch, deadline).await?;
+            let size = carry_off(call, &copy, &partial).await?;
+            let proof = proof::open(call, change, facts, &copy.path, scratch, live, deadline).await?;
+            (copy, size, proof)
+        }
+        Api::V3 { .. } => {
+            let snapshot = snapshot::save(call, change, facts, &view, scratch, deadline).await?;
+            let size = carry_off(call, &snapshot.copy, &partial).await?;
+            let proof = snapshot.prove(call, change, facts, scratch, deadline).await?;
+            (snapshot.copy, size, proof)
+        }
+    };
     let stat = call.probe.stat(&facts.data_dir, true).await?;
     let manifest = Manifest {
         run: call.run.to_owned(),
@@ -217,72 +250,62 @@ async fn take(
         member_id: format!("{:x}", view.id),
         cluster_id: format!("{:x}", view.cluster),
         version: view.version.server.to_string(),
-        kind: "etcdctl backup of the running member: brings back a dead cluster by etcd_restore; never for one member of a living one".to_owned(),
-        file: "copy.tar".to_owned(),
+        kind: format!(
+            "{} of the running member: brings back a dead cluster by etcd_restore; never for one member of a living one",
+            copy.made_by
+        ),
+        file: copy.file.to_owned(),
         size,
-        sha256: hashed,
+        sha256: copy.sha256,
         owner: stat.as_ref().map(|s| format!("{}:{}", s.owner, s.group)).unwrap_or_default(),
         mode: stat.map(|s| format!("{:04o}", s.mode)).unwrap_or_default(),
         proof,
     };
-    let path = complete(&partial, &into.join(call.host), &manifest).map_err(|e| disk(&partial, &e))?;
+    let path = complete(&partial, path, &manifest).map_err(|e| disk(&partial, &e))?;
     Ok((manifest, path))
+}
+
+/// `etcdctl backup` of a copy of the log: for the releases whose data are in the v2 store.
+async fn by_tool(
+    call: &Call<'_>,
+    change: &Change,
+    facts: &Facts,
+    version: &semver::Version,
+    scratch: &RemotePath,
+    deadline: Duration,
+) -> Result<Copy, Failure> {
+    let etcdctl = tool::of(call, change, facts, "etcdctl", version, scratch).await?;
+    let wal = facts.wal_dir.as_str();
+    let argv = ["/bin/sh", "-c", COPY, "quorate", etcdctl.as_str(), facts.data_dir.as_str(), scratch.as_str(), wal];
+    let options = RunOptions { deadline: Some(deadline), ..RunOptions::default() };
+    let ran = change.run(&argv, options).await?;
+    if !ran.success() {
+        return Err(Failure::new(Fault::Failed, format!("{}: etcdctl backup: {}", call.host, ran.words())));
+    }
+    let sha256 = String::from_utf8_lossy(&ran.stdout).trim().to_owned();
+    Ok(Copy { path: scratch.join("copy.tar"), file: "copy.tar", sha256, made_by: "etcdctl backup" })
 }
 
 fn disk(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(Fault::Disk, format!("{}: {error}", path.display()))
 }
 
-/// An etcdctl that can read this data: the one beside the program, else out of the release archive of the running version.
-async fn etcdctl(
-    call: &Call<'_>,
-    change: &Change,
-    facts: &Facts,
-    version: &semver::Version,
-    scratch: &RemotePath,
-) -> Result<RemotePath, Failure> {
-    let beside = facts.program.parent().join("etcdctl");
-    let there = call.probe.run(&[beside.as_str(), "--version"]).await?;
-    let says = String::from_utf8_lossy(&there.stdout);
-    // `etcdctl version 2.0.5`. The format of the data is one through all of 2.x; a 2.3 tool already fails on a log of 3.0 (#7150).
-    if there.success() && says.starts_with(&format!("etcdctl version {}.", version.major)) {
-        return Ok(beside);
-    }
-    let need = |why: String| {
-        let text = format!(
-            "no etcdctl of {}.x for the backup: {beside} does not run as one, and {why}\n\
-             put etcdctl of {version} beside etcd, or the archive of {version} into the folder `releases`",
-            version.major
-        );
-        refused(call.host, text)
-    };
-    let Ok(origin @ Origin::Releases(_)) = Origin::from_call(call) else {
-        return Err(need("no folder of releases was given".to_owned()));
-    };
-    let binary = stage::take(call, origin, "etcdctl", version, &facts.machine).await;
-    let binary = binary.map_err(|failure| need(failure.msg))?;
-    let target = scratch.join("etcdctl");
-    let file = tokio::fs::File::open(&binary.path).await.map_err(|e| disk(&binary.path, &e))?;
-    let attributes = Attributes { mode: Some(0o700), ..Attributes::default() };
-    change.upload(&target, file, binary.size, &binary.sha256, &attributes).await?;
-    Ok(target)
-}
-
-/// Streams the archive to `partial/copy.tar` here; what came must have the sum that the host took.
-async fn carry_off(call: &Call<'_>, archive: &RemotePath, partial: &Path, hashed: &str) -> Result<u64, Failure> {
+/// Streams a copy into the folder here, under its own name; what came must have the sum that the host took.
+async fn carry_off(call: &Call<'_>, copy: &Copy, partial: &Path) -> Result<u64, Failure> {
     let fresh = || -> std::io::Result<std::fs::File> {
         use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
         if partial.exists() {
             std::fs::remove_dir_all(partial)?;
         }
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(partial)?;
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(partial.join("copy.tar"))
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(partial.join(copy.file))
     };
     let file = fresh().map_err(|e| disk(partial, &e))?;
     let durable = file.try_clone().map_err(|e| disk(partial, &e))?;
-    let (size, came) = call.probe.download(archive, tokio::fs::File::from_std(file)).await?;
-    if came != hashed {
-        let text = format!("{}: the backup did not arrive whole\nexpected {hashed}\nfound    {came}", call.host);
+    let (size, came) = call.probe.download(&copy.path, tokio::fs::File::from_std(file)).await?;
+    if came != copy.sha256 {
+        let (host, hashed) = (call.host, &copy.sha256);
+        let text = format!("{host}: the backup did not arrive whole\nexpected {hashed}\nfound    {came}");
         return Err(Failure::new(Fault::Failed, text));
     }
     durable.sync_all().map_err(|e| disk(partial, &e))?;
@@ -314,13 +337,21 @@ fn retain(cluster: &Path, host: &str, keep: usize) -> Result<(), Failure> {
     runs.sort();
     let complete: Vec<&PathBuf> = runs.iter().filter(|run| run.join(host).join("manifest.json").is_file()).collect();
     let surplus = complete.len().saturating_sub(keep.max(1));
-    let old = complete.iter().take(surplus).map(|run| (*run, run.join(host)));
+    let mut going: Vec<PathBuf> = Vec::new();
+    for run in complete.iter().take(surplus) {
+        let here = std::fs::read_dir(run).map_err(|e| disk(run, &e))?;
+        let of_host = |entry: &std::fs::DirEntry| is_of(&entry.file_name().to_string_lossy(), host);
+        going.extend(here.flatten().filter(of_host).map(|entry| entry.path()));
+    }
     let before = runs.iter().filter(|run| complete.last().is_some_and(|newest| run < newest));
-    let partial = before.map(|run| (run, run.join(format!("{host}.partial")))).filter(|(_, path)| path.is_dir());
-    for (run, path) in old.chain(partial) {
-        std::fs::remove_dir_all(&path).map_err(|e| disk(&path, &e))?;
+    let partial = before.map(|run| run.join(format!("{host}.partial"))).filter(|path| path.is_dir());
+    for path in going.into_iter().chain(partial.collect::<Vec<_>>()) {
+        // One that goes as a whole is named twice.
+        if path.exists() {
+            std::fs::remove_dir_all(&path).map_err(|e| disk(&path, &e))?;
+        }
         // Only an empty folder goes: other hosts' backups of that run have their own turn.
-        std::fs::remove_dir(run).ok();
+        path.parent().map(std::fs::remove_dir);
     }
     Ok(())
 }
@@ -341,6 +372,7 @@ mod tests {
             let path = dir.path().join(run).join("h1");
             std::fs::create_dir_all(&path).unwrap();
             std::fs::write(path.join("manifest.json"), "{}").unwrap();
+            std::fs::create_dir_all(dir.path().join(run).join("h1@3.0.17")).unwrap();
         }
         for unfinished in ["01B/h2.partial", "01A0/h1.partial", "01D/h1.partial"] {
             std::fs::create_dir_all(dir.path().join(unfinished)).unwrap();
@@ -350,6 +382,7 @@ mod tests {
         assert_eq!(left(dir.path()), [false, true, true]);
         retain(dir.path(), "h1", 0).unwrap();
         assert_eq!(left(dir.path()), [false, false, true]);
+        assert!(dir.path().join("01C/h1@3.0.17").exists());
         assert!(!dir.path().join("01A").exists() && !dir.path().join("01A0").exists());
         // A younger run may be at work, and another host's is not ours to judge.
         assert!(dir.path().join("01D/h1.partial").exists() && dir.path().join("01B/h2.partial").exists());

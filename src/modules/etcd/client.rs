@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
+use serde_json::json;
 
-use crate::etcd::{self, AnswerError, KeyCount, MemberView, VersionAnswer};
+use crate::etcd::{self, AnswerError, Api, Health, KeyCount, MemberView, VersionAnswer};
 use crate::remote::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Probe, Scheme, Tls};
 
 /// For one question. A sound member answers within milliseconds; `/health` of 2.0 waits up to 750 ms for its index to move and a read
@@ -82,6 +83,20 @@ pub(super) struct Position {
     pub(super) store: u64,
 }
 
+/// A key as a part of a URL: what is not plain in it is written by its bytes.
+fn escaped(key: &str) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(key.len());
+    for byte in key.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~') {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text
+}
+
 /// Host and port of a URL without its scheme.
 fn place(rest: &str) -> Option<(&str, &str)> {
     let (address, port) = rest.split('/').next()?.rsplit_once(':')?;
@@ -145,11 +160,30 @@ impl Client {
         path: &str,
         body: &serde_json::Value,
     ) -> Result<HttpResponse, ClientError> {
+        self.json(method, path, body, CHANGE).await
+    }
+
+    async fn post(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+        deadline: Duration,
+    ) -> Result<HttpResponse, ClientError> {
+        self.json("POST", path, body, deadline).await
+    }
+
+    async fn json(
+        &self,
+        method: &str,
+        path: &str,
+        body: &serde_json::Value,
+        deadline: Duration,
+    ) -> Result<HttpResponse, ClientError> {
         let mut request = HttpRequest::get(self.scheme, &self.address, self.port, path);
         request.method = method.to_owned();
         request.headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
         request.body = body.to_string().into_bytes();
-        request.deadline = CHANGE;
+        request.deadline = deadline;
         request.tls = self.tls.clone();
         self.probe.http(request).await.map_err(|error| ClientError::Http(Box::new(error)))
     }
@@ -182,30 +216,79 @@ impl Client {
         })
     }
 
+    /// One call of the gateway. A member that has not started in full accepts the connection and does not answer.
+    pub(super) async fn call(
+        &self,
+        prefix: &str,
+        method: &str,
+        body: &serde_json::Value,
+    ) -> Result<HttpResponse, ClientError> {
+        self.post(&format!("{prefix}/{method}"), body, QUESTION).await
+    }
+
     /// A read through raft: this member and a quorum answer it together.
     pub(super) async fn read(&self) -> Result<(), ClientError> {
+        match etcd::api(&self.version().await?) {
+            Api::V2 => self.read_v2().await,
+            Api::V3 { prefix } => self.read_v3(prefix).await,
+        }
+    }
+
+    async fn read_v2(&self) -> Result<(), ClientError> {
         let answer = self.get(&format!("{ABSENT_KEY}?quorum=true")).await?;
         Ok(etcd::read_probe(answer.status, &answer.body)?)
     }
 
-    /// The keys of the whole store, and the store's index just before.
+    async fn read_v3(&self, prefix: &str) -> Result<(), ClientError> {
+        let answer = self.call(prefix, "kv/range", &etcd::absent_key()).await?;
+        Ok(etcd::gateway_read(answer.status, &answer.body)?)
+    }
+
+    /// The keys that this member's v3 store had at a revision; `None` where it has compacted that away.
+    pub(super) async fn keys_at(&self, revision: u64) -> Result<Option<KeyCount>, ClientError> {
+        let Api::V3 { prefix } = etcd::api(&self.version().await?) else { return Ok(None) };
+        let answer = self.call(prefix, "kv/range", &etcd::keys_at(revision)).await?;
+        Ok(etcd::gateway_count(answer.status, &answer.body)?)
+    }
+
+    /// The keys right below the root of the v2 store that are not hidden, each with its slash.
+    pub(super) async fn v2_top(&self) -> Result<Vec<String>, ClientError> {
+        let answer = self.get("/v2/keys/").await?;
+        Ok(etcd::v2_top(answer.status, &answer.body)?)
+    }
+
+    /// Removes a key of the v2 store with all below it.
+    pub(super) async fn v2_delete(&self, key: &str) -> Result<(), ClientError> {
+        let path = format!("/v2/keys{}?recursive=true&dir=true", escaped(key));
+        let answer = self.json("DELETE", &path, &json!(null), CHANGE).await?;
+        Ok(etcd::v2_deleted(answer.status, &answer.body)?)
+    }
+
+    /// The keys of the whole v2 store, and the store's index just before.
     pub(super) async fn keys(&self, deadline: Duration) -> Result<(KeyCount, u64), ClientError> {
         let before = self.position().await?;
         let answer = self.ask("/v2/keys/?recursive=true&sorted=false", deadline, STORE_CAP).await?;
         Ok((etcd::count_keys(answer.status, &answer.body)?, before.store))
     }
 
-    /// Everything at once: what the verdicts are made of.
+    /// Everything at once: what the verdicts are made of, by the API that serves on this member now.
     pub(super) async fn view(&self) -> Result<MemberView, ClientError> {
+        let version = self.version().await?;
+        match etcd::api(&version) {
+            Api::V2 => self.view_by_v2(version).await,
+            Api::V3 { prefix } => self.view_by_gateway(version, prefix).await,
+        }
+    }
+
+    async fn view_by_v2(&self, version: VersionAnswer) -> Result<MemberView, ClientError> {
         // Side by side, since the look must be short: `/health` alone may wait 750 ms.
-        let (version, health, members, stats, position, vars, read) = tokio::join!(
-            self.version(),
+        let (health, members, stats, position, vars, read) = tokio::join!(
             self.get("/health"),
             self.get("/v2/members"),
             self.get("/v2/stats/self"),
             self.position(),
             self.get("/debug/vars"),
-            self.read(),
+            self.read_v2(),
         );
         let (health, members, stats, position) = (health?, members?, stats?, position?);
         let stats = etcd::self_stats(stats.status, &stats.body)?;
@@ -214,7 +297,7 @@ impl Client {
             id: stats.id,
             name: stats.name,
             cluster: position.cluster,
-            version: version?,
+            version,
             health: etcd::health(health.status, &health.body)?,
             members: etcd::members(members.status, &members.body)?,
             leader,
@@ -223,6 +306,41 @@ impl Client {
             // 2.0 has none, and somebody may have shut it off: then the indices alone are compared.
             raft: vars.ok().and_then(|vars| etcd::raft_status(vars.status, &vars.body)),
             read: read.map_err(|error| error.to_string()),
+            alarms: Vec::new(),
+            store: None,
+        })
+    }
+
+    async fn view_by_gateway(&self, version: VersionAnswer, prefix: &str) -> Result<MemberView, ClientError> {
+        let (empty, list) = (json!({}), json!({ "action": "GET" }));
+        let (status, members, alarms, vars, read) = tokio::join!(
+            self.call(prefix, "maintenance/status", &empty),
+            // Not `linearizable`: each member's own list is wanted, to be compared.
+            self.call(prefix, "cluster/member/list", &empty),
+            self.call(prefix, "maintenance/alarm", &list),
+            self.get("/debug/vars"),
+            self.read_v3(prefix),
+        );
+        let (status, members, alarms) = (status?, members?, alarms?);
+        let status = etcd::member_status(&version.server, status.status, &status.body)?;
+        let members = etcd::gateway_members(members.status, &members.body)?;
+        let alarms = etcd::alarms(alarms.status, &alarms.body)?;
+        let name = members.iter().find(|entry| entry.id == status.id).map(|entry| entry.name.clone());
+        Ok(MemberView {
+            id: status.id,
+            name: name.unwrap_or_default(),
+            cluster: status.cluster,
+            // What `/health` is made of from 3.3 on, without asking it: up to 3.4.28 each call is an entry in the log.
+            health: if status.leader.is_some() && alarms.is_empty() { Health::Healthy } else { Health::Unhealthy },
+            version,
+            members,
+            leader: status.leader,
+            index: status.index,
+            term: status.term,
+            raft: vars.ok().and_then(|vars| etcd::raft_status(vars.status, &vars.body)),
+            read: read.map_err(|error| error.to_string()),
+            alarms,
+            store: Some(status.store),
         })
     }
 }

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use semver::Version;
 use serde_json::{Map, json};
 
-use crate::etcd::{self, ClusterVersion, Flags, MemberView, WalIdentity};
+use crate::etcd::{self, ClusterVersion, Flags, MemberView, Rules, WalIdentity};
 use crate::events::Fault;
 use crate::modules::table::{CheckMode, Row};
 use crate::modules::{Call, Failure, Module, Outcome};
@@ -120,7 +120,7 @@ impl Facts {
     }
 
     async fn client(probe: &Probe, host: &str, process: &Process, flags: &Flags) -> Result<Client, Failure> {
-        let urls = flags.listen_client_urls();
+        let urls = flags.http_urls();
         // Plain HTTP first if it offers any: one thing less that can be wrong.
         let url = urls.iter().find(|url| url.starts_with("http://")).or_else(|| urls.first());
         let url = url.ok_or_else(|| refused(host, "it listens for no clients"))?;
@@ -175,7 +175,12 @@ impl Facts {
             Err(error) if error.lost() => return Err(Failure::new(Fault::Unreachable, format!("{host}: {error}"))),
             // The first releases lack what is asked for; then the release is the reason, not what was missing.
             Err(error) => {
-                let left = self.client.version().await.ok().map(|version| etcd::may_be_left(&version.server));
+                let left = self
+                    .client
+                    .version()
+                    .await
+                    .ok()
+                    .map(|version| etcd::may_be_left(Rules::built_in(), &version.server));
                 return Err(match left {
                     Some(Err(refusal)) => refused(&host, format!("{refusal}\n{error}")),
                     _ => refused(&host, error),
@@ -233,12 +238,14 @@ pub(super) fn cluster_text(version: &ClusterVersion) -> Option<String> {
 
 /// A version argument.
 pub(super) fn version_argument(call: &Call<'_>) -> Result<Version, Failure> {
-    let text = call.text("version").unwrap_or_default();
+    version(call.text("version").unwrap_or_default(), "version")
+}
+
+/// A text as a version; `name` is the argument it is from.
+pub(super) fn version(text: &str, name: &str) -> Result<Version, Failure> {
     Version::parse(text.trim_start_matches('v')).map_err(|_| {
-        Failure::new(
-            Fault::Input,
-            format!("version: expected a full version such as 2.1.1 (in quotes), found `{text}`"),
-        )
+        let what = format!("{name}: expected a full version such as 2.1.1 (in quotes), found `{text}`");
+        Failure::new(Fault::Input, what)
     })
 }
 
@@ -261,6 +268,14 @@ impl Module for EtcdFacts {
             at_work::wait(&call, unit).await?;
             let facts = Facts::gather(&call.probe, unit).await?;
             let view = facts.view().await?;
+            let alarms = Some(view.alarms.join(", ")).filter(|alarms| !alarms.is_empty());
+            let note = view.read.as_ref().err().cloned().or_else(|| alarms.map(|alarms| format!("alarm {alarms}")));
+            let store = view.store.as_ref();
+            // Before 3.0 there is no database; then it is the data directory as a whole.
+            let size = match store {
+                Some(store) => store.db_size,
+                None => facts.data_size(&call.probe).await?,
+            };
             let etcd = json!({
                 "unit": facts.unit,
                 "pid": facts.state.main_pid(),
@@ -270,7 +285,7 @@ impl Module for EtcdFacts {
                 "member": view.name,
                 "role": if view.leader == Some(view.id) { "leader" } else { "follower" },
                 "healthy": view.health == crate::etcd::Health::Healthy && view.read.is_ok(),
-                "note": view.read.as_ref().err(),
+                "note": note,
                 "id": format!("{:x}", view.id),
                 "cluster_id": format!("{:x}", view.cluster),
                 "version": view.version.server.to_string(),
@@ -279,6 +294,11 @@ impl Module for EtcdFacts {
                 "leader_id": view.leader.map(|id| format!("{id:x}")),
                 "raft_index": view.index,
                 "raft_term": view.term,
+                "db_size": size,
+                "db_in_use": store.and_then(|store| store.db_in_use),
+                "revision": store.map(|store| store.revision),
+                "storage_version": store.and_then(|store| store.storage.as_ref()).map(ToString::to_string),
+                "alarms": view.alarms,
                 "raft_commit": view.raft.as_ref().map(|raft| raft.commit),
                 "members": view.members.iter().map(|m| json!({"id": format!("{:x}", m.id), "name": m.name, "peer_urls": m.peer_urls, "client_urls": m.client_urls})).collect::<Vec<_>>(),
                 "machine": facts.machine,

@@ -30,7 +30,8 @@ pub(super) const CAP: usize = 256 * 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     pub(super) dest: RemotePath,
-    pub(super) text: String,
+    /// Its text; `None` where no file shall be.
+    pub(super) text: Option<String>,
 }
 
 /// A file that is not yet as it shall be.
@@ -59,6 +60,7 @@ pub(super) struct Files {
 /// What is wrong with the argument on paper, beside what is wrong with where the program comes from.
 pub(super) fn on_paper(args: &Node, dir: &Path) -> Vec<Problem> {
     let mut problems = release::on_paper(args, dir);
+    problems.extend(super::rules::on_paper(args, dir));
     for item in args.get("files").and_then(Node::as_sequence).unwrap_or_default() {
         if item.as_str().is_some_and(is_template) {
             continue;
@@ -129,7 +131,7 @@ pub(super) async fn wanted(call: &Call<'_>) -> Result<Vec<Wanted>, Failure> {
         if text.len() > CAP {
             return Err(wrong(format!("files: {dest} would have {} bytes, at most {CAP}", text.len())));
         }
-        all.push(Wanted { dest, text });
+        all.push(Wanted { dest, text: Some(text) });
     }
     Ok(all)
 }
@@ -199,7 +201,7 @@ impl Files {
     /// Those that are not staged yet.
     pub(super) async fn unstaged(&self, call: &Call<'_>) -> Result<Vec<&Changing>, Failure> {
         let mut missing = Vec::new();
-        for file in &self.changing {
+        for file in self.changing.iter().filter(|file| file.wanted.text.is_some()) {
             let stat = call.probe.stat(&file.staged(), false).await?.filter(|stat| stat.kind == "file");
             let attributes = &file.attributes;
             let as_it = stat.is_some_and(|stat| {
@@ -221,7 +223,8 @@ impl Files {
                 "none" => Vec::new(),
                 _ => call.probe.read(&file.wanted.dest, CAP).await?,
             };
-            diffs.extend(text_diff(&file.wanted.dest, before, file.wanted.text.clone().into_bytes()));
+            let after = file.wanted.text.clone().unwrap_or_default();
+            diffs.extend(text_diff(&file.wanted.dest, before, after.into_bytes()));
         }
         Ok(diffs)
     }
@@ -235,13 +238,15 @@ impl Changing {
             let attributes = Attributes { mode: Some(0o755), ..Attributes::default() };
             change.mkdir(&folder, &attributes, false).await?;
         }
-        Ok(change.write(&self.staged(), self.wanted.text.as_bytes(), &self.attributes).await?)
+        let Some(text) = &self.wanted.text else { return Ok(()) };
+        Ok(change.write(&self.staged(), text.as_bytes(), &self.attributes).await?)
     }
 
     /// A file that shall be as `wanted` and stands as `before` says, or not at all.
     pub(super) fn new(wanted: Wanted, before: Option<(String, Attributes)>) -> Self {
         let fresh = Attributes { mode: Some(0o644), owner: Some("0".to_owned()), group: Some("0".to_owned()) };
         let (before, attributes) = before.unwrap_or_else(|| ("none".to_owned(), fresh));
-        Self { want: sha256(wanted.text.as_bytes()), wanted, before, attributes }
+        let want = wanted.text.as_ref().map_or_else(|| "none".to_owned(), |text| sha256(text.as_bytes()));
+        Self { want, wanted, before, attributes }
     }
 }

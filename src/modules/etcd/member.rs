@@ -16,9 +16,12 @@ use crate::remote::{Change, ReadAs, Serve, Swap, TakeBack, Window};
 use crate::transport::BoxFuture;
 
 use super::at_work;
-use super::facts::{Facts, refused, version_argument};
+use super::facts::{Facts, refused, version, version_argument};
 use super::files::{FILES, Files, on_paper};
+use super::often;
 use super::place::Place;
+use super::ready::{THEN, then_argument};
+use super::rules::{RULES, rules};
 use super::stage;
 use super::survey::{Survey, survey};
 use super::tool::Tool;
@@ -40,7 +43,14 @@ pub(crate) const ROW: Row = Row {
         BINARY,
         BINARY_SHA256,
         FILES,
+        RULES,
         ACCEPT_DOWNTIME,
+        THEN,
+        Argument::new(
+            "from",
+            Shape::Text,
+            "the version it will run by then; in a check run, which does not take it there",
+        ),
         Argument::new(
             "start_timeout",
             Shape::Int,
@@ -105,18 +115,20 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     // Side by side, since none needs another: a member's turn is as long as its questions one after the other.
     let (view, binary, place, tool, survey, gate) = tokio::join!(
         facts.view(),
-        stage::obtain(call, "etcd", &to, &facts.machine),
+        stage::obtain_unless_running(call, &facts, &to),
         Place::find(&call.probe, &facts, &to),
         Tool::find(call, &facts, &to),
         survey(call.fleet, &unit, Some(&facts)),
         gate(call, &facts),
     );
     let (view, binary, place, tool, gate) = (view?, binary?, place?, tool?, gate?);
-    let files = Files::plan(call, &facts, &to).await?;
-    let from = view.version.server.clone();
+    let own = often::files(call, &facts, &then_argument(call)?).await?;
+    let files = Files::plan_with(call, &facts, &to, own).await?;
+    let from = from_argument(call, &view.version.server)?;
     let start = seconds(call, "start_timeout")?.unwrap_or(Duration::from_secs(START));
     let election = facts.flags.election_timeout();
-    let swapped = place.running != binary.sha256;
+    let binary = binary.filter(|binary| binary.sha256 != place.running);
+    let swapped = binary.is_some();
     if !swapped && !files.needed() {
         // Done before, perhaps by a run that was killed: what is left is to see that it has caught up.
         if call.change.is_some() {
@@ -127,16 +139,20 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     let way_back = if from == to {
         WayBack::Always
     } else {
-        etcd::judge(&from, &to).map_err(|refusal| refused(call.host, refusal))?
+        etcd::judge(&rules(call)?, &from, &to).map_err(|refusal| refused(call.host, refusal))?
     };
     // etcdctl goes with another etcd only.
     let tool = tool.filter(|_| swapped);
-    if call.change.is_some() {
-        let parts = if swapped { stage::parts(&place, &binary, tool.as_ref()) } else { Vec::new() };
+    if let Some(change) = &call.change {
+        let parts = binary.as_ref().map(|binary| stage::parts(&place, binary, tool.as_ref())).unwrap_or_default();
         let missing = stage::missing(&call.probe, parts).await?;
         let missing = missing.first().map(|(place, _)| (place.staged.clone(), to.to_string()));
         let unstaged = files.unstaged(call).await?;
-        let unstaged = unstaged.first().map(|file| (file.staged(), file.wanted.dest.to_string()));
+        for file in unstaged.iter().filter(|file| often::is_own(&file.wanted.dest)) {
+            file.stage(call, change).await?;
+        }
+        let unstaged = unstaged.iter().find(|file| !often::is_own(&file.wanted.dest));
+        let unstaged = unstaged.map(|file| (file.staged(), file.wanted.dest.to_string()));
         if let Some((staged, what)) = missing.or(unstaged) {
             return Err(refused(
                 call.host,
@@ -151,7 +167,7 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     let Some(change) = call.change.clone() else {
         return Ok(Outcome { changed: true, diff, ..outcome(&view.name, &from, &to, None) });
     };
-    let (member, want) = (view.name, binary.sha256);
+    let (member, want) = (view.name, binary.map_or_else(|| place.running.clone(), |binary| binary.sha256));
     let roll = Roll {
         call,
         change,
@@ -170,6 +186,14 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
         gate,
     };
     roll.run().await.map(|outcome| Outcome { diff, ..outcome })
+}
+
+/// What runs, or in a check run what would run by then.
+fn from_argument(call: &Call<'_>, runs: &Version) -> Result<Version, Failure> {
+    match call.text("from").filter(|_| call.change.is_none()) {
+        Some(text) => version(text, "from"),
+        None => Ok(runs.clone()),
+    }
 }
 
 /// From the size of the data: 5 MB/s twice over, since a member that lags too far is sent everything (etcd-io/etcd guides: two minutes for
@@ -223,13 +247,18 @@ impl Roll<'_> {
         if parts.is_empty() { String::new() } else { format!("swap {}, ", parts.join(" and ")) }
     }
 
+    /// The window's name: a run that goes over several versions has one for each.
+    fn name(&self) -> String {
+        format!("{}-{}-{}", self.call.run, sound(self.host()), sound(&self.to.to_string()))
+    }
+
     /// The transaction to the new program.
     async fn window(&self) -> Result<Window, Failure> {
         let program = self.swapped.then(|| self.place.swap(&self.from, &self.want));
         let swaps = program.into_iter().chain(self.tool.as_ref().map(Tool::swap)).chain(self.files.swaps()).collect();
         let reload = self.files.read_as.as_ref().map(|(then, _)| then.clone());
         let take_back = self.take_back().await;
-        let name = format!("{}-{}", self.call.run, sound(self.host()));
+        let name = self.name();
         Ok(self.plan(name, swaps, reload, take_back, self.facts.state.invocation_id().unwrap_or_default()))
     }
 
@@ -251,6 +280,8 @@ impl Roll<'_> {
             identity: Some((self.facts.wal_dir.clone(), marker)),
             serve: serve(&self.facts),
             take_back,
+            // 2.3 refuses data in which 3.0 has made its database (etcd v2.3.8 etcdserver/server.go, read 2026-11-24; seen in the lab).
+            no_return: (self.way_back == WayBack::UntilFirstStart).then(|| self.facts.data_dir.join("member/snap/db")),
             stop: self.facts.stop_deadline(),
             start: self.start,
             soak: SOAK,
@@ -260,8 +291,10 @@ impl Roll<'_> {
     /// While another member still runs the old minor the cluster version cannot rise, so the host may take the swap back by itself.
     /// For the last member it must ask the others first: 2.0 and 2.1 start on a risen cluster without a word.
     async fn take_back(&self) -> TakeBack {
-        if self.way_back == WayBack::Always {
-            return TakeBack::Open;
+        match self.way_back {
+            WayBack::Always => return TakeBack::Open,
+            WayBack::Never => return TakeBack::Closed,
+            WayBack::WhileMixed | WayBack::UntilFirstStart => {}
         }
         let looked = self.survey.look().await;
         let others = looked.hosts.iter().filter(|(host, _)| host.as_str() != self.host());

@@ -15,6 +15,7 @@ use super::facts::{Facts, refused, version_argument};
 use super::files::{FILES, Files, has_files, on_paper};
 use super::next_start::{is_read, next_start};
 use super::place::Place;
+use super::rules::{RULES, rules};
 use super::stage;
 use super::survey::{Survey, survey};
 use super::tool::Tool;
@@ -29,6 +30,7 @@ pub(crate) const ROW: Row = Row {
         BINARY,
         BINARY_SHA256,
         FILES,
+        RULES,
         ACCEPT_DOWNTIME,
         Argument::new("data_dir", Shape::Text, "the data directory that the process must be using"),
     ],
@@ -53,27 +55,28 @@ impl Module for EtcdPreflight {
             let view = facts.view().await?;
             let version = view.version.server.clone();
             if version != target {
-                etcd::judge(&version, &target).map_err(|refusal| refused(call.host, refusal))?;
+                etcd::judge(&rules(&call)?, &version, &target).map_err(|refusal| refused(call.host, refusal))?;
             }
             self::options(&call, &facts, &target)?;
             self::unit(&call, &facts, &target)?;
             is_read(&call.probe, &facts.unit, &facts.state).await?;
             next_start(&call.probe, &facts).await?;
             let files = Files::plan(&call, &facts, &target).await?;
-            let binary = stage::obtain(&call, "etcd", &target, &facts.machine).await?;
+            let binary = stage::obtain_unless_running(&call, &facts, &target).await?;
             let place = Place::find(&call.probe, &facts, &target).await?;
-            let swapped = place.running != binary.sha256;
-            if !swapped && version != target {
+            if let Some(binary) = binary.as_ref().filter(|b| b.sha256 == place.running && version != target) {
                 let path = binary.path.display();
                 let what = format!("{path} is the program that runs already\nexpected {target}\nfound    {version}");
                 return Err(refused(call.host, what));
             }
+            let binary = binary.filter(|binary| binary.sha256 != place.running);
+            let swapped = binary.is_some();
             // Bytes that staging will take before the backup is made.
             let mut to_stage = 0;
-            if swapped {
+            if let Some(binary) = &binary {
                 same_program(&call, &place)?;
                 let tool = Tool::find(&call, &facts, &target).await?;
-                let parts = stage::missing(&call.probe, stage::parts(&place, &binary, tool.as_ref())).await?;
+                let parts = stage::missing(&call.probe, stage::parts(&place, binary, tool.as_ref())).await?;
                 to_stage = stage::room(&call.probe, &parts).await?;
             }
             let survey = survey(call.fleet, unit, Some(&facts)).await;
@@ -100,7 +103,7 @@ impl Module for EtcdPreflight {
 
 /// What the running options say against the target; with `files`, those are judged that the target will be started with.
 fn options(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(), Failure> {
-    let faults: Vec<String> = facts.flags.faults(target).iter().map(ToString::to_string).collect();
+    let faults: Vec<String> = facts.flags.faults(&rules(call)?, target).iter().map(ToString::to_string).collect();
     if !faults.is_empty() && !has_files(call) {
         return Err(refused(call.host, faults.join("\n")));
     }
@@ -179,7 +182,8 @@ async fn whole_cluster(call: &Call<'_>, survey: &Survey, target: &Version) -> Re
 /// Says once what no host can do over TLS: ask the others whether the way back is open, on which that of the last member hangs.
 fn one_way(call: &Call<'_>, survey: &Survey, version: &Version, target: &Version) -> Result<(), Failure> {
     let first = call.fleet.hosts().first().is_some_and(|host| host == call.host);
-    let asks = version != target && etcd::judge(version, target).is_ok_and(|way_back| way_back != WayBack::Always);
+    let asks = version != target
+        && etcd::judge(&rules(call)?, version, target).is_ok_and(|way_back| way_back != WayBack::Always);
     if !first || !asks || survey.facts.values().flatten().all(Facts::in_the_clear) {
         return Ok(());
     }

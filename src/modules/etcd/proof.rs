@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::etcd::VersionAnswer;
 use crate::events::Fault;
 use crate::modules::{Call, Failure};
 use crate::remote::{Change, Probe, RemotePath};
@@ -91,15 +92,21 @@ pub(super) async fn open(
     let (unit, folder) = (format!("quorate-proof-{}", call.run.to_lowercase()), scratch.join("proof"));
     let opened = begin(change, facts, archive, &folder, &unit, deadline).await;
     let counted = match opened {
-        Ok(client) => wait(&client, change.probe(), &format!("{unit}.service"), deadline).await,
+        Ok(client) => wait_and_count(&client, change.probe(), &format!("{unit}.service"), deadline).await,
         Err(failure) => Err(failure),
     };
-    let closed = change.script("close the proof", CLOSE, &[&unit, folder.as_str()], None).await;
+    let closed = close(change, &unit, &folder).await;
     let (version, found) = counted?;
     closed?;
     let after = count(&facts.client, call.host, deadline).await?;
     compare(call.host, live, found, after)?;
     Ok(Proof { opened_by: version, keys: found.keys, live_keys: live.keys, index: found.index, live_index: live.index })
+}
+
+/// Stops the throw-away etcd and removes what it opened.
+pub(super) async fn close(change: &Change, unit: &str, folder: &RemotePath) -> Result<(), Failure> {
+    change.script("close the proof", CLOSE, &[unit, folder.as_str()], None).await?;
+    Ok(())
 }
 
 /// Two ports of the host's loopback that nobody uses.
@@ -140,18 +147,29 @@ said=$(journalctl -u "$1" -n 100 --no-pager -o cat 2>/dev/null)
 printf '%s\n' "$said" | grep -m 1 '^panic: ' || printf '%s\n' "$said" | grep -v '^systemd' | tail -n 1
 "#;
 
-/// Waits until the throw-away etcd that `unit` runs serves, and counts.
-pub(super) async fn wait(
+/// Waits until the throw-away etcd that `unit` runs serves, and counts what is in its v2 store.
+pub(super) async fn wait_and_count(
     client: &Client,
     probe: &Probe,
     unit: &str,
     deadline: Duration,
 ) -> Result<(String, Count), Failure> {
+    let version = wait(client, probe, unit, deadline).await?;
+    Ok((version.server.to_string(), count(client, probe.name(), deadline).await?))
+}
+
+/// Waits until the throw-away etcd that `unit` runs serves reads.
+pub(super) async fn wait(
+    client: &Client,
+    probe: &Probe,
+    unit: &str,
+    deadline: Duration,
+) -> Result<VersionAnswer, Failure> {
     let (begun, host) = (Instant::now(), probe.name());
     loop {
         let error = match client.version().await {
             Ok(answer) => match client.read().await {
-                Ok(()) => return Ok((answer.server.to_string(), count(client, host, deadline).await?)),
+                Ok(()) => return Ok(answer),
                 Err(error) => error,
             },
             Err(error) => error,

@@ -1,6 +1,6 @@
 //! The new binary on the control machine: out of a release archive with its SHA256SUMS, or as a plain file with its SHA-256.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -121,6 +121,14 @@ impl Origin {
         }
     }
 
+    /// The versions that are at hand for that machine; of a plain binary nothing is known beforehand.
+    pub(super) fn versions(&self, machine: &str) -> Result<BTreeSet<Version>, Failure> {
+        let Self::Releases(folder) = self else { return Ok(BTreeSet::new()) };
+        let (_, sums) = sums(folder)?;
+        let there = sums.names().filter(|name| folder.join(name).is_file());
+        Ok(there.filter_map(|name| etcd::version_of_archive(name, machine)).collect())
+    }
+
     /// The program `name` of that version for that machine, verified; unpacked into `into` if it comes out of an archive.
     pub(super) fn obtain(
         &self,
@@ -207,15 +215,21 @@ fn compare(path: &Path, want: &[u8; 32], found: &[u8; 32], by: &str) -> Result<(
     ))
 }
 
-/// The archive of that version, its sum compared with the one in SHA256SUMS.
-fn verified_archive(folder: &Path, version: &Version, machine: &str) -> Result<PathBuf, Failure> {
-    let name = etcd::archive_name(version, machine);
+/// The list of a folder's sums, and where it lies.
+fn sums(folder: &Path) -> Result<(PathBuf, Checksums), Failure> {
     let list = folder.join("SHA256SUMS");
     let mut text = String::new();
     File::open(&list)
         .and_then(|file| file.take(SUMS_CAP).read_to_string(&mut text))
         .map_err(|error| input(format!("{}: {error}", list.display())))?;
     let sums = Checksums::from_text(&text).map_err(|fault| input(format!("{}: {fault}", list.display())))?;
+    Ok((list, sums))
+}
+
+/// The archive of that version, its sum compared with the one in SHA256SUMS.
+fn verified_archive(folder: &Path, version: &Version, machine: &str) -> Result<PathBuf, Failure> {
+    let name = etcd::archive_name(version, machine);
+    let (list, sums) = sums(folder)?;
     let want = sums.of(&name).ok_or_else(|| {
         let listed: Vec<&str> = sums.names().take(20).collect();
         input(format!("{}: {name} is not listed (listed: {})", list.display(), listed.join(", ")))

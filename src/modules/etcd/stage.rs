@@ -38,11 +38,12 @@ impl Module for EtcdStage {
         Box::pin(async move {
             let version = version_argument(&call)?;
             let facts = Facts::gather(&call.probe, call.text("unit").unwrap_or("etcd")).await?;
-            let binary = obtain(&call, "etcd", &version, &facts.machine).await?;
+            let binary = obtain_unless_running(&call, &facts, &version).await?;
             let place = Place::find(&call.probe, &facts, &version).await?;
             let mut result = Map::new();
             result.insert("path".into(), json!(place.staged.as_str()));
-            result.insert("sha256".into(), json!(binary.sha256));
+            let want = binary.as_ref().map_or(&place.running, |binary| &binary.sha256);
+            result.insert("sha256".into(), json!(want));
             let files = Files::plan(&call, &facts, &version).await?;
             let staged = files.changing.iter().map(|file| file.staged().to_string());
             result.insert("files".into(), staged.collect());
@@ -54,10 +55,10 @@ impl Module for EtcdStage {
                     file.stage(&call, change).await?;
                 }
             }
-            if place.running == binary.sha256 {
+            let Some(binary) = binary.filter(|binary| binary.sha256 != place.running) else {
                 result.insert("msg".into(), Value::from(format!("{version} runs already")));
                 return Ok(Outcome { changed: !to_put.is_empty(), result, ..Outcome::default() });
-            }
+            };
             let tool = Tool::find(&call, &facts, &version).await?;
             result.extend(tool.as_ref().map(|tool| ("etcdctl".to_owned(), json!(tool.place.staged.as_str()))));
             let parts = parts(&place, &binary, tool.as_ref());
@@ -128,6 +129,22 @@ pub(super) async fn obtain(
     take(call, Origin::from_call(call)?, name, version, machine).await
 }
 
+/// The same; `None` where that version runs already and its release is not at hand: then there is nothing to install.
+pub(super) async fn obtain_unless_running(
+    call: &Call<'_>,
+    facts: &Facts,
+    version: &semver::Version,
+) -> Result<Option<Binary>, Failure> {
+    let lacking = match Origin::from_call(call)? {
+        Origin::Plain(..) => false,
+        origin @ Origin::Releases(_) => !origin.versions(&facts.machine)?.contains(version),
+    };
+    if lacking && facts.view().await?.version.server == *version {
+        return Ok(None);
+    }
+    obtain(call, "etcd", version, &facts.machine).await.map(Some)
+}
+
 /// The same out of a given origin.
 pub(super) async fn take(
     call: &Call<'_>,
@@ -177,7 +194,9 @@ pub(super) async fn room(probe: &Probe, missing: &[Part<'_>]) -> Result<u64, Fai
 const ASK_VERSION: &str = r#"
 cd / || exit 1
 if [ -n "$1" ] && command -v runuser >/dev/null; then exec runuser -u "$1" -- "$2" --version; fi
-exec "$2" --version
+said=$("$2" --version 2>&1) && { printf '%s\n' "$said"; exit 0; }
+# etcdctl from 3.4 on says it by a command.
+exec "$2" version
 "#;
 
 /// Asks the staged file for its version, on the host: etcd as the unit's user, etcdctl as whoever calls it.

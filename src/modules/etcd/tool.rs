@@ -3,10 +3,11 @@
 use semver::Version;
 
 use crate::etcd::from_tool_output;
+use crate::events::Fault;
 use crate::modules::{Call, Failure};
-use crate::remote::Swap;
+use crate::remote::{Attributes, Change, RemotePath, Swap};
 
-use super::facts::Facts;
+use super::facts::{Facts, refused};
 use super::place::Place;
 use super::release::{Binary, Origin};
 use super::stage;
@@ -15,12 +16,53 @@ use super::stage;
 const NAME: &str = "etcdctl";
 
 /// `$1` a path. Prints what the program there says of its version; nothing if there is none, or none that came out of a release: a
-/// script of that name is somebody's own.
+/// script of that name is somebody's own. Up to 3.3 it says it by `--version`, from 3.4 on by `version` only (seen in the lab).
 const VERSION: &str = r#"
 [ -f "$1" ] && [ "$(head -c 4 -- "$1" | od -An -tx1 | tr -d ' ')" = 7f454c46 ] || exit 0
-"$1" --version 2>/dev/null
+"$1" --version 2>/dev/null || "$1" version 2>/dev/null
 exit 0
 "#;
+
+/// The tool of that name that fits data of that version, on the host: the one beside the program, else out of the release archive.
+///
+/// In 2.x the format is one through all minors; from 3.0 on each minor has its own (a 2.3 tool fails on a log of 3.0, etcd issue 7150).
+///
+/// # Errors
+/// When neither is to be had.
+pub(super) async fn of(
+    call: &Call<'_>,
+    change: &Change,
+    facts: &Facts,
+    name: &'static str,
+    version: &Version,
+    scratch: &RemotePath,
+) -> Result<RemotePath, Failure> {
+    let beside = facts.program.parent().join(name);
+    let said = call.probe.script(&format!("ask {name} for its version"), VERSION, &[beside.as_str()], None).await?;
+    let fits = |found: &Version| found.major == version.major && (version.major < 3 || found.minor == version.minor);
+    if from_tool_output(&said.stdout).is_ok_and(|found| fits(&found)) {
+        return Ok(beside);
+    }
+    let line = if version.major < 3 { "2.x".to_owned() } else { format!("{}.{}", version.major, version.minor) };
+    let need = |why: String| {
+        let text = format!(
+            "no {name} of {line} for the backup: {beside} does not run as one, and {why}\n\
+             put {name} of {version} beside etcd, or the archive of {version} into the folder `releases`"
+        );
+        refused(call.host, text)
+    };
+    let Ok(origin @ Origin::Releases(_)) = Origin::from_call(call) else {
+        return Err(need("no folder of releases was given".to_owned()));
+    };
+    let binary = stage::take(call, origin, name, version, &facts.machine).await;
+    let binary = binary.map_err(|failure| need(failure.msg))?;
+    let target = scratch.join(name);
+    let file = tokio::fs::File::open(&binary.path).await;
+    let file = file.map_err(|e| Failure::new(Fault::Disk, format!("{}: {e}", binary.path.display())))?;
+    let attributes = Attributes { mode: Some(0o700), ..Attributes::default() };
+    change.upload(&target, file, binary.size, &binary.sha256, &attributes).await?;
+    Ok(target)
+}
 
 /// An etcdctl that takes the place of an older one together with etcd.
 pub(super) struct Tool {

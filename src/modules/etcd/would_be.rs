@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use semver::Version;
 
-use crate::etcd::Flags;
+use crate::etcd::{Flags, Rules};
 use crate::modules::{Call, Failure};
 use crate::remote::{Attributes, Probe, ReadAs, RemotePath, ServiceText, environment_of, with_variables};
 
 use super::facts::{Facts, refused};
 use super::files::{CAP, Changing, Files, Wanted, wanted};
 use super::next_start::{is_read, same_options};
+use super::rules::rules;
 
 /// Options that say who the member is and where its data lies; a configuration file may say all of them.
 const IDENTITY: [&str; 4] = ["name", "data-dir", "wal-dir", "config-file"];
@@ -34,18 +35,32 @@ struct Start {
 impl Files {
     /// What has to change on the host for the files that the call asks for, or why they must not.
     pub(super) async fn plan(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<Self, Failure> {
-        let all = wanted(call).await?;
+        Self::plan_with(call, facts, target, Vec::new()).await
+    }
+
+    /// The same with files of quorate's own.
+    pub(super) async fn plan_with(
+        call: &Call<'_>,
+        facts: &Facts,
+        target: &Version,
+        own: Vec<Wanted>,
+    ) -> Result<Self, Failure> {
+        let mut all = wanted(call).await?;
+        if let Some(twice) = own.iter().find(|own| all.iter().any(|file| file.dest == own.dest)) {
+            return Err(refused(call.host, format!("{} is quorate's own file and not to be given", twice.dest)));
+        }
+        all.extend(own);
         if all.is_empty() {
             return Ok(Self::default());
         }
         let units = Units::of(call.host, facts, &all)?;
         let start = units.start(&call.probe, facts, &all).await?;
-        for file in all.iter().filter(|file| !units.owns(&file.dest)) {
+        for file in all.iter().filter(|file| !units.owns(&file.dest) && file.text.is_some()) {
             if !start.environment_files.iter().any(|(path, _)| *path == file.dest) {
                 return Err(refused(call.host, units.not_read(&file.dest, &start)));
             }
         }
-        start.judge(&call.probe, facts, target, &all).await?;
+        start.judge(&call.probe, facts, (&rules(call)?, target), &all).await?;
         let mut files = Self::default();
         for file in &all {
             files.changing.extend(differs(call, &units, file).await?);
@@ -61,7 +76,8 @@ impl Files {
 /// Whether one of the files is newer than the process, which then does not run with it.
 async fn stale(probe: &Probe, facts: &Facts, all: &[Wanted]) -> Result<bool, Failure> {
     let start = facts.state.get("ExecMainStartTimestampMonotonic");
-    let args: Vec<&str> = std::iter::once(start).chain(all.iter().map(|file| file.dest.as_str())).collect();
+    let there = all.iter().filter(|file| file.text.is_some());
+    let args: Vec<&str> = std::iter::once(start).chain(there.map(|file| file.dest.as_str())).collect();
     let ran = probe.script("compare the files' times", NEWER, &args, None).await?;
     if !ran.success() {
         return Err(refused(probe.name(), format!("when {} was started is not known: {}", facts.unit, ran.words())));
@@ -73,8 +89,12 @@ async fn stale(probe: &Probe, facts: &Facts, all: &[Wanted]) -> Result<bool, Fai
 async fn differs(call: &Call<'_>, units: &Units, file: &Wanted) -> Result<Option<Changing>, Failure> {
     let dest = &file.dest;
     let Some(stat) = call.probe.stat(dest, false).await? else {
+        if file.text.is_none() {
+            return Ok(None);
+        }
         let folder = call.probe.stat(&dest.parent(), true).await?;
-        if folder.as_ref().is_none_or(|stat| stat.kind != "directory") && (folder.is_some() || !units.owns(dest)) {
+        let made = dest.parent() == units.folder;
+        if folder.as_ref().is_none_or(|stat| stat.kind != "directory") && (folder.is_some() || !made) {
             return Err(refused(call.host, format!("{dest}: its folder is not there")));
         }
         return Ok(Some(Changing::new(file.clone(), None)));
@@ -94,6 +114,7 @@ struct Units {
     folder: RemotePath,
     drop_ins: Vec<RemotePath>,
     new: Vec<RemotePath>,
+    gone: Vec<RemotePath>,
     touched: bool,
 }
 
@@ -104,7 +125,7 @@ impl Units {
         let id = Some(state.get("Id")).filter(|id| !id.is_empty()).unwrap_or(unit);
         let folder = RemotePath::root().join("etc/systemd/system").join(&format!("{id}.d"));
         let drop_ins = state.drop_ins();
-        let mut units = Self { fragment, folder, drop_ins, new: Vec::new(), touched: false };
+        let mut units = Self { fragment, folder, drop_ins, new: Vec::new(), gone: Vec::new(), touched: false };
         let in_order = units.drop_ins.is_sorted_by(|a, b| a.name() < b.name());
         for file in all {
             if file.dest == units.fragment && !units.fragment.as_str().starts_with("/etc/") {
@@ -116,6 +137,10 @@ impl Units {
                 continue;
             }
             units.touched = true;
+            if file.text.is_none() {
+                units.gone.push(file.dest.clone());
+                continue;
+            }
             if file.dest == units.fragment || units.drop_ins.contains(&file.dest) {
                 continue;
             }
@@ -145,7 +170,8 @@ impl Units {
     }
 
     fn then(&self) -> ReadAs {
-        let mut drop_ins: Vec<RemotePath> = self.drop_ins.iter().chain(&self.new).cloned().collect();
+        let stays = |path: &&RemotePath| !self.gone.contains(path);
+        let mut drop_ins: Vec<RemotePath> = self.drop_ins.iter().chain(&self.new).filter(stays).cloned().collect();
         drop_ins.sort_by(|a, b| a.name().cmp(b.name()));
         ReadAs { fragment: self.fragment.clone(), drop_ins }
     }
@@ -219,7 +245,7 @@ fn unclear(probe: &Probe, path: &RemotePath, why: &str) -> Failure {
 /// The new text of a file, or the one on the host.
 async fn text(probe: &Probe, path: &RemotePath, new: &[Wanted]) -> Result<String, Failure> {
     if let Some(file) = new.iter().find(|file| file.dest == *path) {
-        return Ok(file.text.clone());
+        return Ok(file.text.clone().unwrap_or_default());
     }
     let bytes = probe.read(path, CAP).await?;
     String::from_utf8(bytes).map_err(|_| unclear(probe, path, "is no UTF-8 text"))
@@ -227,11 +253,17 @@ async fn text(probe: &Probe, path: &RemotePath, new: &[Wanted]) -> Result<String
 
 impl Start {
     /// The same member on the same data, with options that the target knows.
-    async fn judge(&self, probe: &Probe, facts: &Facts, target: &Version, all: &[Wanted]) -> Result<(), Failure> {
+    async fn judge(
+        &self,
+        probe: &Probe,
+        facts: &Facts,
+        (rules, target): (&Rules, &Version),
+        all: &[Wanted],
+    ) -> Result<(), Failure> {
         let (host, unit) = (probe.name(), &facts.unit);
         let mut environment: BTreeMap<String, String> = self.environment.iter().cloned().collect();
         for (path, optional) in &self.environment_files {
-            let new = all.iter().any(|file| file.dest == *path);
+            let new = all.iter().any(|file| file.dest == *path && file.text.is_some());
             if *optional && !new && probe.stat(path, true).await?.is_none() {
                 continue;
             }
@@ -242,7 +274,7 @@ impl Start {
         let argv = argv.certain().map_err(|why| refused(host, format!("ExecStart of {unit}: {why}")))?;
         let flags = Flags::from_process(&argv, &environment);
         same_options(host, facts, &flags, &IDENTITY)?;
-        let faults: Vec<String> = flags.faults(target).iter().map(ToString::to_string).collect();
+        let faults: Vec<String> = flags.faults(rules, target).iter().map(ToString::to_string).collect();
         if !faults.is_empty() {
             return Err(refused(host, format!("with the new files: {}", faults.join("\n"))));
         }

@@ -78,6 +78,8 @@ pub struct Window {
     pub serve: Serve,
     /// Whether the old files may come back.
     pub take_back: TakeBack,
+    /// A file that the new program makes when it first opens the data, and behind which the old one cannot go.
+    pub no_return: Option<RemotePath>,
     /// The longest stop: the unit's own `TimeoutStopSec` and a margin.
     pub stop: Duration,
     /// How long the program may take to serve.
@@ -155,6 +157,7 @@ impl Window {
             ("serve_http", if self.serve.path.is_some() { "yes" } else { "no" }),
             ("serve_path", self.serve.path.as_deref().unwrap_or("/")),
             ("way_back", take_back),
+            ("no_return", self.no_return.as_ref().map_or("", RemotePath::as_str)),
             ("stop_seconds", &seconds(self.stop)),
             ("start_seconds", &seconds(self.start)),
             ("soak_seconds", &seconds(self.soak)),

@@ -19,6 +19,7 @@ fn window() -> Window {
         reload: None,
         identity: Some((path("/var/lib/etcd/member/wal"), "08".into())),
         serve: Serve { address: "10.0.0.1".into(), port: 2379, path: Some("/version".into()) },
+        no_return: None,
         take_back: TakeBack::Ask(vec![(
             Serve { address: "10.0.0.2".into(), port: 2379, path: Some("/version".into()) },
             "it's \"2.1".into(),

@@ -199,6 +199,7 @@ serve() { # seconds
 way_back() {
     # One that never ran has moved nothing.
     [ -z "$ran" ] && return 0
+    [ -n "$no_return" ] && [ -e "$no_return" ] && return 1
     [ "$way_back" = open ] && return 0
     [ "$way_back" = ask ] && [ -s peers ] && command -v bash >/dev/null || return 1
     while IFS=$tab read -r address port path closed; do

@@ -11,7 +11,7 @@ use super::super::facts::{Facts, refused};
 use super::super::place::running;
 use super::super::tool::Tool;
 use super::watch::{self, Watched};
-use super::{Roll, fault_by_quorum, outcome, sound};
+use super::{Roll, fault_by_quorum, outcome};
 
 /// How long a member on its old binary may take to be sound again before it is called down: two elections and a margin.
 const SOUND: Duration = Duration::from_secs(20);
@@ -132,8 +132,11 @@ impl Roll<'_> {
 
     /// Whether every other member says that the cluster version has not risen; silence counts as no.
     async fn way_is_open(&self) -> bool {
-        if self.way_back == WayBack::Always {
-            return true;
+        match self.way_back {
+            WayBack::Always => return true,
+            // It serves, so it has opened the data.
+            WayBack::UntilFirstStart | WayBack::Never => return false,
+            WayBack::WhileMixed => {}
         }
         let view = self.survey.look().await;
         let others = view.hosts.iter().filter(|(host, _)| host.as_str() != self.host());
@@ -158,7 +161,7 @@ impl Roll<'_> {
         let tool = self.tool.as_ref().map(Tool::swap_back);
         let swaps = program.into_iter().chain(tool).chain(self.files.swaps_back()).collect();
         let reload = self.files.read_as.as_ref().map(|(_, before)| before.clone());
-        let name = format!("{}-{}-back", self.call.run, sound(self.host()));
+        let name = format!("{}-back", self.name());
         let window = self.plan(name, swaps, reload, TakeBack::Closed, now.state.invocation_id().unwrap_or_default());
         let act = format!("put {} back in place of {}", self.from, self.to);
         (self.call.say)(Kind::ActBegins { host: self.host().to_owned(), act })?;

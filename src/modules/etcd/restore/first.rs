@@ -74,7 +74,7 @@ impl Restore<'_> {
         let client = Client::new(change.probe(), &client_url, None)
             .ok_or_else(|| failed(self.host(), format!("`{client_url}` is no URL")))?;
         let begun = Instant::now();
-        let (_, found) = proof::wait(&client, change.probe(), FIRST_START, self.deadline()).await?;
+        let (_, found) = proof::wait_and_count(&client, change.probe(), FIRST_START, self.deadline()).await?;
         proof::same(&self.backup.manifest.proof, found).map_err(|what| failed(self.host(), what))?;
         self.progress(format!("{} keys after {} ms, as proven", found.keys, begun.elapsed().as_millis()))?;
         let view = client.view().await.map_err(|error| failed(self.host(), error))?;

@@ -146,6 +146,7 @@ mod tests {
             name: "a".into(),
             peer_urls: urls(&["http://a:1", "http://a:2"]),
             client_urls: vec![],
+            learner: false,
         };
         assert_eq!(initial_cluster(&[there], "b", &urls(&["http://b:1"])), "a=http://a:1,a=http://a:2,b=http://b:1");
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 use semver::Version;
 
-use crate::etcd::{self, Flags};
+use crate::etcd::{self, Flags, Rules};
 use crate::modules::{Call, Failure};
 use crate::remote::{Probe, RemotePath, UnitState};
 
@@ -124,7 +124,7 @@ impl Stopped {
             format!(
                 "{unit} finds its cluster by discovery, which has none of a restored one; name it by initial-cluster"
             )
-        } else if let Some(fault) = self.flags.faults(&self.version).first() {
+        } else if let Some(fault) = self.flags.faults(Rules::built_in(), &self.version).first() {
             format!("{unit}: {fault}")
         } else {
             return Ok(());

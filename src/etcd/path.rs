@@ -1,0 +1,222 @@
+//! The way from one version to another: one minor at a time, the patches that rules ask for on the way, and what must be done between.
+
+use std::collections::BTreeSet;
+
+use semver::Version;
+
+use super::hop::{HopRefusal, judge};
+use super::rules::{First, Minor, Rules};
+
+/// One round over all members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// From which version.
+    pub from: Version,
+    /// To which; the same where members are only restarted to take a snapshot.
+    pub to: Version,
+    /// What must be done once all members run it, before the next step.
+    pub then: Vec<First>,
+    /// Why this step, for people: the rule behind it.
+    pub why: String,
+}
+
+/// Why there is no way.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathFault {
+    /// A rule forbids a step.
+    #[error(transparent)]
+    Refused(#[from] HopRefusal),
+    /// No release for a part of the way.
+    #[error("from {from} to {to} there must be a release of {}.{}{}: {why}; there is {found}", minor.0, minor.1, least.as_ref().map(|least| format!(", at least {least}")).unwrap_or_default())]
+    Missing {
+        /// From.
+        from: Version,
+        /// To.
+        to: Version,
+        /// Of which minor.
+        minor: Minor,
+        /// At least which patch.
+        least: Option<Version>,
+        /// Why.
+        why: String,
+        /// What there is of that minor.
+        found: String,
+    },
+}
+
+fn minor(version: &Version) -> Minor {
+    (version.major, version.minor)
+}
+
+/// The newest of the releases of a minor that are good enough to go on from.
+fn best(rules: &Rules, available: &BTreeSet<Version>, of: Minor, least: Option<&Version>) -> Option<Version> {
+    let good = |version: &&Version| {
+        minor(version) == of
+            && version.pre.is_empty()
+            && rules.avoided(version).is_none()
+            && least.is_none_or(|least| *version >= least)
+    };
+    available.iter().rev().find(good).cloned()
+}
+
+/// The steps from `from` to `to` with the releases that are at hand; never none: where both are the same the one step is to look whether
+/// anything is left to do.
+///
+/// A minor on the way is passed by its newest release at hand that is not to be avoided. Another patch of the minor that is left comes
+/// first only where a rule asks for it.
+///
+/// # Errors
+/// When a rule forbids it, or a release is missing.
+pub fn path(
+    rules: &Rules,
+    from: &Version,
+    to: &Version,
+    available: &BTreeSet<Version>,
+) -> Result<Vec<Step>, PathFault> {
+    let mut available = available.clone();
+    available.insert(to.clone());
+    if to < from {
+        judge(rules, from, to)?;
+    }
+    let mut steps: Vec<Step> = Vec::new();
+    let mut at = from.clone();
+    while minor(&at) != minor(to) {
+        let here = minor(&at);
+        let Some(hop) = rules.hop_from(here) else {
+            // Its words say which hops there are.
+            judge(rules, &at, to)?;
+            break;
+        };
+        if let Some(floor) = rules.floor_of(here).filter(|floor| at < floor.least && !floor.within) {
+            let missing = || PathFault::Missing {
+                from: from.clone(),
+                to: to.clone(),
+                minor: here,
+                least: Some(floor.least.clone()),
+                why: floor.why.clone(),
+                found: found(&available, here),
+            };
+            let patch = best(rules, &available, here, Some(&floor.least)).ok_or_else(missing)?;
+            steps.push(Step { from: at.clone(), to: patch.clone(), then: Vec::new(), why: floor.why.clone() });
+            at = patch;
+        }
+        let next = if hop.to == minor(to) {
+            to.clone()
+        } else {
+            let least = rules.floor_of(hop.to).map(|floor| &floor.least);
+            let missing = || PathFault::Missing {
+                from: from.clone(),
+                to: to.clone(),
+                minor: hop.to,
+                least: least.cloned(),
+                why: "etcd is taken one minor at a time".to_owned(),
+                found: found(&available, hop.to),
+            };
+            // One that is too old to be left will do where it is not the last of its minor: the patch comes next.
+            best(rules, &available, hop.to, least).ok_or_else(missing)?
+        };
+        judge(rules, &at, &next)?;
+        match steps.last_mut() {
+            Some(last) => last.then.clone_from(&hop.first),
+            // What must be done on the very first version is a round of its own: members that only restart.
+            None if !hop.first.is_empty() => steps.push(Step {
+                from: at.clone(),
+                to: at.clone(),
+                then: hop.first.clone(),
+                why: hop.why.clone().unwrap_or_default(),
+            }),
+            None => {}
+        }
+        let why = hop.why.clone().unwrap_or_else(|| "the next minor".to_owned());
+        steps.push(Step { from: at.clone(), to: next.clone(), then: Vec::new(), why });
+        at = next;
+    }
+    if at != *to {
+        judge(rules, &at, to)?;
+        steps.push(Step { from: at, to: to.clone(), then: Vec::new(), why: "another patch of its minor".to_owned() });
+    }
+    if steps.is_empty() {
+        steps.push(Step { from: to.clone(), to: to.clone(), then: Vec::new(), why: "it runs already".to_owned() });
+    }
+    Ok(steps)
+}
+
+fn found(available: &BTreeSet<Version>, of: Minor) -> String {
+    let of: Vec<String> = available.iter().filter(|version| minor(version) == of).map(ToString::to_string).collect();
+    if of.is_empty() { "none".to_owned() } else { of.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [&str; 12] = [
+        "2.0.5", "2.1.1", "2.2.5", "2.3.8", "3.0.17", "3.1.20", "3.2.32", "3.3.27", "3.4.13", "3.5.35", "3.6.16",
+        "3.7.3",
+    ];
+
+    fn walked(from: &str, to: &str, available: &[&str]) -> Result<Vec<String>, PathFault> {
+        let available = available.iter().map(|version| version.parse().unwrap()).collect();
+        let steps = path(Rules::built_in(), &from.parse().unwrap(), &to.parse().unwrap(), &available)?;
+        let then = |step: &Step| step.then.iter().map(|first| format!(" {first:?}")).collect::<String>();
+        Ok(steps.iter().map(|step| format!("{}>{}{}", step.from, step.to, then(step))).collect())
+    }
+
+    #[test]
+    fn eleven_hops_with_what_each_needs_done_before() {
+        let steps = walked("2.0.5", "3.7.3", &ALL).unwrap();
+        assert_eq!(
+            steps,
+            [
+                "2.0.5>2.1.1",
+                "2.1.1>2.2.5",
+                "2.2.5>2.3.8",
+                "2.3.8>3.0.17 V3Write",
+                "3.0.17>3.1.20 V3Write",
+                "3.1.20>3.2.32",
+                "3.2.32>3.3.27",
+                "3.3.27>3.4.13 Snapshot",
+                "3.4.13>3.5.35 Snapshot",
+                "3.5.35>3.6.16 Snapshot",
+                "3.6.16>3.7.3",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_patch_comes_first_where_a_rule_asks_for_it_and_only_there() {
+        assert_eq!(walked("3.5.21", "3.6.16", &ALL).unwrap(), ["3.5.21>3.5.35 Snapshot", "3.5.35>3.6.16"]);
+        assert_eq!(walked("2.0.5", "2.1.1", &["2.0.8"]).unwrap(), ["2.0.5>2.1.1"]);
+        assert_eq!(walked("2.0.5", "2.0.8", &[]).unwrap(), ["2.0.5>2.0.8"]);
+    }
+
+    #[test]
+    fn what_the_first_hop_needs_is_a_round_of_its_own() {
+        assert_eq!(walked("3.6.16", "3.7.3", &ALL).unwrap(), ["3.6.16>3.6.16 Snapshot", "3.6.16>3.7.3"]);
+        assert_eq!(walked("3.7.3", "3.7.3", &ALL).unwrap(), ["3.7.3>3.7.3"]);
+    }
+
+    #[test]
+    fn the_newest_good_release_is_taken_on_the_way() {
+        let steps = walked("3.3.27", "3.5.35", &["3.4.9", "3.4.12", "3.4.13", "3.4.21"]).unwrap();
+        assert_eq!(steps, ["3.3.27>3.4.13 Snapshot", "3.4.13>3.5.35"]);
+    }
+
+    #[test]
+    fn says_which_release_is_missing_and_why() {
+        let fault = walked("2.0.5", "2.2.5", &[]).unwrap_err();
+        assert!(matches!(fault, PathFault::Missing { minor: (2, 1), .. }), "{fault}");
+        let fault = walked("3.5.21", "3.6.16", &["3.5.31"]).unwrap_err().to_string();
+        assert!(fault.contains("at least 3.5.32") && fault.contains("3.5.31"), "{fault}");
+        let fault = walked("3.4.13", "3.6.16", &["3.5.31"]).unwrap_err().to_string();
+        assert!(fault.contains("at least 3.5.32"), "{fault}");
+    }
+
+    #[test]
+    fn rules_are_kept_at_every_step() {
+        assert!(matches!(walked("2.0.0", "2.1.1", &ALL), Err(PathFault::Refused(HopRefusal::SourceTooOld { .. }))));
+        assert!(matches!(walked("3.7.3", "3.6.16", &ALL), Err(PathFault::Refused(HopRefusal::Downgrade { .. }))));
+        assert!(matches!(walked("3.4.13", "3.5.5", &ALL), Err(PathFault::Refused(HopRefusal::BadTarget { .. }))));
+        assert!(matches!(walked("3.7.3", "3.9.0", &ALL), Err(PathFault::Refused(HopRefusal::NoRules { .. }))));
+    }
+}

@@ -1,0 +1,307 @@
+//! The rules about etcd's releases as a dated table: hops, floors, releases to be avoided.
+//!
+//! They move with each release of etcd, so they are data: `rules/rules.toml`, over which a file of the user's may be laid.
+
+mod page;
+
+use std::sync::LazyLock;
+
+use jiff::civil::Date;
+use semver::{Version, VersionReq};
+use serde::{Deserialize, Deserializer, de};
+
+/// A minor: major and minor number.
+pub type Minor = (u64, u64);
+
+/// Whether the old binary may come back on one member after it was swapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WayBack {
+    /// At any time: the minor does not change.
+    Always,
+    /// Until the cluster version has risen, which happens once every member runs the new minor.
+    WhileMixed,
+    /// Only where the new binary has never opened the data: it changes what the old one cannot read.
+    UntilFirstStart,
+    /// Never: the old binary cannot read what the new one makes of the data.
+    Never,
+}
+
+/// What must have been done on the old minor, with all members on it, before the first is taken to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum First {
+    /// One write by the v3 API.
+    V3Write,
+    /// On every member a raft snapshot that is younger than its start on that minor.
+    Snapshot,
+    /// No key left in the v2 store.
+    V2Delete,
+}
+
+impl First {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::V3Write, Self::Snapshot, Self::V2Delete];
+
+    /// Its word, in rules and playbooks.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::V3Write => "v3-write",
+            Self::Snapshot => "snapshot",
+            Self::V2Delete => "v2-delete",
+        }
+    }
+}
+
+/// One step from a minor to the next.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hop {
+    /// The minor it starts from.
+    #[serde(deserialize_with = "minor")]
+    pub from: Minor,
+    /// The minor it leads to.
+    #[serde(deserialize_with = "minor")]
+    pub to: Minor,
+    /// Whether and how long the old binary may come back.
+    pub way_back: WayBack,
+    /// The least patch of the old minor that may come back.
+    pub back_from: Option<Version>,
+    /// What must be done before it.
+    #[serde(default)]
+    pub first: Vec<First>,
+    /// Why, where there is more to say than that it is the next minor.
+    pub why: Option<String>,
+    /// Where the rule is from.
+    pub source: String,
+    /// When it was read or seen.
+    pub date: Date,
+}
+
+/// The least patch from which a minor may be left.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Floor {
+    /// The minor.
+    #[serde(deserialize_with = "minor")]
+    pub minor: Minor,
+    /// The least patch.
+    pub least: Version,
+    /// Whether it holds for another patch of the same minor too.
+    #[serde(default)]
+    pub within: bool,
+    /// Why.
+    pub why: String,
+    /// Where the rule is from.
+    pub source: String,
+    /// When it was read or seen.
+    pub date: Date,
+}
+
+/// Releases that must not be gone to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Avoid {
+    /// Which, as Cargo writes requirements: `>=3.5.0, <3.5.3`.
+    pub versions: VersionReq,
+    /// Why.
+    pub why: String,
+    /// Where the rule is from.
+    pub source: String,
+    /// When it was read or seen.
+    pub date: Date,
+}
+
+/// An option that a release does not know any more.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gone {
+    /// Its name, without dashes.
+    pub name: String,
+    /// The first minor that ends at once when it is given on the command line.
+    #[serde(deserialize_with = "minor")]
+    pub gone: Minor,
+    /// Its new name.
+    pub becomes: Option<String>,
+    /// The gate in `feature-gates` that it has become.
+    pub gate: Option<String>,
+    /// The first minor that knows the new name or gate; that in which the old one is gone, if not said.
+    #[serde(default, deserialize_with = "some_minor")]
+    pub since: Option<Minor>,
+    /// Whether nothing is lost by leaving it out.
+    #[serde(default)]
+    pub drop: bool,
+    /// What else there is to say.
+    pub why: Option<String>,
+    /// Where the rule is from.
+    pub source: String,
+    /// When it was read or seen.
+    pub date: Date,
+}
+
+/// All rules.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    /// Steps from minor to minor.
+    #[serde(default, rename = "hop")]
+    pub hops: Vec<Hop>,
+    /// Least patches.
+    #[serde(default, rename = "floor")]
+    pub floors: Vec<Floor>,
+    /// Known bad releases.
+    #[serde(default, rename = "avoid")]
+    pub avoid: Vec<Avoid>,
+    /// Options that are gone.
+    #[serde(default, rename = "option")]
+    pub options: Vec<Gone>,
+}
+
+/// Why a text holds no rules.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct RulesFault {
+    /// Where in the text, in bytes.
+    pub at: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+const OURS: &str = include_str!("rules/rules.toml");
+
+/// The rules that came with this quorate; a test reads them, so they are never empty.
+static BUILT_IN: LazyLock<Rules> = LazyLock::new(|| Rules::from_text(OURS).unwrap_or_default());
+
+fn minor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Minor, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let parts = text.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
+    parts.ok_or_else(|| de::Error::custom(format!("expected a minor such as \"3.5\", found \"{text}\"")))
+}
+
+fn some_minor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Minor>, D::Error> {
+    minor(deserializer).map(Some)
+}
+
+impl Rules {
+    /// Those that came with this quorate.
+    #[must_use]
+    pub fn built_in() -> &'static Self {
+        &BUILT_IN
+    }
+
+    /// Reads rules.
+    ///
+    /// # Errors
+    /// When the text is no TOML, a key is unknown or missing, or a value is none.
+    pub fn from_text(text: &str) -> Result<Self, RulesFault> {
+        toml::from_str(text).map_err(|fault| RulesFault {
+            at: fault.span().map_or(0, |span| span.start),
+            message: fault.message().to_owned(),
+        })
+    }
+
+    /// These with others laid over them: of two rows with one key the later date counts, and of two dates alike the other's.
+    #[must_use]
+    pub fn overlaid(mut self, other: Self) -> Self {
+        lay(&mut self.hops, other.hops, |a, b| (a.from, a.to) == (b.from, b.to), |row| row.date);
+        lay(&mut self.floors, other.floors, |a, b| a.minor == b.minor, |row| row.date);
+        lay(&mut self.avoid, other.avoid, |a, b| a.versions == b.versions, |row| row.date);
+        lay(&mut self.options, other.options, |a, b| (&a.name, a.gone) == (&b.name, b.gone), |row| row.date);
+        self
+    }
+
+    /// The step that leaves a minor.
+    #[must_use]
+    pub fn hop_from(&self, minor: Minor) -> Option<&Hop> {
+        self.hops.iter().find(|hop| hop.from == minor)
+    }
+
+    /// The step that leads to a minor.
+    #[must_use]
+    pub fn hop_to(&self, minor: Minor) -> Option<&Hop> {
+        self.hops.iter().find(|hop| hop.to == minor)
+    }
+
+    /// The floor under a minor.
+    #[must_use]
+    pub fn floor_of(&self, minor: Minor) -> Option<&Floor> {
+        self.floors.iter().find(|floor| floor.minor == minor)
+    }
+
+    /// The row of an option that a version does not know any more.
+    #[must_use]
+    pub fn gone(&self, option: &str, version: &Version) -> Option<&Gone> {
+        self.options.iter().find(|gone| gone.name == option && (version.major, version.minor) >= gone.gone)
+    }
+
+    /// Why a release must not be gone to, if so.
+    #[must_use]
+    pub fn avoided(&self, version: &Version) -> Option<&Avoid> {
+        self.avoid.iter().find(|avoid| avoid.versions.matches(version))
+    }
+}
+
+fn lay<T>(rows: &mut Vec<T>, others: Vec<T>, same: impl Fn(&T, &T) -> bool, date: impl Fn(&T) -> Date) {
+    for other in others {
+        match rows.iter_mut().find(|row| same(row, &other)) {
+            Some(row) if date(&other) >= date(row) => *row = other,
+            Some(_) => {}
+            None => rows.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ours_lead_from_2_0_to_3_7_without_a_gap() {
+        let rules = Rules::from_text(OURS).unwrap();
+        let mut minor = (2, 0);
+        let mut way = vec![minor];
+        while let Some(hop) = rules.hop_from(minor) {
+            minor = hop.to;
+            way.push(minor);
+        }
+        assert_eq!(way.len(), 12);
+        assert_eq!(minor, (3, 7));
+        assert_eq!(rules.hops.len(), 11);
+        for floor in &rules.floors {
+            assert_eq!((floor.least.major, floor.least.minor), floor.minor);
+        }
+    }
+
+    #[test]
+    fn a_later_row_takes_the_place_of_ours_and_an_older_one_does_not() {
+        let row = |date: &str, least: &str| {
+            let text = format!("[[floor]]\nminor='3.5'\nleast='{least}'\nwhy='x'\nsource='y'\ndate='{date}'\n");
+            Rules::from_text(&text).unwrap()
+        };
+        let least = |rules: Rules| rules.floor_of((3, 5)).unwrap().least.to_string();
+        assert_eq!(least(Rules::built_in().clone().overlaid(row("2027-01-01", "3.5.40"))), "3.5.40");
+        assert_eq!(least(Rules::built_in().clone().overlaid(row("2020-01-01", "3.5.40"))), "3.5.32");
+        assert_eq!(least(Rules::default().overlaid(row("2020-01-01", "3.5.1"))), "3.5.1");
+    }
+
+    #[test]
+    fn what_is_no_rule_is_refused_with_its_place() {
+        let fault = Rules::from_text("[[hop]]\nfrom = '3'\n").unwrap_err();
+        assert!(fault.message.contains("a minor such as") && fault.at > 0, "{fault:?}");
+        for text in ["[[hope]]", "[[avoid]]\nversions='x'", "[[floor]]\nminor='3.5'\nleast='3.5'", "x"] {
+            assert!(Rules::from_text(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn known_bad_releases_are_found_and_their_neighbours_are_not() {
+        let rules = Rules::built_in();
+        for bad in ["3.2.0", "3.3.21", "3.3.24", "3.4.0", "3.4.8", "3.4.12", "3.4.21", "3.5.0", "3.5.5", "3.6.4"] {
+            assert!(rules.avoided(&bad.parse().unwrap()).is_some(), "{bad}");
+        }
+        for good in ["2.1.1", "3.2.32", "3.3.27", "3.4.9", "3.4.13", "3.4.23", "3.5.6", "3.5.35", "3.6.5", "3.7.3"] {
+            assert!(rules.avoided(&good.parse().unwrap()).is_none(), "{good}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The rules as a page for people, `docs/etcd-upgrade.md`.
+
+use std::fmt::Write as _;
+
+use super::{Gone, Hop, Minor, Rules, WayBack};
+
+const HEAD: &str = "# What quorate knows of etcd's releases\n\n\
+    Made from `src/etcd/rules/rules.toml`; a test holds the two together. Rows may be added or replaced by a file of the same form\n\
+    (`-e etcd_rules=FILE`); of two rows with one key the later date counts.\n";
+
+impl Rules {
+    /// The page, in Markdown.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let mut page = HEAD.to_owned();
+        page.push_str("\n## Hops\n\nOne minor at a time. \"First\" is done by quorate itself on the old minor, once all members run it.\n\n");
+        page.push_str(
+            "| hop | way back for one member | first | why | source | date |\n| --- | --- | --- | --- | --- | --- |\n",
+        );
+        for hop in &self.hops {
+            let first: Vec<&str> = hop.first.iter().map(|first| first.word()).collect();
+            let (why, source, date) = (hop.why.as_deref().unwrap_or_default(), &hop.source, hop.date);
+            let _ = writeln!(
+                page,
+                "| {} to {} | {} | {} | {why} | {source} | {date} |",
+                dotted(hop.from),
+                dotted(hop.to),
+                way_back(hop),
+                first.join(", ")
+            );
+        }
+        page.push_str("\n## Least patches\n\nThe next minor is not begun below these.\n\n| minor | least | why | source | date |\n| --- | --- | --- | --- | --- |\n");
+        for floor in &self.floors {
+            let within = if floor.within { " (also for another patch of the minor)" } else { "" };
+            let _ = writeln!(
+                page,
+                "| {} | {}{within} | {} | {} | {} |",
+                dotted(floor.minor),
+                floor.least,
+                floor.why,
+                floor.source,
+                floor.date
+            );
+        }
+        page.push_str(
+            "\n## Releases that are not gone to\n\n| versions | why | source | date |\n| --- | --- | --- | --- |\n",
+        );
+        for avoid in &self.avoid {
+            let _ = writeln!(page, "| {} | {} | {} | {} |", avoid.versions, avoid.why, avoid.source, avoid.date);
+        }
+        page.push_str("\n## Options that are gone\n\nOn the command line of the release they end it at once.\n\n| option | gone in | in its place | source | date |\n| --- | --- | --- | --- | --- |\n");
+        for gone in &self.options {
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | {} | {} | {} |",
+                gone.name,
+                dotted(gone.gone),
+                in_its_place(gone),
+                gone.source,
+                gone.date
+            );
+        }
+        page
+    }
+}
+
+fn dotted((major, minor): Minor) -> String {
+    format!("{major}.{minor}")
+}
+
+fn way_back(hop: &Hop) -> String {
+    let text = match hop.way_back {
+        WayBack::Always => "at any time",
+        WayBack::WhileMixed => "until the cluster version has risen",
+        WayBack::UntilFirstStart => "only where the new one has never opened the data",
+        WayBack::Never => "none",
+    };
+    hop.back_from.as_ref().map_or_else(|| text.to_owned(), |least| format!("{text}; to {least} or later"))
+}
+
+fn in_its_place(gone: &Gone) -> String {
+    let new = match (&gone.becomes, &gone.gate) {
+        (Some(new), _) => format!("`{new}`"),
+        (None, Some(gate)) => format!("`feature-gates={gate}=true`"),
+        (None, None) if gone.drop => "nothing".to_owned(),
+        (None, None) => String::new(),
+    };
+    match &gone.why {
+        Some(why) if new.is_empty() => why.clone(),
+        Some(why) => format!("{new}; {why}"),
+        None => new,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_in_docs_is_made_from_the_rules() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/etcd-upgrade.md");
+        let page = Rules::built_in().page();
+        if std::env::var_os("QUORATE_WRITE_DOCS").is_some() {
+            std::fs::write(&path, &page).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), page, "run this test with QUORATE_WRITE_DOCS=1");
+    }
+}

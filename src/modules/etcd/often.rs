@@ -1,0 +1,67 @@
+//! Snapshots more often than by default while another hop is to follow: two files beside the unit, put there with one swap of the
+//! program and taken away with the next.
+
+use crate::etcd::First;
+use crate::modules::{Call, Failure};
+use crate::remote::RemotePath;
+
+use super::facts::{Facts, refused};
+use super::files::Wanted;
+
+/// Entries between two snapshots. etcd's own default is 10 000 to 100 000, which a cluster that is walked through several releases would
+/// have to be written full with; and each snapshot costs two fsyncs, so a cluster that takes 500 writes a second makes five of them.
+pub(super) const EVERY: u64 = 100;
+
+/// Last in the order of names, since drop-ins are read in it.
+const NAME: &str = "zz-quorate-snapshots";
+
+/// The variable that etcd reads, in every release.
+const VARIABLE: &str = "ETCD_SNAPSHOT_COUNT";
+
+/// The drop-in, and the file of variables that it names: that one is read after all others and so wins over them.
+fn places(facts: &Facts) -> (RemotePath, RemotePath) {
+    let id = Some(facts.state.get("Id")).filter(|id| !id.is_empty()).unwrap_or(&facts.unit);
+    let folder = RemotePath::root().join("etc/systemd/system").join(&format!("{id}.d"));
+    (folder.join(&format!("{NAME}.conf")), folder.join(&format!("{NAME}.env")))
+}
+
+/// Whether a file is one of the two.
+pub(super) fn is_own(path: &RemotePath) -> bool {
+    path.name().starts_with(NAME)
+}
+
+/// The two files as they shall be with a member that is started now.
+///
+/// # Errors
+/// When the host does not say what is there, or the option stands where a variable does not reach it.
+pub(super) async fn files(call: &Call<'_>, facts: &Facts, then: &[First]) -> Result<Vec<Wanted>, Failure> {
+    let (drop_in, variables) = places(facts);
+    if !then.contains(&First::Snapshot) {
+        let mut gone = Vec::new();
+        for dest in [drop_in, variables] {
+            if call.probe.stat(&dest, false).await?.is_some() {
+                gone.push(Wanted { dest, text: None });
+            }
+        }
+        return Ok(gone);
+    }
+    let unreached = if facts.flags.is_spoken("snapshot-count") {
+        Some(
+            "`--snapshot-count` stands on its command line; take it out, or say it as ETCD_SNAPSHOT_COUNT in a file of variables",
+        )
+    } else {
+        facts.flags.get("config-file").map(|_| "it is started with a configuration file")
+    };
+    if let Some(why) = unreached {
+        let what = format!(
+            "before the next hop every member must take a raft snapshot, for which quorate lowers its snapshot count for a while\n{why}"
+        );
+        return Err(refused(call.host, what));
+    }
+    let unit = format!(
+        "# Put here by quorate until the next hop of an upgrade, which needs a young raft snapshot of every member.\n\
+         [Service]\nEnvironmentFile={variables}\n"
+    );
+    let text = format!("# As zz-quorate-snapshots.conf says.\n{VARIABLE}={EVERY}\n");
+    Ok(vec![Wanted { dest: drop_in, text: Some(unit) }, Wanted { dest: variables, text: Some(text) }])
+}

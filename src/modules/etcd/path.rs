@@ -1,0 +1,254 @@
+//! `etcd_path`: the way of the whole cluster from the version that runs to the one that is wanted, hop by hop, for a play's rounds.
+
+use std::collections::BTreeSet;
+
+use semver::Version;
+use serde_json::{Map, Value, json};
+
+use crate::etcd::{self, Api, First, Rules, Step};
+use crate::events::{Fault, Kind};
+use crate::modules::table::{Argument, CheckMode, Row, Shape};
+use crate::modules::{Call, Failure, Module, Outcome};
+use crate::transport::BoxFuture;
+
+use super::facts::{Facts, refused, version_argument};
+use super::files::has_files;
+use super::ready::youngest;
+use super::release::{self, Origin};
+use super::rules::{RULES, rules};
+use super::survey::{Survey, survey};
+use super::{BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
+
+/// The last minor that serves the v2 API without being told to (etcd CHANGELOG-3.4: `--enable-v2=false` by default).
+const LAST_V2: (u64, u64) = (3, 3);
+
+/// Its row.
+pub(crate) const ROW: Row = Row {
+    arguments: &[
+        VERSION,
+        UNIT,
+        RELEASES,
+        BINARY,
+        BINARY_SHA256,
+        RULES,
+        Argument::new(
+            "v2_data",
+            Shape::Text,
+            "what becomes of keys in the v2 store where its API ends, with 3.4: `refuse` to go there, or `delete` them before",
+        )
+        .choices(&["refuse", "delete"])
+        .default("refuse"),
+    ],
+    one_of: ORIGIN,
+    returns: &[(
+        "ansible_facts.etcd_path",
+        "the hops: `name`, `from`, `to`, `then` (what must be done on `to` before the next), `why`",
+    )],
+    facts: &["etcd_path"],
+    check: CheckMode::Runs,
+    preflight_local: Some(|args, dir| {
+        let mut problems = release::on_paper(args, dir);
+        problems.extend(super::rules::on_paper(args, dir));
+        problems
+    }),
+    module: Some(&EtcdPath),
+    ..Row::new("etcd_path", "finds the way to a version: one minor at a time, over the releases at hand")
+};
+
+struct EtcdPath;
+
+impl Module for EtcdPath {
+    fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
+        Box::pin(async move {
+            let to = version_argument(&call)?;
+            let rules = rules(&call)?;
+            let survey = survey(call.fleet, call.text("unit").unwrap_or("etcd"), None).await;
+            if let Some(failure) = survey.unreachable() {
+                return Err(failure.clone());
+            }
+            let running = running(&call, &survey).await?;
+            let mut steps = steps(&call, &survey, &rules, running, &to)?;
+            without_young_snapshots(&call, &survey, &mut steps).await?;
+            options(&call, &survey, &rules, &steps)?;
+            v2_data(&call, &survey, &mut steps).await?;
+            if steps.len() > 1 {
+                let names: Vec<String> = steps.iter().map(name).collect();
+                let (host, act) = (call.host.to_owned(), "path".to_owned());
+                (call.say)(Kind::Progress { host, act, text: names.join(", "), done: None, total: None })?;
+            }
+            let path: Vec<Value> = steps.iter().map(row).collect();
+            let mut result = Map::new();
+            result.insert("ansible_facts".to_owned(), json!({ "etcd_path": path }));
+            Ok(Outcome { result, ..Outcome::default() })
+        })
+    }
+}
+
+/// A step's name, for people.
+fn name(step: &Step) -> String {
+    match step.from == step.to {
+        true if step.then.contains(&First::Snapshot) => format!("{} again, for a snapshot", step.to),
+        true => step.to.to_string(),
+        false => format!("{} -> {}", step.from, step.to),
+    }
+}
+
+fn row(step: &Step) -> Value {
+    let then: Vec<&str> = step.then.iter().map(|first| first.word()).collect();
+    json!({
+        "name": name(step),
+        "from": step.from.to_string(),
+        "to": step.to.to_string(),
+        "then": then,
+        "why": step.why,
+    })
+}
+
+/// The versions that run, of all members.
+async fn running(call: &Call<'_>, survey: &Survey) -> Result<BTreeSet<Version>, Failure> {
+    let view = survey.look().await;
+    let mut running = BTreeSet::new();
+    for (host, told) in view.hosts {
+        let member = told.map_err(|reason| refused(&host, reason))?;
+        running.insert(member.version.server);
+    }
+    if running.is_empty() {
+        return Err(refused(call.host, "no member was asked"));
+    }
+    Ok(running)
+}
+
+/// The way from what runs. A cluster that is mixed was left in the middle of a hop: that hop is gone on with.
+fn steps(
+    call: &Call<'_>,
+    survey: &Survey,
+    rules: &Rules,
+    running: BTreeSet<Version>,
+    to: &Version,
+) -> Result<Vec<Step>, Failure> {
+    let machines: BTreeSet<&str> = survey.facts.values().flatten().map(|facts| facts.machine.as_str()).collect();
+    let origin = Origin::from_call(call)?;
+    let mut at_hand: Option<BTreeSet<Version>> = None;
+    for machine in machines {
+        let there = origin.versions(machine)?;
+        at_hand = Some(match at_hand {
+            Some(before) => before.intersection(&there).cloned().collect(),
+            None => there,
+        });
+    }
+    let at_hand = at_hand.unwrap_or_default();
+    let mut running = running.into_iter();
+    let (from, ahead) = (running.next(), running.next());
+    let Some(from) = from else { return Err(refused(call.host, "no member was asked")) };
+    let fault = |fault: etcd::PathFault| refused(call.host, fault);
+    let Some(ahead) = ahead else { return etcd::path(rules, &from, to, &at_hand).map_err(fault) };
+    if let Some(third) = running.next() {
+        let what =
+            format!("the members run {from}, {ahead} and {third}; bring them to one version, or two neighbours, first");
+        return Err(refused(call.host, what));
+    }
+    etcd::judge(rules, &from, &ahead).map_err(|refusal| refused(call.host, refusal))?;
+    let mut rest = etcd::path(rules, &ahead, to, &at_hand).map_err(fault)?;
+    // What is to be done on the version that is reached is done once all members have reached it.
+    let first = rest.first().cloned().filter(|first| first.from == first.to);
+    if first.is_some() {
+        rest.remove(0);
+    }
+    let then = first.map(|first| first.then).unwrap_or_default();
+    let mut steps = vec![Step { from, to: ahead, then, why: "the hop in which the cluster was left".to_owned() }];
+    steps.append(&mut rest);
+    Ok(steps)
+}
+
+/// Leaves the round for snapshots out where every member has one that is younger than the start of each of them.
+async fn without_young_snapshots(call: &Call<'_>, survey: &Survey, steps: &mut Vec<Step>) -> Result<(), Failure> {
+    let first = steps.first().filter(|step| step.from == step.to && step.then == [First::Snapshot]);
+    if first.is_none() || steps.len() < 2 {
+        return Ok(());
+    }
+    for facts in survey.facts.values().flatten() {
+        if !young(call, facts).await? {
+            return Ok(());
+        }
+    }
+    steps.remove(0);
+    Ok(())
+}
+
+/// `$1` data directory, `$2` process. Succeeds if the youngest snapshot is younger than the process.
+const YOUNGER: &str = r#"
+last=$(ls "$1/member/snap" 2>/dev/null | grep '^[0-9a-f]*-[0-9a-f]*\.snap$' | tail -n 1)
+[ -n "$last" ] && [ "$1/member/snap/$last" -nt "/proc/$2" ]
+"#;
+
+async fn young(call: &Call<'_>, facts: &Facts) -> Result<bool, Failure> {
+    if youngest(call, facts).await? == 0 {
+        return Ok(false);
+    }
+    let probe = call.fleet.probe(&facts.host()).await?;
+    let pid = facts.state.main_pid().unwrap_or_default().to_string();
+    let ran = probe.script("compare a snapshot's age", YOUNGER, &[facts.data_dir.as_str(), &pid], None).await?;
+    Ok(ran.success())
+}
+
+/// Options that a release on the way does not take, on all hosts; with files to go with the program those are judged elsewhere.
+fn options(call: &Call<'_>, survey: &Survey, rules: &Rules, steps: &[Step]) -> Result<(), Failure> {
+    if has_files(call) {
+        return Ok(());
+    }
+    let mut faults: Vec<String> = Vec::new();
+    for (host, facts) in &survey.facts {
+        let Ok(facts) = facts else { continue };
+        let mut told: BTreeSet<String> = BTreeSet::new();
+        for step in steps {
+            for fault in facts.flags.faults(rules, &step.to) {
+                if told.insert(fault.subject().to_owned()) {
+                    faults.push(format!("{host}: {fault}"));
+                }
+            }
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Failure::new(Fault::Refused, faults.join("\n"))) }
+}
+
+/// Where the way leads past the end of the v2 API: refuses, or puts the deletion of its keys into the way.
+async fn v2_data(call: &Call<'_>, survey: &Survey, steps: &mut Vec<Step>) -> Result<(), Failure> {
+    let minor = |version: &Version| (version.major, version.minor);
+    let Some(end) = steps.iter().position(|step| minor(&step.to) > LAST_V2 && step.from != step.to) else {
+        return Ok(());
+    };
+    let Some(Ok(facts)) = survey.facts.get(call.host) else { return Ok(()) };
+    let served = match etcd::api(&facts.view().await?.version) {
+        Api::V2 => true,
+        // From 3.4 on only where it was asked for.
+        Api::V3 { prefix } => prefix != "/v3" || facts.flags.get("enable-v2").is_some_and(|value| value == "true"),
+    };
+    if !served {
+        return Ok(());
+    }
+    let top = facts.client.v2_top().await.map_err(|error| refused(call.host, error))?;
+    if top.is_empty() {
+        return Ok(());
+    }
+    let Some(last) = steps.get(end).cloned() else { return Ok(()) };
+    if call.text("v2_data") != Some("delete") {
+        let what = format!(
+            "the v2 store has keys ({}{}), and its API ends with {}: who uses it is cut off there, and 3.6 does not start on them\n\
+             stop at 3.3, move them, or say `etcd_v2_data=delete` to have them deleted right before",
+            top.iter().take(5).cloned().collect::<Vec<_>>().join(", "),
+            if top.len() > 5 { ", …" } else { "" },
+            last.to
+        );
+        return Err(refused(call.host, what));
+    }
+    let before = end.checked_sub(1);
+    match before.and_then(|before| steps.get_mut(before)) {
+        Some(before) => before.then.insert(0, First::V2Delete),
+        None => {
+            let at = last.from;
+            let why = "the v2 API ends with the next minor".to_owned();
+            steps.insert(0, Step { from: at.clone(), to: at, then: vec![First::V2Delete], why });
+        }
+    }
+    Ok(())
+}
