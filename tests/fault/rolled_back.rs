@@ -94,7 +94,7 @@ fn windows(control: &Control, ran: &Ran) -> Vec<PathBuf> {
     let host = rolled(ran)["host"].as_str().unwrap();
     let home = control.on_host(host, "/var/lib/quorate/windows");
     let run = ran.events[0]["run"].as_str().unwrap();
-    let there = [format!("{run}-{host}"), format!("{run}-{host}-back")].map(|name| home.join(name));
+    let there = [format!("{run}-{host}-2-1-1"), format!("{run}-{host}-2-1-1-back")].map(|name| home.join(name));
     there.into_iter().filter(|folder| folder.exists()).collect()
 }
 

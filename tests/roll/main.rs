@@ -10,6 +10,7 @@
 
 mod archive;
 mod files;
+mod hops;
 mod patch;
 mod quorate;
 mod refusals;

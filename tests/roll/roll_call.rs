@@ -41,7 +41,8 @@ impl RollCall {
             let (lab, stop) = (Arc::clone(lab), Arc::clone(&stop));
             let name = host.name.clone();
             let client = lab.client(ANSWER).expect("a client");
-            let work = move || lab.among_clients(|| call(&client, &host, &stop)).expect("the clients' network");
+            let speaks = !lab.site().spec().tls;
+            let work = move || lab.among_clients(|| call(&client, &host, speaks, &stop)).expect("the clients' network");
             let thread = thread::spawn(work);
             (name, thread)
         };
@@ -63,16 +64,36 @@ impl Drop for RollCall {
 }
 
 /// A connection that stays open as long as the member's process runs: a member that went and came back between two questions is
-/// seen all the same. etcd ends no connection of a client that says nothing (v2.1.1 etcdmain/etcd.go: a read timeout of 0).
+/// seen all the same. etcd ends no connection of a client that waits (v2.1.1 etcdmain/etcd.go: a read timeout of 0).
+///
+/// It has asked one question on it, as a client that keeps its connection has: on one that never said a word 3.3.27 waits when it is
+/// to stop, until systemd kills it after 90 s (seen in the lab).
 struct Witness {
     address: SocketAddr,
+    /// Whether it can speak, which it cannot over TLS.
+    speaks: bool,
     stream: Option<TcpStream>,
 }
 
 impl Witness {
-    fn new(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect_timeout(&address, ANSWER).ok().filter(|s| s.set_nonblocking(true).is_ok());
-        Self { address, stream }
+    fn new(address: SocketAddr, speaks: bool) -> Self {
+        let stream = Self::connected(address, speaks).ok();
+        Self { address, speaks, stream }
+    }
+
+    fn connected(address: SocketAddr, speaks: bool) -> std::io::Result<TcpStream> {
+        let mut stream = TcpStream::connect_timeout(&address, ANSWER)?;
+        if speaks {
+            stream.set_read_timeout(Some(ANSWER))?;
+            write!(stream, "GET /version HTTP/1.1\r\nHost: {address}\r\n\r\n")?;
+            // The answer is some hundred bytes in one piece, of which nothing may be left to be read.
+            let read = stream.read(&mut [0; 4096])?;
+            if read == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        stream.set_nonblocking(true)?;
+        Ok(stream)
     }
 
     /// Whether the member's process went away since the last time. Where none could be connected to, the questions say so.
@@ -82,15 +103,15 @@ impl Witness {
             Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
         });
         if broken || self.stream.is_none() {
-            *self = Self::new(self.address);
+            *self = Self::new(self.address, self.speaks);
         }
         broken
     }
 }
 
-fn call(client: &Client, host: &Host, stop: &AtomicBool) -> Vec<Sample> {
+fn call(client: &Client, host: &Host, speaks: bool, stop: &AtomicBool) -> Vec<Sample> {
     let mut samples = Vec::new();
-    let mut witness = Witness::new(SocketAddr::from((host.address, PORT)));
+    let mut witness = Witness::new(SocketAddr::from((host.address, PORT)), speaks);
     while !stop.load(Ordering::Relaxed) {
         let asked = Instant::now();
         if witness.is_broken() {

@@ -59,14 +59,25 @@ impl Rolled {
     /// Stops the test unless the roll ended well and all members run 2.1.1 as a cluster of that minor.
     #[track_caller]
     pub(crate) fn assert_all_members_are_new(&self) {
-        self.ran.ended(0).says(&["PLAY RECAP", "upgraded: cluster", "cluster version 2.1.0; forward only", "BACKUPS"]);
+        self.assert_all_members_run("2.1.1");
+        for host in self.lab.members() {
+            assert_eq!(said(&self.lab, &host.name, "etcdctl --version").trim(), "etcdctl version 2.1.1");
+        }
+    }
+
+    /// The same for any version.
+    #[track_caller]
+    pub(crate) fn assert_all_members_run(&self, version: &str) {
+        let (minor, _) = version.rsplit_once('.').unwrap();
+        let cluster = format!("{minor}.0");
+        let forward = format!("cluster version {cluster}; forward only");
+        self.ran.ended(0).says(&["PLAY RECAP", "upgraded: cluster", &forward, "BACKUPS"]);
         let status = self.lab.status();
         assert_eq!(status.len(), self.lab.members().len());
         for member in status {
-            assert_eq!(member.version.as_deref(), Some("2.1.1"), "{member:?}");
-            assert_eq!(member.cluster_version.as_deref(), Some("2.1.0"), "{member:?}");
+            assert_eq!(member.version.as_deref(), Some(version), "{member:?}");
+            assert_eq!(member.cluster_version.as_deref(), Some(cluster.as_str()), "{member:?}");
             assert!(member.healthy && member.restarts == Some(0), "{member:?}");
-            assert_eq!(said(&self.lab, &member.host, "etcdctl --version").trim(), "etcdctl version 2.1.1");
         }
     }
 
