@@ -195,6 +195,72 @@ fn a_stopped_cluster_comes_back_and_can_be_backed_up_and_brought_back_again() {
     site.lab.down().unwrap();
 }
 
+/// Writes keys by the v3 API, on the host itself.
+fn write_v3(site: &Site, prefix: &str, keys: usize) {
+    let put = "ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 put";
+    let script = format!("for i in $(seq 1 {keys}); do {put} {prefix}/$i value-$i >/dev/null || exit 1; done");
+    site.said("etcd1", &script);
+}
+
+/// How many keys with that prefix a member has, by a read through raft.
+fn keys_v3(site: &Site, host: &str, prefix: &str) -> usize {
+    let list = format!("ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 get --prefix {prefix}/ --keys-only");
+    site.said(host, &list).lines().filter(|line| !line.is_empty()).count()
+}
+
+/// A cluster of 3.x with keys, backed up, stopped, brought back from the snapshot of one member.
+fn comes_back_from_a_snapshot(version: &str) {
+    let _turn = turn();
+    let lab = Lab::builder().etcd(version).user(User::Ops).sudo(Sudo::Password).bastion(false).start().expect("a lab");
+    let site = Site { lab, state: tempfile::tempdir().unwrap() };
+    write_v3(&site, "k", KEYS);
+    let releases = format!("etcd_releases={}", site.lab.releases().display());
+    site.back_up(&["-e", &releases]);
+    let backup = site.backups("etcd2").pop().unwrap();
+    let id = site.cluster_id(&backup);
+    write_v3(&site, "after", 20);
+    let restore = |confirm: &str| {
+        let (folder, confirm) = (format!("backup={}", backup.display()), format!("confirm={confirm}"));
+        site.playbook("etcd-restore.yml", &["-e", &folder, "-e", &confirm, "-e", &releases]).output().unwrap()
+    };
+    assert_exit(&restore(&id), 3, "is active (running)");
+    site.stop();
+    assert_exit(&restore(""), 3, &format!("-e confirm={id}"));
+    let before = site.said("etcd1", "cd /var/lib/etcd && find . -type f -exec sha256sum {} + | sort");
+    assert_exit(&restore(&id), 0, "");
+    site.lab.wait_healthy(HEALTHY).unwrap();
+    for host in site.hosts() {
+        assert_eq!(keys_v3(&site, &host, "k"), KEYS, "{host}");
+        assert_eq!(keys_v3(&site, &host, "after"), 0, "{host}: written after the backup");
+        assert_eq!(site.said(&host, "ls -d /var/lib/etcd/member.before-* | wc -l").trim(), "1", "{host}");
+        assert_eq!(
+            site.said(
+                &host,
+                "find /var/lib/quorate/restore /var/lib/etcd/quorate-restore -mindepth 1 2>/dev/null; true"
+            ),
+            ""
+        );
+    }
+    let kept = site.said("etcd1", "cd /var/lib/etcd && find ./member.before-* -type f -exec sha256sum {} + | sort");
+    let run = kept.split("member.before-").nth(1).unwrap().split('/').next().unwrap();
+    assert_eq!(kept.replace(&format!("member.before-{run}"), "member"), before, "nothing of the old data is lost");
+    // It takes writes, and is no part of the old cluster.
+    write_v3(&site, "again", 3);
+    site.back_up(&["-e", &releases]);
+    assert_ne!(site.cluster_id(&site.backups("etcd2").pop().unwrap()), id);
+    site.lab.down().unwrap();
+}
+
+#[test]
+fn a_cluster_of_3_0_comes_back_from_a_snapshot() {
+    comes_back_from_a_snapshot("3.0.17");
+}
+
+#[test]
+fn a_cluster_of_3_6_comes_back_from_a_snapshot() {
+    comes_back_from_a_snapshot("3.6.16");
+}
+
 /// A copy of the backup with something done to it.
 fn broken(site: &Site, backup: &Path, name: &str, harm: impl Fn(&Path)) -> PathBuf {
     let folder = site.state.path().join(name);

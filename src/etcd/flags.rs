@@ -1,7 +1,8 @@
 //! What a running etcd was told: its command line and environment, as etcd itself reads them.
 
+// The addresses alone; what opens sockets is in `std`.
+use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use semver::Version;

@@ -31,7 +31,7 @@ pub use gateway::{
 };
 pub use hop::{HopRefusal, judge, may_be_left};
 pub use order::{Rank, next};
-pub use path::{PathFault, Step, path};
+pub use path::{Missing, PathFault, Step, path};
 pub use raft_status::{Progress, RaftStatus, raft_status};
 pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex, version_of_archive};
 pub use rules::{Avoid, First, Floor, Gone, Hop, Minor, Rules, RulesFault, WayBack};

@@ -27,21 +27,30 @@ pub enum PathFault {
     #[error(transparent)]
     Refused(#[from] HopRefusal),
     /// No release for a part of the way.
-    #[error("from {from} to {to} there must be a release of {}.{}{}: {why}; there is {found}", minor.0, minor.1, least.as_ref().map(|least| format!(", at least {least}")).unwrap_or_default())]
-    Missing {
-        /// From.
-        from: Version,
-        /// To.
-        to: Version,
-        /// Of which minor.
-        minor: Minor,
-        /// At least which patch.
-        least: Option<Version>,
-        /// Why.
-        why: String,
-        /// What there is of that minor.
-        found: String,
-    },
+    #[error(transparent)]
+    Missing(#[from] Box<Missing>),
+}
+
+/// A release that is not at hand.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("from {from} to {to} there must be a release of {}.{}{}: {why}; there is {found}", minor.0, minor.1, at_least(least.as_ref()))]
+pub struct Missing {
+    /// From.
+    pub from: Version,
+    /// To.
+    pub to: Version,
+    /// Of which minor.
+    pub minor: Minor,
+    /// At least which patch.
+    pub least: Option<Version>,
+    /// Why.
+    pub why: String,
+    /// What there is of that minor.
+    pub found: String,
+}
+
+fn at_least(least: Option<&Version>) -> String {
+    least.map(|least| format!(", at least {least}")).unwrap_or_default()
 }
 
 fn minor(version: &Version) -> Minor {
@@ -88,7 +97,7 @@ pub fn path(
             break;
         };
         if let Some(floor) = rules.floor_of(here).filter(|floor| at < floor.least && !floor.within) {
-            let missing = || PathFault::Missing {
+            let missing = || Missing {
                 from: from.clone(),
                 to: to.clone(),
                 minor: here,
@@ -96,7 +105,7 @@ pub fn path(
                 why: floor.why.clone(),
                 found: found(&available, here),
             };
-            let patch = best(rules, &available, here, Some(&floor.least)).ok_or_else(missing)?;
+            let patch = best(rules, &available, here, Some(&floor.least)).ok_or_else(|| Box::new(missing()))?;
             steps.push(Step { from: at.clone(), to: patch.clone(), then: Vec::new(), why: floor.why.clone() });
             at = patch;
         }
@@ -104,7 +113,7 @@ pub fn path(
             to.clone()
         } else {
             let least = rules.floor_of(hop.to).map(|floor| &floor.least);
-            let missing = || PathFault::Missing {
+            let missing = || Missing {
                 from: from.clone(),
                 to: to.clone(),
                 minor: hop.to,
@@ -113,7 +122,7 @@ pub fn path(
                 found: found(&available, hop.to),
             };
             // One that is too old to be left will do where it is not the last of its minor: the patch comes next.
-            best(rules, &available, hop.to, least).ok_or_else(missing)?
+            best(rules, &available, hop.to, least).ok_or_else(|| Box::new(missing()))?
         };
         judge(rules, &at, &next)?;
         match steps.last_mut() {
@@ -205,7 +214,7 @@ mod tests {
     #[test]
     fn says_which_release_is_missing_and_why() {
         let fault = walked("2.0.5", "2.2.5", &[]).unwrap_err();
-        assert!(matches!(fault, PathFault::Missing { minor: (2, 1), .. }), "{fault}");
+        assert!(matches!(&fault, PathFault::Missing(missing) if missing.minor == (2, 1)), "{fault}");
         let fault = walked("3.5.21", "3.6.16", &["3.5.31"]).unwrap_err().to_string();
         assert!(fault.contains("at least 3.5.32") && fault.contains("3.5.31"), "{fault}");
         let fault = walked("3.4.13", "3.6.16", &["3.5.31"]).unwrap_err().to_string();

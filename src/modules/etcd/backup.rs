@@ -274,7 +274,7 @@ async fn by_tool(
     scratch: &RemotePath,
     deadline: Duration,
 ) -> Result<Copy, Failure> {
-    let etcdctl = tool::of(call, change, facts, "etcdctl", version, scratch).await?;
+    let etcdctl = tool::of(call, change, (&facts.program, &facts.machine), "etcdctl", version, scratch).await?;
     let wal = facts.wal_dir.as_str();
     let argv = ["/bin/sh", "-c", COPY, "quorate", etcdctl.as_str(), facts.data_dir.as_str(), scratch.as_str(), wal];
     let options = RunOptions { deadline: Some(deadline), ..RunOptions::default() };

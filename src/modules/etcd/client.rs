@@ -57,6 +57,9 @@ pub(super) enum ClientError {
     /// No version.
     #[error("/version: {0}")]
     Version(#[from] etcd::VersionFault),
+    /// The cluster is below 3.0, or has not decided yet.
+    #[error("the v3 API does not serve yet")]
+    NoV3,
     /// A header is missing or no number.
     #[error("/v2/keys/: expected a number in the header {header}, found `{found}`")]
     Header {
@@ -246,7 +249,7 @@ impl Client {
 
     /// The keys that this member's v3 store had at a revision; `None` where it has compacted that away.
     pub(super) async fn keys_at(&self, revision: u64) -> Result<Option<KeyCount>, ClientError> {
-        let Api::V3 { prefix } = etcd::api(&self.version().await?) else { return Ok(None) };
+        let Api::V3 { prefix } = etcd::api(&self.version().await?) else { return Err(ClientError::NoV3) };
         let answer = self.call(prefix, "kv/range", &etcd::keys_at(revision)).await?;
         Ok(etcd::gateway_count(answer.status, &answer.body)?)
     }

@@ -6,11 +6,14 @@
 //! The first host of the play becomes a cluster of one out of the backup, opened once on the loopback only, so that no client writes
 //! before its keys are counted. The others join it one after the other with empty data. Each host's own unit and its files stay as they
 //! are: what a first start needs besides is given to a transient unit, which is gone before the host's own unit is started.
+//!
+//! From 3.0 on every member is made of the same snapshot, and all start together.
 
 mod archive;
 mod data;
 mod first;
 mod join;
+mod snapshot;
 mod start;
 mod stopped;
 
@@ -24,14 +27,14 @@ use crate::modules::table::{Argument, CheckMode, Place, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
 use crate::transport::BoxFuture;
 
-use super::UNIT;
 use super::facts::refused;
+use super::{RELEASES, UNIT};
 use archive::Backup;
 
 const BACKUP: Argument = Argument::new(
     "backup",
     Shape::Path,
-    "the folder of one host's backup on the control machine: copy.tar and manifest.json",
+    "the folder of one host's backup on the control machine: manifest.json, and copy.tar or snapshot.db",
 )
 .required();
 const CONFIRM: Argument = Argument::new(
@@ -56,6 +59,7 @@ pub(crate) const ROW: Row = Row {
         BACKUP,
         CONFIRM,
         UNIT,
+        RELEASES,
         Argument::new(
             "phase",
             Shape::Text,
@@ -81,6 +85,9 @@ struct Restored {
     cluster_id: String,
     keys: u64,
     index: u64,
+    /// What all members of a cluster from a snapshot are made with; empty for one from 2.x, whose members join one after the other.
+    #[serde(default)]
+    initial_cluster: String,
 }
 
 struct BackupCheck;
@@ -111,6 +118,9 @@ impl Module for EtcdRestore {
                 return Ok(Outcome::default());
             }
             let restore = Restore { call: &call, backup: &backup, last: hosts.last().is_some_and(|h| h == call.host) };
+            if restore.backup.is_snapshot() {
+                return restore.of_snapshot(&before).await;
+            }
             if before.is_empty() { restore.first().await } else { restore.join(&before).await }
         })
     }

@@ -18,7 +18,7 @@ use super::proof::{self, Proof};
 use super::tool;
 
 /// The file, on the host and here.
-const FILE: &str = "snapshot.db";
+pub(super) const FILE: &str = "snapshot.db";
 
 /// `$1` etcdctl, `$2` file, `$3` endpoint, `$4` to `$6` authority, certificate and key or empty. Prints the SHA-256 of the file.
 ///
@@ -90,11 +90,11 @@ pub(super) async fn save(
     scratch: &RemotePath,
     deadline: Duration,
 ) -> Result<Snapshot, Failure> {
-    let version = view.version.server.clone();
-    let etcdctl = tool::of(call, change, facts, "etcdctl", &version, scratch).await?;
+    let (version, of) = (view.version.server.clone(), (&facts.program, facts.machine.as_str()));
+    let etcdctl = tool::of(call, change, of, "etcdctl", &version, scratch).await?;
     // What restores a snapshot went from etcdctl to etcdutl, which 3.5 has both (etcd CHANGELOG-3.5 and -3.6; seen in the lab).
     let tool = if (version.major, version.minor) >= (3, 6) {
-        tool::of(call, change, facts, "etcdutl", &version, scratch).await?
+        tool::of(call, change, of, "etcdutl", &version, scratch).await?
     } else {
         etcdctl.clone()
     };

@@ -32,12 +32,12 @@ exit 0
 pub(super) async fn of(
     call: &Call<'_>,
     change: &Change,
-    facts: &Facts,
+    (program, machine): (&RemotePath, &str),
     name: &'static str,
     version: &Version,
     scratch: &RemotePath,
 ) -> Result<RemotePath, Failure> {
-    let beside = facts.program.parent().join(name);
+    let beside = program.parent().join(name);
     let said = call.probe.script(&format!("ask {name} for its version"), VERSION, &[beside.as_str()], None).await?;
     let fits = |found: &Version| found.major == version.major && (version.major < 3 || found.minor == version.minor);
     if from_tool_output(&said.stdout).is_ok_and(|found| fits(&found)) {
@@ -46,7 +46,7 @@ pub(super) async fn of(
     let line = if version.major < 3 { "2.x".to_owned() } else { format!("{}.{}", version.major, version.minor) };
     let need = |why: String| {
         let text = format!(
-            "no {name} of {line} for the backup: {beside} does not run as one, and {why}\n\
+            "no {name} of {line} for the data: {beside} does not run as one, and {why}\n\
              put {name} of {version} beside etcd, or the archive of {version} into the folder `releases`"
         );
         refused(call.host, text)
@@ -54,7 +54,7 @@ pub(super) async fn of(
     let Ok(origin @ Origin::Releases(_)) = Origin::from_call(call) else {
         return Err(need("no folder of releases was given".to_owned()));
     };
-    let binary = stage::take(call, origin, name, version, &facts.machine).await;
+    let binary = stage::take(call, origin, name, version, machine).await;
     let binary = binary.map_err(|failure| need(failure.msg))?;
     let target = scratch.join(name);
     let file = tokio::fs::File::open(&binary.path).await;

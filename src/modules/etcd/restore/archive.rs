@@ -11,6 +11,7 @@ use crate::modules::{Call, Failure};
 
 use super::super::backup::Manifest;
 use super::super::release::{digest, hex, local};
+use super::super::snapshot;
 
 /// A manifest has some twenty lines.
 const MANIFEST_CAP: u64 = 1024 * 1024;
@@ -65,8 +66,14 @@ impl Backup {
             );
             return Err(Failure::new(Fault::Refused, text));
         }
-        let unpacked = content(&tar)?;
+        // A snapshot is one file, whose own checksum was verified when it was saved.
+        let unpacked = if name == snapshot::FILE { manifest.size } else { content(&tar)? };
         Ok(Self { tar, manifest, version, unpacked })
+    }
+
+    /// Whether it is a snapshot of 3.x.
+    pub(super) fn is_snapshot(&self) -> bool {
+        self.manifest.file == snapshot::FILE
     }
 
     /// Whether giving up the cluster for this backup was confirmed.

@@ -96,7 +96,7 @@ impl Restore<'_> {
         let scratch = RemotePath::root().join(FOLDER).join(self.call.run);
         let private = Attributes { mode: Some(0o700), ..Attributes::default() };
         change.mkdir(&scratch, &private, true).await?;
-        let archive = scratch.join("copy.tar");
+        let archive = scratch.join(&manifest.file);
         let file =
             tokio::fs::File::open(tar).await.map_err(|e| failed(self.host(), format!("{}: {e}", tar.display())))?;
         let ours = Attributes { mode: Some(0o600), ..Attributes::default() };

@@ -47,7 +47,7 @@ impl Restore<'_> {
             ));
         }
         let (run, cluster_id) = (self.call.run.to_owned(), format!("{cluster:x}"));
-        Ok(Restored { run, cluster_id, keys: found.keys, index: found.index })
+        Ok(Restored { run, cluster_id, keys: found.keys, index: found.index, initial_cluster: String::new() })
     }
 
     /// Opens the backup on the loopback only, compares it with its proof, and gives the member the peer URL of its host: the one in it

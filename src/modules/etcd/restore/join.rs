@@ -43,7 +43,7 @@ impl Restore<'_> {
     }
 
     /// What this run's restore of the hosts before has left. Hosts that it has not restored are another cluster, maybe a living one.
-    fn restored(&self, before: &[String]) -> Result<Restored, Failure> {
+    pub(super) fn restored(&self, before: &[String]) -> Result<Restored, Failure> {
         let mut found = None;
         for host in before {
             let fact = self.call.fleet.var(host, "etcd_restore");

@@ -136,7 +136,8 @@ impl Stopped {
     pub(super) fn peer_urls(&self) -> Vec<String> {
         let urls = self.flags.get("initial-advertise-peer-urls");
         // etcd v2.0.5 etcdmain/config.go, read 2026-11-24.
-        let urls = urls.unwrap_or("http://localhost:2380,http://localhost:7001");
+        let old = "http://localhost:2380,http://localhost:7001";
+        let urls = urls.unwrap_or(if self.version.major < 3 { old } else { "http://localhost:2380" });
         urls.split(',').map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned).collect()
     }
 
@@ -179,7 +180,9 @@ fn agree(all: &BTreeMap<String, Stopped>, backup: &Backup) -> Result<(), Failure
     for (host, stopped) in all {
         let minor = (stopped.version.major, stopped.version.minor);
         minors.insert(minor);
-        if minor.0 != backup.version.major || minor < (backup.version.major, backup.version.minor) {
+        let written = (backup.version.major, backup.version.minor);
+        // From 3.0 on each minor has a format of its own, and what restores a snapshot is of the minor that took it.
+        if minor.0 != written.0 || minor < written || (backup.is_snapshot() && minor != written) {
             let what =
                 format!("{} is {}, which cannot open data of {}", stopped.program, stopped.version, backup.version);
             return Err(refused(host, what));
