@@ -13,7 +13,6 @@ use crate::transport::BoxFuture;
 
 use super::facts::{Facts, refused, version_argument};
 use super::files::has_files;
-use super::ready::youngest;
 use super::release::{self, Origin};
 use super::rules::{RULES, rules};
 use super::survey::{Survey, survey};
@@ -160,35 +159,59 @@ fn steps(
     Ok(steps)
 }
 
-/// Leaves the round for snapshots out where every member has one that is younger than the start of each of them.
+/// Leaves the round for snapshots out where every member has one that was taken after the last of them all was started: what an older
+/// version has written to the log, through whichever member, lies before it then.
 async fn without_young_snapshots(call: &Call<'_>, survey: &Survey, steps: &mut Vec<Step>) -> Result<(), Failure> {
     let first = steps.first().filter(|step| step.from == step.to && step.then == [First::Snapshot]);
     if first.is_none() || steps.len() < 2 {
         return Ok(());
     }
+    let mut all = Vec::new();
     for facts in survey.facts.values().flatten() {
-        if !young(call, facts).await? {
-            return Ok(());
-        }
+        all.push(Ages::of(call, facts).await?);
     }
-    steps.remove(0);
+    if all_young(&all) {
+        steps.remove(0);
+    }
     Ok(())
 }
 
-/// `$1` data directory, `$2` process. Succeeds if the youngest snapshot is younger than the process.
-const YOUNGER: &str = r#"
-last=$(ls "$1/member/snap" 2>/dev/null | grep '^[0-9a-f]*-[0-9a-f]*\.snap$' | tail -n 1)
-[ -n "$last" ] && [ "$1/member/snap/$last" -nt "/proc/$2" ]
+/// `$1` data directory, `$2` the start of the process in microseconds since boot. Prints how many seconds ago the youngest snapshot was written and the process started; nothing for
+/// the first if there is none.
+const AGES: &str = r#"
+now=$(date +%s) last=$(ls "$1/member/snap" 2>/dev/null | grep '^[0-9a-f]*-[0-9a-f]*\.snap$' | tail -n 1)
+[ -n "$last" ] && written=$(stat -c %Y "$1/member/snap/$last") && age=$((now - written))
+read -r up rest </proc/uptime
+[ "${2:-0}" -gt 0 ] && ran=$((${up%.*} - $2 / 1000000))
+echo "${age:-none} ${ran:-none}"
 "#;
 
-async fn young(call: &Call<'_>, facts: &Facts) -> Result<bool, Failure> {
-    if youngest(call, facts).await? == 0 {
-        return Ok(false);
+/// Seconds by the host's own clock, so that clocks that differ do not matter.
+#[derive(Clone, Copy, Debug)]
+struct Ages {
+    snapshot: Option<u64>,
+    process: Option<u64>,
+}
+
+impl Ages {
+    async fn of(call: &Call<'_>, facts: &Facts) -> Result<Self, Failure> {
+        let probe = call.fleet.probe(&facts.host()).await?;
+        let start = facts.state.get("ExecMainStartTimestampMonotonic");
+        let ran = probe.script("compare a snapshot's age", AGES, &[facts.data_dir.as_str(), start], None).await?;
+        let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+        let mut words = text.split_whitespace().map(|word| word.parse().ok());
+        Ok(Self { snapshot: words.next().flatten(), process: words.next().flatten() })
     }
-    let probe = call.fleet.probe(&facts.host()).await?;
-    let pid = facts.state.main_pid().unwrap_or_default().to_string();
-    let ran = probe.script("compare a snapshot's age", YOUNGER, &[facts.data_dir.as_str(), &pid], None).await?;
-    Ok(ran.success())
+}
+
+/// What is not known is no reason to leave anything out.
+fn all_young(all: &[Ages]) -> bool {
+    let oldest =
+        all.iter().map(|ages| ages.snapshot).collect::<Option<Vec<u64>>>().and_then(|ages| ages.into_iter().max());
+    let youngest =
+        all.iter().map(|ages| ages.process).collect::<Option<Vec<u64>>>().and_then(|ages| ages.into_iter().min());
+    // A second for each of the two times, which are cut to seconds.
+    oldest.zip(youngest).is_some_and(|(snapshot, process)| snapshot + 2 < process)
 }
 
 /// Options that a release on the way does not take, on all hosts; with files to go with the program those are judged elsewhere.
@@ -251,4 +274,22 @@ async fn v2_data(call: &Call<'_>, survey: &Survey, steps: &mut Vec<Step>) -> Res
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_are_young_only_if_each_is_younger_than_every_process() {
+        let ages = |pairs: &[(Option<u64>, Option<u64>)]| {
+            let all: Vec<Ages> = pairs.iter().map(|&(snapshot, process)| Ages { snapshot, process }).collect();
+            all_young(&all)
+        };
+        assert!(ages(&[(Some(10), Some(100)), (Some(20), Some(50))]));
+        // One was started after another's snapshot: an older version may have written through it meanwhile.
+        assert!(!ages(&[(Some(10), Some(100)), (Some(60), Some(70)), (Some(5), Some(50))]));
+        assert!(!ages(&[(Some(49), Some(50))]));
+        assert!(!ages(&[(None, Some(50))]) && !ages(&[(Some(1), None)]) && !ages(&[]));
+    }
 }

@@ -221,7 +221,7 @@ impl<'c> Work<'c> {
 }
 
 /// The index of the youngest raft snapshot on a host; 0 if there is none.
-pub(super) async fn youngest(call: &Call<'_>, facts: &Facts) -> Result<u64, Failure> {
+async fn youngest(call: &Call<'_>, facts: &Facts) -> Result<u64, Failure> {
     let probe = call.fleet.probe(&facts.host()).await?;
     let ran = probe.script("look for raft snapshots", YOUNGEST, &[facts.data_dir.as_str()], None).await?;
     Ok(index_of(String::from_utf8_lossy(&ran.stdout).trim()).unwrap_or_default())
