@@ -6,6 +6,7 @@
 use semver::Version;
 use serde_json::{Value, json};
 
+use super::alarm::Alarm;
 use super::answer::{AnswerError, KeyCount, MOST_MEMBERS, MemberEntry, texts, unforeseen};
 use super::strict_json;
 use super::version::{ClusterVersion, VersionAnswer};
@@ -66,6 +67,8 @@ pub struct StoreState {
     pub db_size: u64,
     /// Bytes of it that are in use; not told before 3.4.
     pub db_in_use: Option<u64>,
+    /// How many bytes the file may have; not told before 3.6.
+    pub quota: Option<u64>,
     /// The version whose format the data has; not told before 3.6.
     pub storage: Option<Version>,
 }
@@ -109,6 +112,7 @@ pub fn member_status(version: &Version, status: u16, body: &[u8]) -> Result<Memb
                 revision: number(header, "revision")?,
                 db_size: number(&value, "dbSize")?,
                 db_in_use: value.get("dbSizeInUse").and_then(|_| number(&value, "dbSizeInUse")),
+                quota: some(&value, "dbSizeQuota"),
                 storage,
             },
         })
@@ -148,11 +152,11 @@ pub fn gateway_members(status: u16, body: &[u8]) -> Result<Vec<MemberEntry>, Ans
     Ok(members)
 }
 
-/// Reads the answer to `maintenance/alarm` with the action `GET`: each alarm with the member that raised it, for people.
+/// Reads the answer to `maintenance/alarm` with the action `GET`.
 ///
 /// # Errors
 /// When it is no list of alarms. Where there are none, 3.0 to 3.4 answer `{}`, without even a header (seen in the lab).
-pub fn alarms(status: u16, body: &[u8]) -> Result<Vec<String>, AnswerError> {
+pub fn alarms(status: u16, body: &[u8]) -> Result<Vec<Alarm>, AnswerError> {
     let none = || unforeseen("maintenance/alarm", "a list of alarms", status, body);
     let value = answered(status, body).ok_or_else(none)?;
     let Some(list) = value.get("alarms") else { return Ok(Vec::new()) };
@@ -160,7 +164,7 @@ pub fn alarms(status: u16, body: &[u8]) -> Result<Vec<String>, AnswerError> {
         // A kind that is left out is the zero of its enumeration, `NONE`; one that a later release adds is an alarm all the same.
         let kind = alarm.get("alarm").map_or(Some("NONE"), Value::as_str)?;
         let kind: String = kind.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
-        Some(format!("{kind} of member {:x}", number(alarm, "memberID")?))
+        Some(Alarm { kind, member: number(alarm, "memberID")? })
     };
     list.as_array().and_then(|list| list.iter().map(one).collect::<Option<Vec<_>>>()).ok_or_else(none)
 }
@@ -291,7 +295,7 @@ mod tests {
         let none = format!("{{{HEADER}}}");
         assert_eq!(alarms(200, none.as_bytes()), Ok(vec![]));
         let one = format!(r#"{{{HEADER},"alarms":[{{"memberID":"10","alarm":"NOSPACE"}}]}}"#);
-        assert_eq!(alarms(200, one.as_bytes()), Ok(vec!["NOSPACE of member a".to_owned()]));
+        assert_eq!(alarms(200, one.as_bytes()), Ok(vec![Alarm { kind: "NOSPACE".to_owned(), member: 10 }]));
         assert_eq!(alarms(200, b"{}"), Ok(vec![]));
         assert!(alarms(200, b"[]").is_err() && alarms(503, none.as_bytes()).is_err());
     }

@@ -2,9 +2,11 @@
 //!
 //! Everything here is a pure function over bytes and values; nothing asks a host.
 
+mod alarm;
 mod answer;
 mod binary;
 mod catch_up;
+mod defrag;
 mod flags;
 mod gateway;
 mod hop;
@@ -18,12 +20,14 @@ mod version;
 mod view;
 mod wal;
 
+pub use alarm::Alarm;
 pub use answer::{
     AnswerError, Health, KeyCount, MemberEntry, SelfStats, count_keys, health, members, read_probe, self_stats,
     v2_deleted, v2_top,
 };
 pub use binary::{Architecture, BinaryFault, architecture, architecture_of_machine};
 pub use catch_up::{CatchUp, Lag, Stability};
+pub use defrag::{Worth, may_defragment, patience, quota as quota_of_database};
 pub use flags::{FlagFault, Flags};
 pub use gateway::{
     Api, MemberStatus, StoreState, absent_key, alarms, api, gateway_count, gateway_members, gateway_read, keys_at,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::alarm::Alarm;
 use super::answer::{Health, MemberEntry};
 use super::gateway::StoreState;
 use super::raft_status::RaftStatus;
@@ -34,7 +35,7 @@ pub struct MemberView {
     /// Whether a read through raft was answered; if not, what came.
     pub read: Result<(), String>,
     /// The alarms it knows of, in the whole cluster; none before 3.0.
-    pub alarms: Vec<String>,
+    pub alarms: Vec<Alarm>,
     /// Its v3 store, where it has told of it.
     pub store: Option<StoreState>,
 }
@@ -46,6 +47,22 @@ pub struct ClusterView {
     pub hosts: BTreeMap<String, Result<MemberView, String>>,
     /// How long the whole look took: how stale the oldest part may be.
     pub took: Duration,
+}
+
+impl ClusterView {
+    /// The same as it would be without alarms of the kind `NOSPACE`: for what makes room, and only for that. Any other alarm stays.
+    #[must_use]
+    pub fn past_no_space(mut self) -> Self {
+        for member in self.hosts.values_mut().flatten() {
+            let before = member.alarms.len();
+            member.alarms.retain(|alarm| !alarm.is_no_space());
+            // Where alarms are told of, health is made of them and of having a leader; the read through raft stands beside it.
+            if member.alarms.len() < before && member.alarms.is_empty() && member.leader.is_some() {
+                member.health = Health::Healthy;
+            }
+        }
+        self
+    }
 }
 
 /// Why a member may not stop now. Silence and missing parts are reasons like any other.
@@ -236,6 +253,10 @@ pub fn may_stop(view: &ClusterView, host: &str, accept_downtime: bool) -> Result
 
 type Told<'v> = Vec<(&'v String, &'v MemberView)>;
 
+fn words(alarms: &[Alarm]) -> String {
+    alarms.iter().map(Alarm::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// All members' views, each complete and healthy.
 fn sound(view: &ClusterView) -> Result<Told<'_>, NotNow> {
     let mut told = Vec::with_capacity(view.hosts.len());
@@ -243,7 +264,7 @@ fn sound(view: &ClusterView) -> Result<Told<'_>, NotNow> {
         let member = member.as_ref().map_err(|reason| NotNow::Silent { host: host.clone(), reason: reason.clone() })?;
         let name = || member.name.clone();
         if !member.alarms.is_empty() {
-            return Err(NotNow::Alarm { host: host.clone(), name: name(), alarms: member.alarms.join(", ") });
+            return Err(NotNow::Alarm { host: host.clone(), name: name(), alarms: words(&member.alarms) });
         }
         if let Some(learner) = member.members.iter().find(|entry| entry.learner) {
             let name = if learner.name.is_empty() { format!("{:x}", learner.id) } else { learner.name.clone() };

@@ -61,6 +61,21 @@ pub struct Upgraded {
     pub forward_only: Option<String>,
 }
 
+/// A member that has written its database anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Defragmented {
+    /// The host.
+    pub host: String,
+    /// The member's name in the cluster.
+    pub member: String,
+    /// Bytes of the database before.
+    pub before: u64,
+    /// Bytes of it now.
+    pub after: u64,
+    /// How long the member was busy with it.
+    pub took: Duration,
+}
+
 /// A backup that is complete and proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backup {
@@ -104,6 +119,8 @@ pub struct State {
     pub members: Vec<Rolled>,
     /// Clusters seen to be upgraded, each as it was seen last, in that order.
     pub upgraded: Vec<Upgraded>,
+    /// Members that were defragmented, in order.
+    pub defragmented: Vec<Defragmented>,
     /// Backups, in order.
     pub backups: Vec<Backup>,
     /// Warnings, in order.
@@ -173,6 +190,13 @@ impl State {
                     forward_only: forward_only.clone(),
                 });
             }
+            Kind::MemberDefragmented { host, member, before, after, took } => self.defragmented.push(Defragmented {
+                host: host.clone(),
+                member: member.clone(),
+                before: *before,
+                after: *after,
+                took: *took,
+            }),
             Kind::BackupTaken { host, path, size, proof } => {
                 self.backups.push(Backup { host: host.clone(), path: path.clone(), size: *size, proof: proof.clone() })
             }

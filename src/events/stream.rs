@@ -320,6 +320,19 @@ pub enum Kind {
         /// What may not come back from now on, in words; none where the old binary still may.
         forward_only: Option<String>,
     },
+    /// A member has written its database anew.
+    MemberDefragmented {
+        /// The host.
+        host: String,
+        /// The member's name in the cluster.
+        member: String,
+        /// Bytes of the database before.
+        before: u64,
+        /// Bytes of it now.
+        after: u64,
+        /// How long the member was busy with it and answered nothing else.
+        took: Duration,
+    },
     /// A backup is complete and proven.
     BackupTaken {
         /// The host it is of.

@@ -20,6 +20,7 @@ pub use http::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Scheme, Tls}
 pub use job::{Ran, RunOptions};
 pub use path::RemotePath;
 pub use probe::{
-    ExecStart, Listing, Probe, Process, ServiceText, Space, Stat, Streamed, UnitState, environment_of, with_variables,
+    ExecStart, Listing, Probe, Process, SURROUNDINGS, ServiceText, Space, Stat, Streamed, UnitState, environment_of,
+    with_variables,
 };
 pub use window::{ReadAs, Receipt, Serve, Swap, TakeBack, Window, WindowEnd, WindowState};

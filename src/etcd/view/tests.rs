@@ -114,3 +114,25 @@ fn an_election_may_pass_and_a_foreign_cluster_may_not() {
     assert!(!NotNow::TwoClusters { hosts: hosts(), clusters: (1, 2) }.may_pass());
     assert!(!NotNow::NoQuorumLeft { host: "a".to_owned(), left: 1, voters: 2, quorum: 2 }.may_pass());
 }
+
+#[test]
+fn an_alarm_is_a_no_and_only_no_space_can_be_looked_past() {
+    let alarmed = |kinds: &[&str]| {
+        let mut view = cluster(3);
+        for member in view.hosts.values_mut().flatten() {
+            member.alarms = kinds.iter().map(|kind| Alarm { kind: (*kind).to_owned(), member: 2 }).collect();
+            member.health = Health::Unhealthy;
+        }
+        view
+    };
+    let refused = may_stop(&alarmed(&["NOSPACE"]), "h2", false).unwrap_err();
+    assert!(refused.to_string().contains("NOSPACE of member 2"), "{refused}");
+    assert_eq!(may_stop(&alarmed(&["NOSPACE"]).past_no_space(), "h2", false), Ok(()));
+    let both = may_stop(&alarmed(&["NOSPACE", "CORRUPT"]).past_no_space(), "h2", false).unwrap_err();
+    assert!(matches!(&both, NotNow::Alarm { alarms, .. } if alarms == "CORRUPT of member 2"), "{both}");
+    // Without an alarm, unhealthy stays unhealthy; and so does a member without a leader.
+    assert!(matches!(may_stop(&alarmed(&[]).past_no_space(), "h2", false), Err(NotNow::Unhealthy { .. })));
+    let mut leaderless = alarmed(&["NOSPACE"]);
+    leaderless.hosts.get_mut("h3").unwrap().as_mut().unwrap().leader = None;
+    assert!(may_stop(&leaderless.past_no_space(), "h2", false).is_err());
+}

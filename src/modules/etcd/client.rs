@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::json;
 
-use crate::etcd::{self, AnswerError, Api, Health, KeyCount, MemberView, VersionAnswer};
+use crate::etcd::{self, Alarm, AnswerError, Api, Health, KeyCount, MemberView, VersionAnswer};
 use crate::remote::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Probe, Scheme, Tls};
 
 /// For one question. A sound member answers within milliseconds; `/health` of 2.0 waits up to 750 ms for its index to move and a read
@@ -227,6 +227,17 @@ impl Client {
         body: &serde_json::Value,
     ) -> Result<HttpResponse, ClientError> {
         self.post(&format!("{prefix}/{method}"), body, QUESTION).await
+    }
+
+    /// Has the member write its database anew; it answers nothing else meanwhile, and this only at the end.
+    pub(super) async fn defragment(&self, prefix: &str, deadline: Duration) -> Result<HttpResponse, ClientError> {
+        self.post(&format!("{prefix}/maintenance/defragment"), &json!({}), deadline).await
+    }
+
+    /// Takes an alarm back, in the whole cluster.
+    pub(super) async fn disarm(&self, prefix: &str, alarm: &Alarm) -> Result<HttpResponse, ClientError> {
+        let body = json!({ "action": "DEACTIVATE", "memberID": alarm.member.to_string(), "alarm": alarm.kind });
+        self.send("POST", &format!("{prefix}/maintenance/alarm"), &body).await
     }
 
     /// A read through raft: this member and a quorum answer it together.

@@ -268,8 +268,8 @@ impl Module for EtcdFacts {
             at_work::wait(&call, unit).await?;
             let facts = Facts::gather(&call.probe, unit).await?;
             let view = facts.view().await?;
-            let alarms = Some(view.alarms.join(", ")).filter(|alarms| !alarms.is_empty());
-            let note = view.read.as_ref().err().cloned().or_else(|| alarms.map(|alarms| format!("alarm {alarms}")));
+            let alarms: Vec<String> = view.alarms.iter().map(ToString::to_string).collect();
+            let note = view.read.as_ref().err().cloned().or_else(|| (!alarms.is_empty()).then(|| format!("alarm {}", alarms.join(", "))));
             let store = view.store.as_ref();
             // Before 3.0 there is no database; then it is the data directory as a whole.
             let size = match store {
@@ -298,7 +298,7 @@ impl Module for EtcdFacts {
                 "db_in_use": store.and_then(|store| store.db_in_use),
                 "revision": store.map(|store| store.revision),
                 "storage_version": store.and_then(|store| store.storage.as_ref()).map(ToString::to_string),
-                "alarms": view.alarms,
+                "alarms": alarms,
                 "raft_commit": view.raft.as_ref().map(|raft| raft.commit),
                 "members": view.members.iter().map(|m| json!({"id": format!("{:x}", m.id), "name": m.name, "peer_urls": m.peer_urls, "client_urls": m.client_urls})).collect::<Vec<_>>(),
                 "machine": facts.machine,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::etcd::{self, ClusterView, Health, Rank, may_stop};
+use crate::etcd::{self, Alarm, ClusterView, Health, Rank, may_stop};
 use crate::events::{Fault, Kind, Verdict};
 use crate::modules::guard::{Ask, Choice, Guard};
 use crate::modules::{Failure, Fleet};
@@ -11,7 +11,8 @@ use crate::transport::BoxFuture;
 
 use super::survey::{PATIENCE, PAUSE, Survey, survey};
 
-/// The guard. It reads two variables of the hosts: `etcd_unit` and `accept_downtime`.
+/// The guard. It reads three variables of the hosts: `etcd_unit`, `accept_downtime`, and `etcd_accept_alarm`, which may be `NOSPACE`: a
+/// play that makes room sets it, since that alarm is what it is run for.
 #[derive(Debug)]
 pub struct EtcdGuard;
 
@@ -20,7 +21,9 @@ impl Guard for EtcdGuard {
         Box::pin(async move {
             let unit = variable(ask.fleet, "etcd_unit").and_then(|v| v.as_str().map(str::to_owned));
             let accept = variable(ask.fleet, "accept_downtime").and_then(|v| v.as_bool()).unwrap_or(false);
+            let past = accepted_alarm(variable(ask.fleet, "etcd_accept_alarm").as_ref())?;
             let survey = survey(ask.fleet, unit.as_deref().unwrap_or("etcd"), None).await;
+            let survey = if past { survey.past_no_space() } else { survey };
             if let Some(failure) = survey.unreachable() {
                 return Err(failure.clone());
             }
@@ -44,6 +47,18 @@ impl Guard for EtcdGuard {
 /// A variable of the first host that has it: the guard asks about a cluster, not about a host.
 fn variable(fleet: &dyn Fleet, name: &str) -> Option<serde_json::Value> {
     fleet.hosts().iter().find_map(|host| fleet.var(host, name))
+}
+
+/// Whether `NOSPACE` is no reason against a stop. No other alarm can be accepted.
+fn accepted_alarm(value: Option<&serde_json::Value>) -> Result<bool, Failure> {
+    match value {
+        None | Some(serde_json::Value::Null) => Ok(false),
+        Some(value) if value.as_str() == Some(Alarm::NO_SPACE) => Ok(true),
+        Some(other) => {
+            let what = format!("etcd_accept_alarm: only {} can be accepted, found {other}", Alarm::NO_SPACE);
+            Err(Failure::new(Fault::Input, what))
+        }
+    }
 }
 
 async fn look(survey: &Survey, ask: &Ask<'_>, accept_downtime: bool) -> Result<Choice, Failure> {
@@ -79,4 +94,20 @@ fn fault(view: &ClusterView) -> Fault {
     };
     let sound = view.hosts.values().filter(|told| serves(told)).count();
     if sound == view.hosts.len() { Fault::Failed } else { super::member::fault_by_quorum(sound, view.hosts.len()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_alarm_but_no_space_can_be_accepted() {
+        assert!(!accepted_alarm(None).unwrap());
+        assert!(accepted_alarm(Some(&json!("NOSPACE"))).unwrap());
+        for other in [json!("CORRUPT"), json!(true), json!(["NOSPACE"]), json!("")] {
+            assert_eq!(accepted_alarm(Some(&other)).unwrap_err().fault, Fault::Input, "{other}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! `etcd_member`: one member taken to the new binary, as one transaction on its host, and waited for until it has caught up.
 
 mod ending;
+mod restart;
 mod watch;
 
 use std::time::Duration;
@@ -14,6 +15,9 @@ use crate::modules::table::{Argument, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
 use crate::remote::{Change, ReadAs, Serve, Swap, TakeBack, Window};
 use crate::transport::BoxFuture;
+
+pub(crate) use restart::ROW as RESTART;
+pub(in crate::modules::etcd) use watch::catch_up;
 
 use super::at_work;
 use super::facts::{Facts, refused, version, version_argument};
@@ -33,6 +37,12 @@ use super::{ACCEPT_DOWNTIME, BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERS
 const START: u64 = 60;
 /// How long one process must have served before the host holds it for good without us (reliability R4).
 const SOAK: Duration = Duration::from_secs(10);
+
+const CATCH_UP_TIMEOUT: Argument = Argument::new(
+    "catch_up_timeout",
+    Shape::Int,
+    "how many seconds the member may take to catch up with the others; else by the size of its data, at least 120",
+);
 
 /// Its row.
 pub(crate) const ROW: Row = Row {
@@ -57,11 +67,7 @@ pub(crate) const ROW: Row = Row {
             "how many seconds the new binary may take to serve on its own host; then the old one comes back",
         )
         .default("60"),
-        Argument::new(
-            "catch_up_timeout",
-            Shape::Int,
-            "how many seconds the member may take to catch up with the others; else by the size of its data, at least 120",
-        ),
+        CATCH_UP_TIMEOUT,
     ],
     one_of: ORIGIN,
     returns: &[
@@ -89,6 +95,8 @@ pub(super) struct Roll<'c> {
     pub(super) files: Files,
     /// Whether the program itself is another one.
     pub(super) swapped: bool,
+    /// Whether nothing is asked for but that it is started anew.
+    pub(super) only_restarted: bool,
     pub(super) from: Version,
     pub(super) to: Version,
     pub(super) member: String,
@@ -177,6 +185,7 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
         tool,
         files,
         swapped,
+        only_restarted: false,
         from,
         to,
         member,
@@ -245,6 +254,11 @@ impl Roll<'_> {
         let program = self.swapped.then(|| format!("{} for {}", self.from, self.to));
         let parts: Vec<String> = program.into_iter().chain(self.files.names()).collect();
         if parts.is_empty() { String::new() } else { format!("swap {}, ", parts.join(" and ")) }
+    }
+
+    /// The transaction's steps, in words.
+    pub(super) fn steps(&self) -> &'static str {
+        if self.only_restarted { "stop, start" } else { "stop, swap, start" }
     }
 
     /// The window's name: a run that goes over several versions has one for each.

@@ -1,8 +1,9 @@
-//! The modules that know etcd: what runs, whether the roll may begin, backup, staging, the member's transaction, health.
+//! The modules that know etcd: what runs, whether the roll may begin, backup, staging, the member's transaction, health, restart, defragmentation.
 
 mod at_work;
 mod backup;
 mod client;
+mod defrag;
 mod facts;
 mod files;
 mod guard;
@@ -29,9 +30,10 @@ use crate::modules::table::{Argument, Shape};
 pub use guard::EtcdGuard;
 
 pub(crate) use backup::ROW as BACKUP;
+pub(crate) use defrag::ROW as DEFRAG;
 pub(crate) use facts::ROW as FACTS;
 pub(crate) use health::ROW as HEALTH;
-pub(crate) use member::ROW as MEMBER;
+pub(crate) use member::{RESTART, ROW as MEMBER};
 pub(crate) use path::ROW as PATH;
 pub(crate) use preflight::ROW as PREFLIGHT;
 pub(crate) use ready::ROW as READY;

@@ -116,7 +116,7 @@ fn options(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(), Failu
 }
 
 /// Whether the unit can start the target, and starts it after a reboot.
-fn unit(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(), Failure> {
+pub(super) fn unit(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(), Failure> {
     let (unit, kind) = (&facts.unit, facts.state.kind());
     // etcd calls sd_notify from 2.2 on (etcd v2.1.1 and v2.2.5 etcdmain, read 2026-11-24).
     if kind == "notify" && !has_files(call) && (target.major, target.minor) < (2, 2) {

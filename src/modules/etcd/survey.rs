@@ -20,6 +20,8 @@ pub(super) const PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Survey {
     /// By host; why not, where they are not to be had.
     pub(super) facts: BTreeMap<String, Result<Facts, Failure>>,
+    /// Whether looks leave out alarms of the kind `NOSPACE`.
+    past_no_space: bool,
 }
 
 /// Gathers the facts of every host of the fleet, but for the one whose facts are known.
@@ -31,12 +33,23 @@ pub(super) async fn survey(fleet: &dyn Fleet, unit: &str, known: Option<&Facts>)
         let facts = async { Facts::gather(&fleet.probe(&host).await?, unit).await }.await;
         (host, facts)
     };
-    Survey { facts: join_all(fleet.hosts().into_iter().map(ask)).await.into_iter().collect() }
+    Survey { facts: join_all(fleet.hosts().into_iter().map(ask)).await.into_iter().collect(), past_no_space: false }
 }
 
 impl Survey {
+    /// The same with looks that leave out alarms of the kind `NOSPACE`: for what makes room.
+    pub(super) fn past_no_space(self) -> Self {
+        Self { past_no_space: true, ..self }
+    }
+
     /// Asks every member now.
     pub(super) async fn look(&self) -> ClusterView {
+        let view = self.look_at_all().await;
+        if self.past_no_space { view.past_no_space() } else { view }
+    }
+
+    /// The same with every alarm.
+    pub(super) async fn look_at_all(&self) -> ClusterView {
         let begun = Instant::now();
         let ask = |(host, facts): (&String, &Result<Facts, Failure>)| {
             let (host, facts) = (host.clone(), facts.clone());

@@ -14,7 +14,7 @@ use super::next_start::{is_read, same_options};
 use super::rules::rules;
 
 /// Options that say who the member is and where its data lies; a configuration file may say all of them.
-const IDENTITY: [&str; 4] = ["name", "data-dir", "wal-dir", "config-file"];
+pub(super) const IDENTITY: [&str; 4] = ["name", "data-dir", "wal-dir", "config-file"];
 
 /// `$1` the start of a process in microseconds since boot, then files. Prints those that were written after it; a second is given, since
 /// that is as well as the kernel tells.
@@ -75,9 +75,14 @@ impl Files {
 
 /// Whether one of the files is newer than the process, which then does not run with it.
 async fn stale(probe: &Probe, facts: &Facts, all: &[Wanted]) -> Result<bool, Failure> {
+    let there: Vec<&str> = all.iter().filter(|file| file.text.is_some()).map(|file| file.dest.as_str()).collect();
+    newer(probe, facts, &there).await
+}
+
+/// The same of any files.
+pub(super) async fn newer(probe: &Probe, facts: &Facts, files: &[&str]) -> Result<bool, Failure> {
     let start = facts.state.get("ExecMainStartTimestampMonotonic");
-    let there = all.iter().filter(|file| file.text.is_some());
-    let args: Vec<&str> = std::iter::once(start).chain(there.map(|file| file.dest.as_str())).collect();
+    let args: Vec<&str> = std::iter::once(start).chain(files.iter().copied()).collect();
     let ran = probe.script("compare the files' times", NEWER, &args, None).await?;
     if !ran.success() {
         return Err(refused(probe.name(), format!("when {} was started is not known: {}", facts.unit, ran.words())));
@@ -207,8 +212,39 @@ impl Units {
             );
             return Err(refused(probe.name(), what));
         }
+        Start::of_text(probe.name(), facts, &then)
+    }
+}
+
+/// Judges a unit whose files were changed by hand and that systemd has not read anew yet: it must start the same program as the same
+/// member on the same data. `unread` are drop-ins that systemd would read besides.
+pub(super) async fn judge_unread(
+    probe: &Probe,
+    facts: &Facts,
+    by: (&Rules, &Version),
+    unread: Vec<RemotePath>,
+) -> Result<(), Failure> {
+    let none = || refused(probe.name(), format!("{} has no file", facts.unit));
+    let fragment = facts.state.fragment_path().ok_or_else(none)?;
+    let mut drop_ins = Vec::new();
+    for path in facts.state.drop_ins() {
+        // Of two with one name the one is read that comes first in systemd's path, which is the unread one.
+        let hidden = unread.iter().any(|new| new.name() == path.name());
+        if !hidden && probe.stat(&path, true).await?.is_some() {
+            drop_ins.push(path);
+        }
+    }
+    drop_ins.extend(unread);
+    drop_ins.sort_by(|a, b| a.name().cmp(b.name()));
+    let then = service(probe, &ReadAs { fragment, drop_ins }, &[]).await?;
+    Start::of_text(probe.name(), facts, &then)?.judge(probe, facts, by, &[]).await
+}
+
+impl Start {
+    /// What the texts say, if that starts the program that is started now.
+    fn of_text(host: &str, facts: &Facts, then: &ServiceText) -> Result<Self, Failure> {
         let command =
-            then.command().map_err(|why| refused(probe.name(), format!("{} with the new files: {why}", facts.unit)))?;
+            then.command().map_err(|why| refused(host, format!("{} with the new files: {why}", facts.unit)))?;
         if command.first().map(String::as_str) != Some(facts.program.as_str()) {
             let what = format!(
                 "{} would start another program\nexpected {}\nfound    {}",
@@ -216,9 +252,9 @@ impl Units {
                 facts.program,
                 command.first().map_or("none", String::as_str)
             );
-            return Err(refused(probe.name(), what));
+            return Err(refused(host, what));
         }
-        Ok(Start {
+        Ok(Self {
             command: command.to_vec(),
             environment: then.environment().to_vec(),
             environment_files: then.environment_files().to_vec(),

@@ -17,7 +17,7 @@ pub use files::{Listing, Space, Stat};
 pub use process::Process;
 pub(super) use unit::check_unit_name;
 pub use unit::{ExecStart, UnitState};
-pub use unit_text::ServiceText;
+pub use unit_text::{SURROUNDINGS, ServiceText};
 
 use super::job::{Job, Ran, RunOptions};
 use super::sink::Sink;

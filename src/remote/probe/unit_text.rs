@@ -8,7 +8,7 @@ use crate::remote::RemotePath;
 use crate::remote::shell::is_variable;
 
 /// Settings that decide as whom a program runs, in which folder and which files it sees there. They are not followed, only compared.
-const SURROUNDINGS: &[&str] = &[
+pub const SURROUNDINGS: &[&str] = &[
     "BindPaths",
     "BindReadOnlyPaths",
     "BusName",

@@ -211,8 +211,11 @@ way_back() {
 
 undo() { # why the new one is given up
     if ! way_back; then
-        start || finish down "$1; the way back is closed or could not be asked; then $why"
-        finish not-serving "$1; the way back is closed or could not be asked, so the new program is left to start"
+        closed='the way back is closed or could not be asked'
+        # A window without swaps only restarts: what did not serve is all there is.
+        [ -s files ] || closed='there is nothing that could be put back'
+        start || finish down "$1; $closed; then $why"
+        finish not-serving "$1; $closed, so it is left to start"
     fi
     # What systemd read before was examined too, and any start is better than none.
     planned=

@@ -98,7 +98,10 @@ impl Lines {
                 if said { self.diffs(diff) } else { self.ended(&ended) }
             }
             Kind::Rescued { host } => self.say(Tone::Changed, &format!("rescued: [{}]", line(host))),
-            Kind::MemberRolled { .. } | Kind::ClusterUpgraded { .. } | Kind::BackupTaken { .. } => self.milestone(kind),
+            Kind::MemberRolled { .. }
+            | Kind::ClusterUpgraded { .. }
+            | Kind::MemberDefragmented { .. }
+            | Kind::BackupTaken { .. } => self.milestone(kind),
             Kind::Warning { text } => self.say(Tone::Warning, &format!("[WARNING]: {}", line(text))),
             Kind::Halted { reason, .. } => {
                 self.say(Tone::Failed, &format!("\nHALTED: no later host is touched: {}", line(reason)))
@@ -178,12 +181,22 @@ impl Lines {
             Kind::MemberRolled { host, member, from, to, down, outcome } => {
                 let (host, member, outcome) = (line(host), line(member), line(outcome));
                 let (from, to, down) = (line(from), line(to), summary::duration(*down));
-                let text = format!("rolled: [{host}] member {member}: {from} -> {to}, {outcome}, down {down}");
+                // One and the same version: for other files, or only to be started anew.
+                let versions = if from == to { from } else { format!("{from} -> {to}") };
+                let text = format!("rolled: [{host}] member {member}: {versions}, {outcome}, down {down}");
                 self.say(Tone::Changed, &text)
             }
             Kind::ClusterUpgraded { .. } => {
                 let upgraded = self.state.upgraded.last().map(summary::upgraded).unwrap_or_default();
                 self.say(Tone::Changed, &format!("upgraded: {upgraded}"))
+            }
+            Kind::MemberDefragmented { host, member, before, after, took } => {
+                let (host, member, took) = (line(host), line(member), summary::duration(*took));
+                let (before, after) = (indicatif::BinaryBytes(*before), indicatif::BinaryBytes(*after));
+                self.say(
+                    Tone::Changed,
+                    &format!("defragmented: [{host}] member {member}: {before} -> {after}, busy {took}"),
+                )
             }
             Kind::BackupTaken { host, path, size, proof } => {
                 let (host, path, proof) = (line(host), line(path), line(proof));

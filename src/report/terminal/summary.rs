@@ -23,6 +23,9 @@ pub(super) fn of(state: &State, look: &Look) -> String {
     for one in &state.upgraded {
         out.push_str(&format!("UPGRADED\n  {}\n\n", upgraded(one)));
     }
+    if !state.defragmented.is_empty() {
+        out.push_str(&defragmented(state));
+    }
     if !state.backups.is_empty() {
         out.push_str(&backups(state));
     }
@@ -80,6 +83,17 @@ fn members(state: &State) -> String {
         table.add_row(row.chain([duration(rolled.down), outcome]));
     }
     format!("MEMBERS\n{}\n\n", trimmed(&table))
+}
+
+fn defragmented(state: &State) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(["host", "member", "before", "now", "busy"]);
+    for done in &state.defragmented {
+        let (before, after) = (indicatif::BinaryBytes(done.before), indicatif::BinaryBytes(done.after));
+        let row = [line(&done.host), line(&done.member), before.to_string(), after.to_string(), duration(done.took)];
+        table.add_row(row);
+    }
+    format!("DATABASES\n{}\n\n", trimmed(&table))
 }
 
 /// What an upgraded cluster is now, and what it may not be again.

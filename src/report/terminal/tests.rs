@@ -214,6 +214,13 @@ fn the_end_says_what_the_roll_did_and_what_is_next() {
             down: Duration::from_millis(1440),
             outcome: "caught up".to_owned(),
         },
+        Kind::MemberDefragmented {
+            host: "n1".to_owned(),
+            member: "infra1".to_owned(),
+            before: 40 << 20,
+            after: 2 << 20,
+            took: Duration::from_millis(300),
+        },
         ended("n1", Status::Ok, true, json!({})),
         Kind::Halted {
             fault: Fault::MemberDown,
@@ -226,6 +233,7 @@ fn the_end_says_what_the_roll_did_and_what_is_next() {
     for expected in [
         "\nMEMBERS\n",
         "n1    infra1  2.0.5   2.1.1  1.4 s  caught up\n",
+        "\nDATABASES\n  host  member  before     now       busy\n  n1    infra1  40.00 MiB  2.00 MiB  0.3 s\n",
         "\nBACKUPS\n  [n1] /b/n1.tar (3.00 MiB)\n    proven: restored, 3123 keys\n",
         "\nNOT RUN\n  n2: no task was run on it\n  n3: n2 is down\n",
         "HALTED: n2 is silent for 30 s\n  next: quorate etcd status\n",
@@ -345,6 +353,7 @@ fn carrying(text: &str, which: usize) -> Kind {
             outcome: text(),
         },
         7 => Kind::BackupTaken { host: text(), path: text(), size: 1, proof: text() },
+        16 => Kind::MemberDefragmented { host: text(), member: text(), before: 2, after: 1, took: Duration::ZERO },
         8 => Kind::Halted { fault: Fault::Failed, reason: text(), next: text() },
         9 => Kind::GuardAsked { host: text(), verdict: Verdict { may: true, reason: text() } },
         10 => Kind::TaskStarted { name: text(), module: text(), place: text(), handler: true },
@@ -360,7 +369,7 @@ fn carrying(text: &str, which: usize) -> Kind {
 proptest! {
     #[test]
     fn nothing_a_host_says_acts_on_the_terminal(text in "[\\x00-\\x20\\x7f-\\u{9f}\\u{2000}-\\u{2070}\\u{feff}a]{0,20}") {
-        let kinds = (0..17).map(|which| carrying(&text, which)).collect();
+        let kinds = (0..18).map(|which| carrying(&text, which)).collect();
         let out = printed_with(Look { verbosity: 2, ..look() }, kinds);
         let raw: Vec<char> = out.chars().filter(|c| *c != '\n' && super::super::escape::is_unsafe(*c)).collect();
         prop_assert!(raw.is_empty(), "{:?} in {:?}", raw, out);
@@ -368,7 +377,7 @@ proptest! {
 
     #[test]
     fn with_colours_only_our_own_sequences_get_through(text in "[\\x00-\\x20\\[0-9m;a]{0,20}") {
-        let kinds = (0..17).map(|which| carrying(&text, which)).collect();
+        let kinds = (0..18).map(|which| carrying(&text, which)).collect();
         let look = Look { style: Style { colour: true }, verbosity: 2, ..look() };
         let mut out = printed_with(look, kinds);
         for own in ["\u{1b}[32m", "\u{1b}[33m", "\u{1b}[31m", "\u{1b}[36m", "\u{1b}[35m", "\u{1b}[2m", "\u{1b}[0m"] {

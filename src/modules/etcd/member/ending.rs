@@ -27,6 +27,9 @@ impl Roll<'_> {
             WindowEnd::Done => self.gate_or_back(receipt, &window.name).await,
             WindowEnd::Refused => Err(refused(self.host(), format!("{}; nothing was touched", receipt.detail))),
             WindowEnd::RolledBack => Err(self.rolled_back(&receipt.detail, &window.name, receipt.down).await),
+            WindowEnd::NotServing | WindowEnd::Down if self.only_restarted => {
+                Err(self.down(&self.nothing_to_go_back_to(&receipt.detail), &window.name).await)
+            }
             WindowEnd::NotServing => Err(self.down(&self.left(&receipt.detail), &window.name).await),
             WindowEnd::Down => Err(self.down(&receipt.detail, &window.name).await),
         }
@@ -39,6 +42,7 @@ impl Roll<'_> {
             Ok(()) => self.caught_up(&receipt).await,
             Err(failure) if failure.fault == Fault::MemberDown => match self.unreached().await {
                 Some(lost) => Err(self.not_seen(&failure.msg, &lost)),
+                None if self.only_restarted => Err(self.down(&self.nothing_to_go_back_to(&failure.msg), window).await),
                 None => Err(self.go_back(&failure.msg, window, &receipt).await),
             },
             Err(failure) => Err(failure),
@@ -88,9 +92,9 @@ impl Roll<'_> {
         if failure.fault != Fault::Unreachable {
             return failure;
         }
-        let (host, to, why) = (self.host(), &self.to, &failure.msg);
+        let (host, to, why, steps) = (self.host(), &self.to, &failure.msg, self.steps());
         let text = format!(
-            "{host}: stop, swap, start has ended and the member serves, but that its process runs {to} was not seen: {why}\n\
+            "{host}: {steps} has ended and the member serves, but that its process runs {to} was not seen: {why}\n\
              it is left as it is; no other member is touched; when {host} can be reached again, run the playbook again"
         );
         Failure::new(Fault::OutcomeUnknown, text)
@@ -195,6 +199,13 @@ impl Roll<'_> {
             }
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
+    }
+
+    /// A member that was only restarted has no old program.
+    fn nothing_to_go_back_to(&self, why: &str) -> String {
+        format!(
+            "it was restarted and did not come back: {why}\nits program and files are what they were: there is no old binary to go back to"
+        )
     }
 
     /// Why the host has left the new program there, where it could not find out otherwise.

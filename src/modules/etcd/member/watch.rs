@@ -32,7 +32,7 @@ fn say(call: &Call<'_>, text: &str, counted: Option<(u64, u64)>) -> Result<(), F
 }
 
 /// The gate: waits until the member has caught up and all is calm.
-pub(super) async fn catch_up(
+pub(in crate::modules::etcd) async fn catch_up(
     call: &Call<'_>,
     survey: &Survey,
     to: &Version,
@@ -182,8 +182,9 @@ impl Roll<'_> {
     fn cut_off(&self) -> Failure {
         let (host, unit, target, window) =
             (self.call.host, &self.facts.unit, &self.place.target, Window::runs_as(&self.facts.unit));
+        let steps = self.steps();
         let text = format!(
-            "{host}: the outcome of stop, swap, start is not known: {window} is gone without a receipt; was the host powered down?\n\
+            "{host}: the outcome of {steps} is not known: {window} is gone without a receipt; was the host powered down?\n\
              nothing goes on with it: at boot systemd starts what stands at {target}, old or new; no other member is touched\n\
              see that {unit} is up (`systemctl start {unit}` on {host}, if it is down), then run the playbook again"
         );
@@ -191,10 +192,11 @@ impl Roll<'_> {
     }
 
     fn unknown(&self, why: &str) -> Failure {
-        let host = self.call.host;
+        let (host, steps) = (self.call.host, self.steps());
+        let with = if self.only_restarted { "" } else { ", with the new binary or the old one" };
         let text = format!(
-            "{host}: the outcome of stop, swap, start is not known: {why}\n\
-             the host ends it by itself, with the new binary or the old one; no other member is touched\n\
+            "{host}: the outcome of {steps} is not known: {why}\n\
+             the host ends it by itself{with}; no other member is touched\n\
              when {host} can be reached again, run the playbook again"
         );
         Failure::new(Fault::OutcomeUnknown, text)
