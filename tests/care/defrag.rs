@@ -26,21 +26,25 @@ fn sizes(lab: &Lab) -> Vec<(u64, u64)> {
     all_said(lab, &format!("{CTL}; etcdctl endpoint status -w json")).iter().map(size).collect()
 }
 
-/// Writes so many values of 1 MB, or until one is not taken; whether all were.
+/// Writes so many values of 1 MB, or until one is not taken, and some small ones before; whether all were taken.
 fn write(lab: &Lab, values: u32) -> bool {
     let script = format!(
-        "{CTL}; head -c 1000000 /dev/zero | tr '\\0' x >/tmp/value
-         for n in $(seq {values}); do etcdctl put big/$n </tmp/value >/dev/null 2>&1 || {{ echo refused; exit 0; }}; done; echo taken"
+        "{CTL}; head -c 1000000 /dev/zero | tr '\\0' x >/tmp/value; echo x >/tmp/small
+         put() {{ etcdctl put $1 <$2 >/dev/null 2>&1 || {{ echo refused; exit 0; }}; }}
+         for n in 1 2 3 4 5; do put small/$n /tmp/small; done
+         for n in $(seq {values}); do put big/$n /tmp/value; done; echo taken"
     );
     said(lab, "etcd1", &script).trim() == "taken"
 }
 
-/// Deletes them and compacts their history away, on all members.
+/// Deletes them and compacts their history away, on all members. What was freed counts as free only some commits later, and a member
+/// commits when it writes: so the small values go one by one, which is taken under an alarm too.
 fn delete(lab: &Lab) {
     let script = format!(
         "{CTL}; etcdctl del --prefix big/ >/dev/null && \
          revision=$(etcdctl endpoint status -w json | sed 's/.*\"revision\":\\([0-9]*\\).*/\\1/') && \
-         etcdctl compact --physical $revision >/dev/null"
+         etcdctl compact --physical $revision >/dev/null && sleep 1 && \
+         for n in 1 2 3 4 5; do etcdctl del small/$n >/dev/null && sleep 0.5; done"
     );
     said(lab, "etcd1", &script);
     wait_until("the compaction on all members", COMPACTED, || {

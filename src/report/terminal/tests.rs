@@ -237,7 +237,7 @@ fn the_end_says_what_the_roll_did_and_what_is_next() {
         "\nBACKUPS\n  [n1] /b/n1.tar (3.00 MiB)\n    proven: restored, 3123 keys\n",
         "\nNOT RUN\n  n2: no task was run on it\n  n3: n2 is down\n",
         "HALTED: n2 is silent for 30 s\n  next: quorate etcd status\n",
-        "exit 11: one member down or unhealthy, the quorum holds, after 5.0 s\n",
+        "exit 11: one member down or unhealthy, the quorum holds, after 6.0 s\n",
     ] {
         assert!(end.contains(expected), "{expected:?} is not in {end}");
     }

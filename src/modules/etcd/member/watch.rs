@@ -183,9 +183,10 @@ impl Roll<'_> {
         let (host, unit, target, window) =
             (self.call.host, &self.facts.unit, &self.place.target, Window::runs_as(&self.facts.unit));
         let steps = self.steps();
+        let which = if self.only_restarted { "" } else { ", old or new" };
         let text = format!(
             "{host}: the outcome of {steps} is not known: {window} is gone without a receipt; was the host powered down?\n\
-             nothing goes on with it: at boot systemd starts what stands at {target}, old or new; no other member is touched\n\
+             nothing goes on with it: at boot systemd starts what stands at {target}{which}; no other member is touched\n\
              see that {unit} is up (`systemctl start {unit}` on {host}, if it is down), then run the playbook again"
         );
         Failure::new(Fault::OutcomeUnknown, text)
