@@ -9,18 +9,23 @@
 )]
 
 mod archive;
+mod by_hand;
 mod files;
 mod hops;
 mod patch;
+mod patch_first;
 mod quorate;
 mod refusals;
 mod roll_call;
 mod secured;
 mod standing;
 mod tool;
+mod traps;
 mod under_load;
 mod unrolled;
+mod walk;
 mod watched;
+mod way_back;
 mod ways_in;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -39,7 +39,11 @@ pub(crate) struct Writers {
 impl Rolled {
     /// Brings the lab up and rolls it, with what `roll` makes of the lab and the folder for runs and backups.
     pub(crate) fn new(lab: LabBuilder, writers: &Writers, roll: impl FnOnce(&Lab, &Path) -> Roll) -> Self {
-        let lab = Arc::new(lab.start().expect("a lab"));
+        Self::on(Arc::new(lab.start().expect("a lab")), writers, roll)
+    }
+
+    /// The same on a lab that is up.
+    pub(crate) fn on(lab: Arc<Lab>, writers: &Writers, roll: impl FnOnce(&Lab, &Path) -> Roll) -> Self {
         let state = tempfile::tempdir().unwrap();
         let load = lab.load(writers.load).unwrap();
         let mut acknowledged = Acknowledged::of(load.folder());

@@ -1,0 +1,119 @@
+//! What waits on the way for who goes by hand: new members that do not serve, though each hop was done as its guide says. Each trap is
+//! shown without the cure first, by the words of the member itself; then the member gets its old program back and quorate takes the same
+//! cluster past it. That the cures lose nothing and cost no further restart is shown by the long walk (`walk.rs`).
+
+use std::process;
+
+use quorate_lab::{Lab, LabBuilder, wait_until};
+
+use crate::by_hand::{dies_of, hop, journal, start, status, swap, v3};
+use crate::quorate::{Ran, Roll};
+use crate::standing::said;
+use crate::turn;
+
+/// The member that goes first.
+const FIRST: &str = "etcd1";
+
+fn lab(name: &str) -> LabBuilder {
+    Lab::builder().name(&format!("{name}-{}", process::id())).bastion(false)
+}
+
+/// Takes the whole cluster to a version with quorate.
+#[track_caller]
+fn quorate_passes(lab: &Lab, to: &str) -> Ran {
+    let state = tempfile::tempdir().unwrap();
+    let ran = Roll::new(lab, &lab.inventory(), &lab.ssh_config(), state.path()).to(to, lab).run();
+    ran.ended(0).says(&[&format!("all 3 members run {to}")]);
+    for member in lab.status() {
+        assert!(member.healthy && member.version.as_deref() == Some(to), "{member:?}\n{ran}");
+    }
+    ran
+}
+
+/// Data of 2.3 with a raft snapshot, and no write by v3: 3.0 takes it, 3.1 looks for a snapshot of a database that there never was.
+#[test]
+fn trap_a_3_1_panics_on_a_snapshot_of_2_3_without_a_v3_write() {
+    let _turn = turn();
+    let lab = lab("trap-a").etcd("2.3.8").release("3.1.20").start().unwrap();
+    for host in lab.members() {
+        said(&lab, &host.name, "echo ETCD_SNAPSHOT_COUNT=5 >>/etc/default/etcd");
+    }
+    hop(&lab, "2.3.8");
+    said(&lab, FIRST, "for n in $(seq 20); do etcdctl set /trap/$n $n >/dev/null || exit 1; done");
+    for host in lab.members() {
+        wait_until("a raft snapshot", quorate_lab::HEALTHY, || {
+            let found = said(&lab, &host.name, "find /var/lib/etcd/member/snap -name '*.snap'");
+            if found.is_empty() { Err(host.name.clone()) } else { Ok(()) }
+        })
+        .unwrap();
+        // A snapshot by 3.0 would be a cure as well.
+        said(&lab, &host.name, "sed -i /SNAPSHOT_COUNT/d /etc/default/etcd");
+    }
+    hop(&lab, "3.0.17");
+    dies_of(&lab, FIRST, "3.1.20", "failed to find database snapshot file");
+    swap(&lab, FIRST, "3.0.17");
+    quorate_passes(&lab, "3.1.20").says(&["write to the v3 store, in which there was no write yet"]);
+}
+
+/// Entries of the v2 store in the log, though its last key is long gone: 3.6 does not start on them.
+#[test]
+fn trap_b_3_6_panics_on_v2_entries_in_the_log() {
+    let _turn = turn();
+    let lab = lab("trap-b").etcd("3.5.35").enable_v2(true).release("3.6.16").release("3.7.3").start().unwrap();
+    said(
+        &lab,
+        FIRST,
+        "export ETCDCTL_API=2; for n in 1 2 3; do etcdctl set /trap $n && etcdctl rm /trap || exit 1; done",
+    );
+    dies_of(&lab, FIRST, "3.6.16", "detected disallowed v2 WAL for stage --v2-deprecation=write-only");
+    swap(&lab, FIRST, "3.5.35");
+    // And past trap C in the same run: what 3.5 has written is in the log when 3.6 begins.
+    quorate_passes(&lab, "3.7.3");
+}
+
+/// 3.5 writes its members and the cluster version as entries that 3.6 reads and 3.7 does not, and no snapshot lies between in a cluster
+/// that is taken on at once.
+#[test]
+fn trap_c_3_7_panics_on_what_3_5_has_written() {
+    let _turn = turn();
+    let lab = lab("trap-c").etcd("3.5.35").release("3.6.16").release("3.7.3").start().unwrap();
+    hop(&lab, "3.6.16");
+    dies_of(&lab, FIRST, "3.7.3", "unmarshal should never fail");
+    swap(&lab, FIRST, "3.6.16");
+    quorate_passes(&lab, "3.7.3");
+}
+
+/// A log that reaches back to 2.x: 3.5 starts, says that it is healthy, and refuses every v3 call for ever.
+#[test]
+fn trap_l_3_5_is_deaf_where_the_log_reaches_back_to_2_x() {
+    let _turn = turn();
+    let lab = lab("trap-l").etcd("2.3.8").release("3.4.13").release("3.5.35").start().unwrap();
+    for version in ["3.0.17", "3.1.20", "3.2.32", "3.3.27", "3.4.13"] {
+        hop(&lab, version);
+    }
+    start(&lab, FIRST, "3.5.35");
+    wait_until("3.5.35", quorate_lab::HEALTHY, || {
+        let member = status(&lab, FIRST);
+        if member.version.as_deref() == Some("3.5.35") { Ok(()) } else { Err(format!("{member:?}")) }
+    })
+    .unwrap();
+    // It is in the cluster: what it lacks is not time.
+    wait_until("a healthy member by its own word", quorate_lab::HEALTHY, || health(&lab)).unwrap();
+    crate::by_hand::never_well(&lab, FIRST);
+    health(&lab).unwrap();
+    let answer = v3(&lab, FIRST, "maintenance/status", "{}");
+    assert!(
+        answer.contains(" 503 ") && answer.contains("etcdserver: not capable"),
+        "{answer}\n{}",
+        journal(&lab, FIRST)
+    );
+    swap(&lab, FIRST, "3.4.13");
+    quorate_passes(&lab, "3.5.35");
+}
+
+/// What the first member says of its own health.
+fn health(lab: &Lab) -> Result<(), String> {
+    let address = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 2379));
+    let told = lab.on_host(FIRST, || crate::roll_call::get(address, "/health")).unwrap()?;
+    if told.contains(r#""health":"true""#) { Ok(()) } else { Err(told) }
+}
