@@ -6,7 +6,7 @@ use std::process;
 
 use quorate_lab::{Lab, LabBuilder, wait_until};
 
-use crate::by_hand::{dies_of, hop, journal, start, status, swap, v3};
+use crate::by_hand::{dies_of, hop, hop_unasked, journal, start, status, swap, v3};
 use crate::quorate::{Ran, Roll};
 use crate::standing::said;
 use crate::turn;
@@ -49,7 +49,7 @@ fn trap_a_3_1_panics_on_a_snapshot_of_2_3_without_a_v3_write() {
         // A snapshot by 3.0 would be a cure as well.
         said(&lab, &host.name, "sed -i /SNAPSHOT_COUNT/d /etc/default/etcd");
     }
-    hop(&lab, "3.0.17");
+    hop_unasked(&lab, "3.0.17");
     dies_of(&lab, FIRST, "3.1.20", "failed to find database snapshot file");
     swap(&lab, FIRST, "3.0.17");
     quorate_passes(&lab, "3.1.20").says(&["write to the v3 store, in which there was no write yet"]);

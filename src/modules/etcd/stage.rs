@@ -12,13 +12,14 @@ use crate::transport::BoxFuture;
 use super::facts::{Facts, refused, version_argument};
 use super::files::{FILES, Files, on_paper};
 use super::place::Place;
+use super::ready::{THEN, then_argument};
 use super::release::{Binary, Origin, Unpacked};
 use super::tool::Tool;
 use super::{BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// Its row.
 pub(crate) const ROW: Row = Row {
-    arguments: &[VERSION, UNIT, RELEASES, BINARY, BINARY_SHA256, FILES],
+    arguments: &[VERSION, UNIT, RELEASES, BINARY, BINARY_SHA256, FILES, THEN],
     one_of: ORIGIN,
     returns: &[
         ("path", "where it is staged"),
@@ -129,14 +130,15 @@ pub(super) async fn obtain(
     take(call, Origin::from_call(call)?, name, version, machine).await
 }
 
-/// The same; `None` where that version runs already and its release is not at hand: then there is nothing to install.
+/// The same; `None` where that version runs already and there is nothing to install: its release is not at hand, or the round is for what
+/// the next hop needs and its members at most restart. A single program that was given is of the version behind that hop.
 pub(super) async fn obtain_unless_running(
     call: &Call<'_>,
     facts: &Facts,
     version: &semver::Version,
 ) -> Result<Option<Binary>, Failure> {
     let lacking = match Origin::from_call(call)? {
-        Origin::Plain(..) => false,
+        Origin::Plain(..) => !then_argument(call)?.is_empty(),
         origin @ Origin::Releases(_) => !origin.versions(&facts.machine)?.contains(version),
     };
     if lacking && facts.view().await?.version.server == *version {
