@@ -8,8 +8,9 @@ use quorate_lab::{Lab, LabBuilder, wait_until};
 
 use crate::by_hand::{dies_of, hop, hop_unasked, journal, start, status, swap, v3};
 use crate::quorate::{Ran, Roll};
-use crate::standing::said;
+use crate::standing::{assert_nothing_to_do, said};
 use crate::turn;
+use crate::walk::assert_no_trace;
 
 /// The member that goes first.
 const FIRST: &str = "etcd1";
@@ -80,7 +81,16 @@ fn trap_c_3_7_panics_on_what_3_5_has_written() {
     hop(&lab, "3.6.16");
     dies_of(&lab, FIRST, "3.7.3", "unmarshal should never fail");
     swap(&lab, FIRST, "3.6.16");
-    quorate_passes(&lab, "3.7.3");
+    let ran = quorate_passes(&lab, "3.7.3");
+    ran.says(&["zz-quorate-snapshots.conf"]);
+    assert_no_trace(&lab, &ran);
+    for host in lab.members() {
+        let says = said(&lab, &host.name, "etcdctl version");
+        assert!(says.contains("etcdctl version: 3.7.3"), "{}: {says}\n{ran}", host.name);
+    }
+    let state = tempfile::tempdir().unwrap();
+    let again = Roll::new(&lab, &lab.inventory(), &lab.ssh_config(), state.path()).to("3.7.3", &lab);
+    assert_nothing_to_do(&lab, again);
 }
 
 /// A log that reaches back to 2.x: 3.5 starts, says that it is healthy, and refuses every v3 call for ever.

@@ -150,6 +150,11 @@ impl Changing {
         self.beside("quorate-staged")
     }
 
+    /// Where what it takes the place of is kept.
+    pub(super) fn kept(&self) -> RemotePath {
+        self.beside("quorate-before")
+    }
+
     fn beside(&self, suffix: &str) -> RemotePath {
         self.wanted.dest.parent().join(&format!("{}.{suffix}", self.wanted.dest.name()))
     }
@@ -159,7 +164,7 @@ impl Changing {
         Swap {
             target: self.wanted.dest.clone(),
             staged: self.staged(),
-            kept: self.beside("quorate-before"),
+            kept: self.kept(),
             want: self.want.clone(),
             before: self.before.clone(),
         }
@@ -169,7 +174,7 @@ impl Changing {
     fn swap_back(&self) -> Swap {
         Swap {
             target: self.wanted.dest.clone(),
-            staged: self.beside("quorate-before"),
+            staged: self.kept(),
             kept: self.staged(),
             want: self.before.clone(),
             before: self.want.clone(),

@@ -3,10 +3,10 @@
 
 use crate::etcd::First;
 use crate::modules::{Call, Failure};
-use crate::remote::RemotePath;
+use crate::remote::{Change, RemoteError, RemotePath};
 
 use super::facts::{Facts, refused};
-use super::files::Wanted;
+use super::files::{Files, Wanted};
 
 /// Entries between two snapshots. etcd's own default is 10 000 to 100 000, which a cluster that is walked through several releases would
 /// have to be written full with; and each snapshot costs two fsyncs, so a cluster that takes 500 writes a second makes five of them.
@@ -28,6 +28,19 @@ fn places(facts: &Facts) -> (RemotePath, RemotePath) {
 /// Whether a file is one of the two.
 pub(super) fn is_own(path: &RemotePath) -> bool {
     path.name().starts_with(NAME)
+}
+
+/// Takes away what was staged and kept of the two, where they are gone themselves and the member is well without them.
+///
+/// # Errors
+/// When the host does not do it.
+pub(super) async fn clear(change: &Change, files: &Files) -> Result<(), RemoteError> {
+    for file in files.changing.iter().filter(|file| is_own(&file.wanted.dest) && file.wanted.text.is_none()) {
+        for left in [file.staged(), file.kept()] {
+            change.remove(&left, false).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The two files as they shall be with a member that is started now.

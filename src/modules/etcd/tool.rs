@@ -16,10 +16,12 @@ use super::stage;
 const NAME: &str = "etcdctl";
 
 /// `$1` a path. Prints what the program there says of its version; nothing if there is none, or none that came out of a release: a
-/// script of that name is somebody's own. Up to 3.3 it says it by `--version`, from 3.4 on by `version` only (seen in the lab).
+/// script of that name is somebody's own. Up to 3.3 it says it by `--version`, from 3.4 on by `version` only; to the other it answers with
+/// its whole help on standard output and an exit code (seen in the lab).
 const VERSION: &str = r#"
 [ -f "$1" ] && [ "$(head -c 4 -- "$1" | od -An -tx1 | tr -d ' ')" = 7f454c46 ] || exit 0
-"$1" --version 2>/dev/null || "$1" version 2>/dev/null
+said=$("$1" --version 2>/dev/null) || said=$("$1" version 2>/dev/null)
+printf '%s\n' "$said"
 exit 0
 "#;
 
