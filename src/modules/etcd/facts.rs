@@ -269,7 +269,12 @@ impl Module for EtcdFacts {
             let facts = Facts::gather(&call.probe, unit).await?;
             let view = facts.view().await?;
             let alarms: Vec<String> = view.alarms.iter().map(ToString::to_string).collect();
-            let note = view.read.as_ref().err().cloned().or_else(|| (!alarms.is_empty()).then(|| format!("alarm {}", alarms.join(", "))));
+            let note = view
+                .read
+                .as_ref()
+                .err()
+                .cloned()
+                .or_else(|| (!alarms.is_empty()).then(|| format!("alarm {}", alarms.join(", "))));
             let store = view.store.as_ref();
             // Before 3.0 there is no database; then it is the data directory as a whole.
             let size = match store {
