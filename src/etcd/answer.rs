@@ -60,7 +60,7 @@ pub struct MemberEntry {
 }
 
 /// More voters than any etcd cluster has; a longer list is a broken or hostile answer.
-pub(super) const MOST_MEMBERS: usize = 64;
+const MOST_MEMBERS: usize = 64;
 
 pub(super) fn hex_id(text: &str) -> Option<u64> {
     (!text.is_empty() && text.len() <= 16).then(|| u64::from_str_radix(text, 16).ok()).flatten()
@@ -88,16 +88,19 @@ pub fn members(status: u16, body: &[u8]) -> Result<Vec<MemberEntry>, AnswerError
     let none = || unforeseen("/v2/members", "a list of members with different IDs", status, body);
     let value = strict_json::parse(body).map_err(|_| none())?;
     let list = value.get("members").and_then(Value::as_array).filter(|_| status == 200).ok_or_else(none)?;
+    member_list(list, entry).ok_or_else(none)
+}
+
+/// The entries of a member list, sorted by ID; `None` unless they are one to 64 with different IDs and names without control characters.
+pub(super) fn member_list(list: &[Value], entry: impl Fn(&Value) -> Option<MemberEntry>) -> Option<Vec<MemberEntry>> {
     if list.is_empty() || list.len() > MOST_MEMBERS {
-        return Err(none());
+        return None;
     }
-    let mut members: Vec<MemberEntry> = list.iter().map(entry).collect::<Option<_>>().ok_or_else(none)?;
+    let mut members: Vec<MemberEntry> = list.iter().map(entry).collect::<Option<_>>()?;
     members.sort();
     let repeated = members.windows(2).any(|pair| matches!(pair, [a, b] if a.id == b.id));
-    if repeated || members.iter().any(|member| member.name.chars().any(char::is_control)) {
-        return Err(none());
-    }
-    Ok(members)
+    let sound = !repeated && !members.iter().any(|member| member.name.chars().any(char::is_control));
+    sound.then_some(members)
 }
 
 /// What a member says of itself in `/v2/stats/self`.

@@ -7,7 +7,7 @@ use semver::Version;
 use serde_json::{Value, json};
 
 use super::alarm::Alarm;
-use super::answer::{AnswerError, KeyCount, MOST_MEMBERS, MemberEntry, texts, unforeseen};
+use super::answer::{AnswerError, KeyCount, MemberEntry, member_list, texts, unforeseen};
 use super::strict_json;
 use super::version::{ClusterVersion, VersionAnswer};
 
@@ -140,16 +140,7 @@ pub fn gateway_members(status: u16, body: &[u8]) -> Result<Vec<MemberEntry>, Ans
     let none = || unforeseen("cluster/member/list", "a list of members with different IDs", status, body);
     let value = answered(status, body).ok_or_else(none)?;
     let list = value.get("members").and_then(Value::as_array).ok_or_else(none)?;
-    if list.is_empty() || list.len() > MOST_MEMBERS {
-        return Err(none());
-    }
-    let mut members: Vec<MemberEntry> = list.iter().map(entry).collect::<Option<_>>().ok_or_else(none)?;
-    members.sort();
-    let repeated = members.windows(2).any(|pair| matches!(pair, [a, b] if a.id == b.id));
-    if repeated || members.iter().any(|member| member.name.chars().any(char::is_control)) {
-        return Err(none());
-    }
-    Ok(members)
+    member_list(list, entry).ok_or_else(none)
 }
 
 /// Reads the answer to `maintenance/alarm` with the action `GET`.

@@ -43,4 +43,4 @@ pub use version::{
     ClusterVersion, VersionAnswer, VersionFault, from_binary_output, from_tool_output, from_version_body,
 };
 pub use view::{ClusterView, MemberView, NotNow, may_stop, quorum};
-pub use wal::{WalFault, WalIdentity, identity};
+pub use wal::{WalFault, WalIdentity, identity, snapshot_index};

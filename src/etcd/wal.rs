@@ -111,6 +111,14 @@ pub fn identity(head: &[u8]) -> Result<WalIdentity, WalFault> {
     Err(fault("no metadata among the first records"))
 }
 
+/// The index in the name of a raft snapshot, `TERM-INDEX.snap`, both of 16 hex digits (etcd snap/snapshotter.go, the same from 2.0 to
+/// 3.7).
+#[must_use]
+pub fn snapshot_index(name: &str) -> Option<u64> {
+    let (_, index) = name.strip_suffix(".snap")?.split_once('-')?;
+    u64::from_str_radix(index, 16).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +137,14 @@ mod tests {
             bytes.resize(bytes.len() + padding, 0);
         }
         bytes
+    }
+
+    #[test]
+    fn a_snapshots_name_says_its_index() {
+        assert_eq!(snapshot_index("0000000000000004-0000000000000a93.snap"), Some(0xa93));
+        for name in ["", "db", "0000000000000004-0000000000000a93.snap.broken", "tmp-1", "x.snap", "1-g.snap"] {
+            assert_eq!(snapshot_index(name), None);
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
-use crate::etcd::{self, Api};
+use crate::etcd::{self, Api, MemberView};
 use crate::events::{Fault, Kind};
 use crate::modules::table::{Argument, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
@@ -109,7 +109,7 @@ impl Module for EtcdBackup {
             let host = call.host.to_owned();
             (call.say)(Kind::ActBegins { host, act: format!("back up {} of {}", facts.data_dir, view.name) })?;
             let scratch = scratch(call.run);
-            let made = take(&call, &change, &facts, &scratch, &path, size).await;
+            let made = take(&call, &change, &facts, view, &scratch, &path, size).await;
             // The scratch copy goes, whatever came out of it.
             let cleaned = change.remove(&scratch, true).await;
             let (manifest, path) = made?;
@@ -207,6 +207,7 @@ async fn take(
     call: &Call<'_>,
     change: &Change,
     facts: &Facts,
+    view: MemberView,
     scratch: &RemotePath,
     path: &Path,
     size: u64,
@@ -222,7 +223,6 @@ async fn take(
             text: format!("{}: old scratch copies in {FOLDER}: {}", call.host, swept.words()),
         })?;
     }
-    let view = facts.view().await?;
     // 5 MiB/s is what an old disk under etcd's load still gives (reliability, step 6); three passes over the data.
     let deadline = Duration::from_secs(120 + 3 * size / (5 << 20));
     let partial = path.with_file_name(format!("{}.partial", call.host));

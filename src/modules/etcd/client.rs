@@ -166,15 +166,6 @@ impl Client {
         self.json(method, path, body, CHANGE).await
     }
 
-    async fn post(
-        &self,
-        path: &str,
-        body: &serde_json::Value,
-        deadline: Duration,
-    ) -> Result<HttpResponse, ClientError> {
-        self.json("POST", path, body, deadline).await
-    }
-
     async fn json(
         &self,
         method: &str,
@@ -226,12 +217,12 @@ impl Client {
         method: &str,
         body: &serde_json::Value,
     ) -> Result<HttpResponse, ClientError> {
-        self.post(&format!("{prefix}/{method}"), body, QUESTION).await
+        self.json("POST", &format!("{prefix}/{method}"), body, QUESTION).await
     }
 
     /// Has the member write its database anew; it answers nothing else meanwhile, and this only at the end.
     pub(super) async fn defragment(&self, prefix: &str, deadline: Duration) -> Result<HttpResponse, ClientError> {
-        self.post(&format!("{prefix}/maintenance/defragment"), &json!({}), deadline).await
+        self.json("POST", &format!("{prefix}/maintenance/defragment"), &json!({}), deadline).await
     }
 
     /// Takes an alarm back, in the whole cluster.

@@ -43,6 +43,21 @@ pub(super) async fn clear(change: &Change, files: &Files) -> Result<(), RemoteEr
     Ok(())
 }
 
+/// Why the files would not reach the member's snapshot count, if so. A way with a round for snapshots in it is refused for that before its
+/// first hop.
+pub(super) fn unreached(facts: &Facts) -> Option<String> {
+    let why = if facts.flags.is_spoken("snapshot-count") {
+        "`--snapshot-count` stands on its command line; take it out, or say it as ETCD_SNAPSHOT_COUNT in a file of variables"
+    } else if facts.flags.get("config-file").is_some() {
+        "it is started with a configuration file"
+    } else {
+        return None;
+    };
+    Some(format!(
+        "every member must take a raft snapshot on the way, for which quorate lowers its snapshot count for a while\n{why}"
+    ))
+}
+
 /// The two files as they shall be with a member that is started now.
 ///
 /// # Errors
@@ -58,18 +73,8 @@ pub(super) async fn files(call: &Call<'_>, facts: &Facts, then: &[First]) -> Res
         }
         return Ok(gone);
     }
-    let unreached = if facts.flags.is_spoken("snapshot-count") {
-        Some(
-            "`--snapshot-count` stands on its command line; take it out, or say it as ETCD_SNAPSHOT_COUNT in a file of variables",
-        )
-    } else {
-        facts.flags.get("config-file").map(|_| "it is started with a configuration file")
-    };
-    if let Some(why) = unreached {
-        let what = format!(
-            "before the next hop every member must take a raft snapshot, for which quorate lowers its snapshot count for a while\n{why}"
-        );
-        return Err(refused(call.host, what));
+    if let Some(why) = unreached(facts) {
+        return Err(refused(call.host, why));
     }
     let unit = format!(
         "# Put here by quorate until the next hop of an upgrade, which needs a young raft snapshot of every member.\n\

@@ -1,11 +1,11 @@
 //! `etcd_path`: the way of the whole cluster from the version that runs to the one that is wanted, hop by hop, for a play's rounds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use semver::Version;
 use serde_json::{Map, Value, json};
 
-use crate::etcd::{self, Api, First, Rules, Step};
+use crate::etcd::{self, Api, First, MemberView, Rules, Step};
 use crate::events::{Fault, Kind};
 use crate::modules::table::{Argument, CheckMode, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
@@ -13,6 +13,7 @@ use crate::transport::BoxFuture;
 
 use super::facts::{Facts, refused, version_argument};
 use super::files::has_files;
+use super::often;
 use super::release::{self, Origin};
 use super::rules::{RULES, rules};
 use super::survey::{Survey, survey};
@@ -65,11 +66,12 @@ impl Module for EtcdPath {
             if let Some(failure) = survey.unreachable() {
                 return Err(failure.clone());
             }
-            let running = running(&call, &survey).await?;
+            let view = whole(&survey).await?;
+            let running = view.values().map(|member| member.version.server.clone()).collect();
             let mut steps = steps(&call, &survey, &rules, running, &to)?;
             without_young_snapshots(&call, &survey, &mut steps).await?;
             options(&call, &survey, &rules, &steps)?;
-            v2_data(&call, &survey, &mut steps).await?;
+            v2_data(&call, &survey, &view, &mut steps).await?;
             if steps.len() > 1 {
                 let names: Vec<String> = steps.iter().map(name).collect();
                 let (host, act) = (call.host.to_owned(), "path".to_owned());
@@ -103,18 +105,14 @@ fn row(step: &Step) -> Value {
     })
 }
 
-/// The versions that run, of all members.
-async fn running(call: &Call<'_>, survey: &Survey) -> Result<BTreeSet<Version>, Failure> {
-    let view = survey.look().await;
-    let mut running = BTreeSet::new();
-    for (host, told) in view.hosts {
-        let member = told.map_err(|reason| refused(&host, reason))?;
-        running.insert(member.version.server);
-    }
-    if running.is_empty() {
-        return Err(refused(call.host, "no member was asked"));
-    }
-    Ok(running)
+/// What the members told, by host; every one of them.
+async fn whole(survey: &Survey) -> Result<BTreeMap<String, MemberView>, Failure> {
+    let told = survey.look().await.hosts.into_iter();
+    told.map(|(host, told)| match told {
+        Ok(member) => Ok((host, member)),
+        Err(reason) => Err(refused(&host, reason)),
+    })
+    .collect()
 }
 
 /// The way from what runs. A cluster that is mixed was left in the middle of a hop: that hop is gone on with.
@@ -219,9 +217,11 @@ fn options(call: &Call<'_>, survey: &Survey, rules: &Rules, steps: &[Step]) -> R
     if has_files(call) {
         return Ok(());
     }
+    let snapshots = steps.iter().any(|step| step.then.contains(&First::Snapshot));
     let mut faults: Vec<String> = Vec::new();
     for (host, facts) in &survey.facts {
         let Ok(facts) = facts else { continue };
+        faults.extend(often::unreached(facts).filter(|_| snapshots).map(|why| format!("{host}: {why}")));
         let mut told: BTreeSet<String> = BTreeSet::new();
         for step in steps {
             for fault in facts.flags.faults(rules, &step.to) {
@@ -235,13 +235,20 @@ fn options(call: &Call<'_>, survey: &Survey, rules: &Rules, steps: &[Step]) -> R
 }
 
 /// Where the way leads past the end of the v2 API: refuses, or puts the deletion of its keys into the way.
-async fn v2_data(call: &Call<'_>, survey: &Survey, steps: &mut Vec<Step>) -> Result<(), Failure> {
+async fn v2_data(
+    call: &Call<'_>,
+    survey: &Survey,
+    view: &BTreeMap<String, MemberView>,
+    steps: &mut Vec<Step>,
+) -> Result<(), Failure> {
     let minor = |version: &Version| (version.major, version.minor);
     let Some(end) = steps.iter().position(|step| minor(&step.to) > LAST_V2 && step.from != step.to) else {
         return Ok(());
     };
-    let Some(Ok(facts)) = survey.facts.get(call.host) else { return Ok(()) };
-    let served = match etcd::api(&facts.view().await?.version) {
+    let Some((Ok(facts), member)) = survey.facts.get(call.host).zip(view.get(call.host)) else {
+        return Err(refused(call.host, "it is no host of the play"));
+    };
+    let served = match etcd::api(&member.version) {
         Api::V2 => true,
         // From 3.4 on only where it was asked for.
         Api::V3 { prefix } => prefix != "/v3" || facts.flags.get("enable-v2").is_some_and(|value| value == "true"),

@@ -19,8 +19,9 @@ pub(super) struct Proof {
     pub(super) opened_by: String,
     /// Keys in it.
     pub(super) keys: u64,
-    /// Keys of the live member just before it was taken.
-    pub(super) live_keys: u64,
+    /// Keys of the live member: just before it was taken, or at the very revision of a snapshot; `None` where the member had compacted that
+    /// revision away by the time it was asked.
+    pub(super) live_keys: Option<u64>,
     /// Index of its store, which grows by one with each write.
     pub(super) index: u64,
     /// Index of the live store just before it was taken.
@@ -31,7 +32,11 @@ impl Proof {
     /// For people.
     pub(super) fn words(&self) -> String {
         let Self { opened_by, keys, live_keys, .. } = self;
-        format!("restored and opened by etcd {opened_by}: {keys} keys, {live_keys} live when it was begun")
+        let live = live_keys.map_or_else(
+            || "not to be compared, since compacted".to_owned(),
+            |keys| format!("{keys} live when it was begun"),
+        );
+        format!("restored and opened by etcd {opened_by}: {keys} keys, {live}")
     }
 }
 
@@ -100,7 +105,13 @@ pub(super) async fn open(
     closed?;
     let after = count(&facts.client, call.host, deadline).await?;
     compare(call.host, live, found, after)?;
-    Ok(Proof { opened_by: version, keys: found.keys, live_keys: live.keys, index: found.index, live_index: live.index })
+    Ok(Proof {
+        opened_by: version,
+        keys: found.keys,
+        live_keys: Some(live.keys),
+        index: found.index,
+        live_index: live.index,
+    })
 }
 
 /// Stops the throw-away etcd and removes what it opened.
@@ -275,7 +286,7 @@ mod tests {
 
     #[test]
     fn what_is_restored_is_what_was_proven_but_for_keys_that_expired() {
-        let proof = Proof { opened_by: "2.0.5".into(), keys: 100, live_keys: 100, index: 500, live_index: 497 };
+        let proof = Proof { opened_by: "2.0.5".into(), keys: 100, live_keys: Some(100), index: 500, live_index: 497 };
         assert!(same(&proof, at(100, 500)).is_ok() && same(&proof, at(98, 502)).is_ok());
         assert!(same(&proof, at(99, 500)).is_err() && same(&proof, at(101, 501)).is_err());
     }

@@ -44,9 +44,6 @@ pub(crate) const ROW: Row = Row {
 
 struct EtcdReady;
 
-/// `$1` data directory; prints the name of the youngest raft snapshot.
-const YOUNGEST: &str = r#"ls "$1/member/snap" 2>/dev/null | grep '^[0-9a-f]*-[0-9a-f]*\.snap$' | tail -n 1"#;
-
 /// What the argument `then` says.
 pub(super) fn then_argument(call: &Call<'_>) -> Result<Vec<First>, Failure> {
     let items = call.args.get("then").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -70,7 +67,8 @@ impl Module for EtcdReady {
                 done.extend(then.iter().map(|first| first.word()));
             } else if !then.is_empty() {
                 let survey = survey(call.fleet, call.text("unit").unwrap_or("etcd"), None).await;
-                if let Some(failure) = survey.unreachable() {
+                // Each of them must be seen to have done its part.
+                if let Some(failure) = survey.facts.values().find_map(|facts| facts.as_ref().err()) {
                     return Err(failure.clone());
                 }
                 for first in then {
@@ -110,8 +108,7 @@ impl<'c> Work<'c> {
     }
 
     fn failed(&self, what: impl std::fmt::Display) -> Failure {
-        let text =
-            format!("{}: {what}\nthe members are sound and stay on their version; run the playbook again", self.host());
+        let text = format!("{}: {what}\nno member was stopped for this; run the playbook again", self.host());
         Failure::new(Fault::Failed, text)
     }
 
@@ -164,25 +161,26 @@ impl<'c> Work<'c> {
         self.begins(format!("write to quorate's own key until every member has a snapshot of index {goal} or later"))?;
         let (begun, mut written) = (Instant::now(), 0);
         let outcome = loop {
-            if let Err(what) = join_all((0..AT_ONCE).map(|_| put(&self.facts.client, prefix)))
-                .await
-                .into_iter()
-                .collect::<Result<(), _>>()
-            {
-                break Err(what);
+            let puts = join_all((0..AT_ONCE).map(|_| put(&self.facts.client, prefix))).await;
+            let failure = puts.into_iter().find_map(Result::err);
+            if failure.is_none() {
+                written += AT_ONCE;
             }
-            written += AT_ONCE;
-            if written < EVERY {
-                continue;
+            let lacks = if written < EVERY { None } else { self.lacks(goal).await? };
+            if written >= EVERY && lacks.is_none() {
+                break Ok(());
             }
-            let lacks = self.lacks(goal).await?;
-            let Some((host, index)) = lacks else { break Ok(()) };
             if begun.elapsed() >= PATIENCE {
-                let what = format!(
-                    "after {} s and {written} writes the youngest snapshot on {host} is of index {index}, not of {goal} or later",
-                    PATIENCE.as_secs()
-                );
-                break Err(what);
+                // A write may fail for a moment, at an election; not for so long.
+                let why = match (failure, lacks) {
+                    (Some(failure), _) => failure,
+                    (None, Some((host, index))) => format!("the youngest snapshot on {host} is of index {index}"),
+                    (None, None) => "the writes take too long".to_owned(),
+                };
+                let waited = PATIENCE.as_secs();
+                break Err(format!(
+                    "after {waited} s and {written} writes not every member has a snapshot of {goal} or later: {why}"
+                ));
             }
             tokio::time::sleep(PAUSE).await;
         };
@@ -193,10 +191,12 @@ impl<'c> Work<'c> {
     /// A host whose youngest snapshot is older than the goal, with that snapshot's index.
     async fn lacks(&self, goal: u64) -> Result<Option<(String, u64)>, Failure> {
         for (host, facts) in &self.survey.facts {
-            let Ok(facts) = facts else { continue };
-            let index = youngest(self.call, facts).await?;
-            if index < goal {
-                return Ok(Some((host.clone(), index)));
+            let facts = facts.as_ref().map_err(Clone::clone)?;
+            let folder = facts.data_dir.join("member/snap");
+            let files = self.call.fleet.probe(host).await?.list(&folder).await?;
+            let youngest = files.iter().filter_map(|file| etcd::snapshot_index(&file.name)).max().unwrap_or_default();
+            if youngest < goal {
+                return Ok(Some((host.clone(), youngest)));
             }
         }
         Ok(None)
@@ -220,18 +220,6 @@ impl<'c> Work<'c> {
     }
 }
 
-/// The index of the youngest raft snapshot on a host; 0 if there is none.
-async fn youngest(call: &Call<'_>, facts: &Facts) -> Result<u64, Failure> {
-    let probe = call.fleet.probe(&facts.host()).await?;
-    let ran = probe.script("look for raft snapshots", YOUNGEST, &[facts.data_dir.as_str()], None).await?;
-    Ok(index_of(String::from_utf8_lossy(&ran.stdout).trim()).unwrap_or_default())
-}
-
-/// The index in a snapshot's name, `TERM-INDEX.snap`, both of 16 hex digits (etcd snap/snapshotter.go, the same from 2.0 to 3.7).
-fn index_of(name: &str) -> Option<u64> {
-    u64::from_str_radix(name.strip_suffix(".snap")?.split_once('-')?.1, 16).ok()
-}
-
 async fn put(client: &Client, prefix: &str) -> Result<(), String> {
     let answer = client.call(prefix, "kv/put", &json!({ "key": KEY, "value": "" })).await;
     let answer = answer.map_err(|error| error.to_string())?;
@@ -241,17 +229,4 @@ async fn put(client: &Client, prefix: &str) -> Result<(), String> {
 fn status(answer: &crate::remote::HttpResponse) -> String {
     let body: String = String::from_utf8_lossy(&answer.body).trim().chars().take(200).collect();
     format!("status {}, `{body}`", answer.status)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_snapshots_name_holds_its_index() {
-        assert_eq!(index_of("0000000000000002-00000000000186a1.snap"), Some(100_001));
-        for name in ["", "db", "0000000000000002.snap", "x-y.snap", "0000000000000002-00000000000186a1.snap.broken"] {
-            assert_eq!(index_of(name), None, "{name}");
-        }
-    }
 }

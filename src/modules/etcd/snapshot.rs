@@ -160,7 +160,7 @@ impl Snapshot {
             );
             return Err(Failure::new(Fault::Failed, text));
         }
-        let live_keys = live.map_or(keys, |KeyCount(live)| live);
+        let live_keys = live.map(|KeyCount(live)| live);
         Ok(Proof { opened_by: self.version.to_string(), keys, live_keys, index: revision, live_index: self.live })
     }
 

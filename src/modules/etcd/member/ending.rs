@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::etcd::{ClusterVersion, Health, WayBack, may_stop};
 use crate::events::{Fault, Kind};
 use crate::modules::{Failure, Outcome};
-use crate::remote::{Receipt, RemoteError, TakeBack, Window, WindowEnd};
+use crate::remote::{Receipt, TakeBack, Window, WindowEnd};
 
 use super::super::facts::{Facts, refused};
 use super::super::often;
@@ -85,7 +85,11 @@ impl Roll<'_> {
             return Err(Failure::new(Fault::Failed, text));
         }
         self.tell(CAUGHT_UP, receipt.down)?;
-        often::clear(&self.change, &self.files).await.map_err(|error| self.not_cleared(&error))?;
+        if let Err(error) = often::clear(&self.change, &self.files).await {
+            // The member is well; only what nobody reads any more lies about.
+            let text = format!("{}: quorate's own files were not taken away: {error}", self.host());
+            (self.call.say)(Kind::Warning { text })?;
+        }
         Ok(outcome(&self.member, &self.from, &self.to, Some(receipt.down)))
     }
 
@@ -100,13 +104,6 @@ impl Roll<'_> {
              it is left as it is; no other member is touched; when {host} can be reached again, run the playbook again"
         );
         Failure::new(Fault::OutcomeUnknown, text)
-    }
-
-    /// The member is well; only what nobody reads any more lies about.
-    fn not_cleared(&self, error: &RemoteError) -> Failure {
-        let (host, to) = (self.host(), &self.to);
-        let text = format!("{host}: {to} runs and has caught up, but quorate's own files were not taken away: {error}");
-        Failure::new(Fault::Failed, text)
     }
 
     fn tell(&self, outcome: &str, down: Duration) -> Result<(), Failure> {

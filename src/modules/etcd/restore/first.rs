@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::etcd;
 use crate::modules::{Failure, Outcome};
 use crate::remote::{Change, RemotePath};
 
@@ -97,7 +98,7 @@ impl Restore<'_> {
         let (begun, folder) = (Instant::now(), stopped.data_dir.join("member/snap"));
         loop {
             let files = self.call.probe.list(&folder).await?;
-            if files.iter().filter_map(|file| snapshot_index(&file.name)).any(|snapshot| snapshot >= index) {
+            if files.iter().filter_map(|file| etcd::snapshot_index(&file.name)).any(|snapshot| snapshot >= index) {
                 return Ok(());
             }
             if begun.elapsed() >= self.deadline() {
@@ -109,26 +110,7 @@ impl Restore<'_> {
     }
 }
 
-/// The index in a snapshot's name, `TERM-INDEX.snap` in hex.
-fn snapshot_index(name: &str) -> Option<u64> {
-    let (_, index) = name.strip_suffix(".snap")?.split_once('-')?;
-    u64::from_str_radix(index, 16).ok()
-}
-
 fn sorted(mut urls: Vec<String>) -> Vec<String> {
     urls.sort();
     urls
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_snapshots_name_says_its_index() {
-        assert_eq!(snapshot_index("0000000000000004-0000000000000a93.snap"), Some(0xa93));
-        for name in ["0000000000000004-0000000000000a93.snap.broken", "tmp-1", "x.snap", "1-g.snap"] {
-            assert_eq!(snapshot_index(name), None);
-        }
-    }
 }
