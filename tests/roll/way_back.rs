@@ -129,7 +129,8 @@ fn takes_2_3_back_from_a_3_0_that_never_opened_the_data_and_from_no_other() {
         assert!(put.stdin(File::open(&real).unwrap()).status().unwrap().success(), "{}", host.name);
     }
     let ran = run(&lab, Made::OpensTheData, "3.0.17");
-    ran.ended(11).says(&["the way back is closed or could not be asked, so it is left to start", "2 of 3 members answer reads"]);
+    ran.ended(11)
+        .says(&["the way back is closed or could not be asked, so it is left to start", "2 of 3 members answer reads"]);
     let mut touched = 0;
     for member in lab.status() {
         let says = said(&lab, &member.host, "/usr/local/bin/etcd --version");

@@ -17,6 +17,7 @@ use super::known_hosts::Known;
 use super::leash::Leash;
 use super::link::{Closed, Link};
 use super::login::Login;
+use super::quick_ack::QuickAck;
 use super::route::Hop;
 use super::watcher::{Fault, Seen, Watcher};
 use crate::transport::session::ConnectError;
@@ -74,7 +75,8 @@ pub(super) async fn dial(
         match via {
             None => {
                 let addresses = addresses(hop).await?;
-                shake(tcp(hop, &addresses, deadline).await.map_err(unreachable)?, config, watcher).await
+                let stream = tcp(hop, &addresses, deadline).await.map_err(unreachable)?;
+                shake(QuickAck(stream), config, watcher).await
             }
             Some(link) => match link.forward(&hop.host, hop.port).await {
                 Ok(stream) => shake(stream, config, watcher).await,

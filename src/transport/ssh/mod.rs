@@ -11,6 +11,7 @@ mod leash;
 mod link;
 mod login;
 mod names;
+mod quick_ack;
 mod route;
 mod watcher;
 
