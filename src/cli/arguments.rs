@@ -22,6 +22,11 @@ pub(super) enum Command {
     #[command(after_help = "Example:\n  quorate run playbooks/etcd-upgrade.yml -i inventory/prod.yml \\\n      \
         -e etcd_version=2.1.1 -e etcd_releases=./releases --check --diff")]
     Run(Box<Run>),
+    /// Say what a run would do, round by round and host by host, with the rule behind each step; changes nothing.
+    #[command(after_help = "Example:\n  quorate plan playbooks/etcd-upgrade.yml -i inventory/prod.yml \\\n      \
+        -e etcd_version=3.7.3 -e etcd_releases=./releases\n\n\
+        Exit codes: 0 it can be done, 3 it is refused, 4 a host unreachable, 5 wrong input")]
+    Plan(Box<Plan>),
     /// Run one command on many hosts; hosts with the same output are shown together.
     #[command(after_help = "Examples:\n  quorate exec etcd -i inventory/prod.yml -- systemctl is-active etcd\n  \
         quorate exec 'etcd:!n3' -i inventory/prod.yml --shell -- 'df -h /var/lib | tail -1'\n\n\
@@ -119,6 +124,40 @@ pub(super) struct Output {
     pub(super) state_dir: Option<PathBuf>,
 }
 
+/// Which part of the playbooks, and what holds for all of it.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Part {
+    /// Only these of the plays' hosts: a host pattern.
+    #[arg(short, long, value_name = "PATTERN")]
+    pub(super) limit: Option<String>,
+    /// Only tasks with one of these tags.
+    #[arg(short, long, value_name = "TAGS", value_delimiter = ',')]
+    pub(super) tags: Vec<String>,
+    /// Not the tasks with one of these tags.
+    #[arg(long, value_name = "TAGS", value_delimiter = ',')]
+    pub(super) skip_tags: Vec<String>,
+    /// Let a cluster of one or two members, which no roll can keep available, be down for a while.
+    #[arg(long)]
+    pub(super) accept_downtime: bool,
+    /// Rules about etcd's releases, laid over quorate's own by their dates: the variable `etcd_rules` of the shipped playbooks.
+    #[arg(long, value_name = "FILE")]
+    pub(super) etcd_rules: Option<PathBuf>,
+}
+
+/// `quorate plan`.
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    /// The playbook.
+    #[arg(required = true, value_name = "PLAYBOOK")]
+    pub(super) playbook: PathBuf,
+    #[command(flatten)]
+    pub(super) connection: Connection,
+    #[command(flatten)]
+    pub(super) output: Output,
+    #[command(flatten)]
+    pub(super) part: Part,
+}
+
 /// `quorate run`.
 #[derive(Debug, Args)]
 pub(super) struct Run {
@@ -135,27 +174,14 @@ pub(super) struct Run {
     /// Show what changes in files, line by line.
     #[arg(short = 'D', long)]
     pub(super) diff: bool,
-    /// Only these of the plays' hosts: a host pattern.
-    #[arg(short, long, value_name = "PATTERN")]
-    pub(super) limit: Option<String>,
-    /// Only tasks with one of these tags.
-    #[arg(short, long, value_name = "TAGS", value_delimiter = ',')]
-    pub(super) tags: Vec<String>,
-    /// Not the tasks with one of these tags.
-    #[arg(long, value_name = "TAGS", value_delimiter = ',')]
-    pub(super) skip_tags: Vec<String>,
+    #[command(flatten)]
+    pub(super) part: Part,
     /// Begin at the task of this name.
     #[arg(long, value_name = "NAME")]
     pub(super) start_at_task: Option<String>,
     /// Run notified handlers also on hosts that failed.
     #[arg(long)]
     pub(super) force_handlers: bool,
-    /// Let a cluster of one or two members, which no roll can keep available, be down for a while.
-    #[arg(long)]
-    pub(super) accept_downtime: bool,
-    /// Rules about etcd's releases, laid over quorate's own by their dates: the variable `etcd_rules` of the shipped playbooks.
-    #[arg(long, value_name = "FILE")]
-    pub(super) etcd_rules: Option<PathBuf>,
     /// Only list the hosts of each play.
     #[arg(long)]
     pub(super) list_hosts: bool,
@@ -280,7 +306,7 @@ mod tests {
         let Command::Run(run) = Cli::try_parse_from(line.split(' ')).unwrap().command else { panic!("not run") };
         assert_eq!((run.connection.forks, run.output.verbose), (9, 2));
         assert_eq!(run.connection.jump, ["b1", "b2"]);
-        assert_eq!(run.tags, ["a", "b"]);
+        assert_eq!(run.part.tags, ["a", "b"]);
         assert!(run.check && run.diff && run.connection.r#become);
     }
 }

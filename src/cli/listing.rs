@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::arguments::Run as Arguments;
+use super::arguments::{Part, Run as Arguments};
 use crate::engine::{Run, Tags};
 use crate::inventory::Node;
 use crate::playbook::{Item, Play, Task};
 use crate::report::escaped_line;
 
 /// The tags asked for.
-pub(super) fn tags(arguments: &Arguments) -> Tags {
-    Tags { only: arguments.tags.clone(), skip: arguments.skip_tags.clone() }
+pub(super) fn tags(part: &Part) -> Tags {
+    Tags { only: part.tags.clone(), skip: part.skip_tags.clone() }
 }
 
 /// The listing, if one was asked for instead of a run.
@@ -24,7 +24,7 @@ pub(super) fn asked_for(arguments: &Arguments, path: &Path, run: &Run) -> Option
     if !(list_hosts || list_tasks || list_tags) {
         return Some(text);
     }
-    let wanted = tags(arguments);
+    let wanted = tags(&arguments.part);
     for (number, (play, planned)) in run.playbook().plays.iter().zip(run.plays()).enumerate() {
         let (hosts, name) = (words(&play.hosts), escaped_line(&planned.name));
         let own = play.directives.tags.join(",");

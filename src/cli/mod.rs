@@ -10,6 +10,7 @@ mod exec;
 mod exit;
 pub mod inventory;
 mod listing;
+mod plan;
 mod run;
 mod running;
 mod secret;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command) -> Exit {
     match command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
         Command::Exec(arguments) => exec::run(&arguments),
         Command::Inventory(arguments) => show_inventory::run(&arguments),
         Command::Etcd { command: Etcd::Status(arguments) } => etcd_status::run(&arguments),

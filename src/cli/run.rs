@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::arguments::Run as Arguments;
+use super::arguments::{Connection, Output, Part, Run as Arguments};
 use super::exit::Exit;
 use super::{console, diagnostic, listing, running};
 use crate::engine::{Options, Run};
+use crate::events::Sink;
 use crate::inventory::{Entry, Node, NodeValue, Place, ScalarStyle, Source};
 use crate::journal::StateDir;
 use crate::report::{Look, Terminal};
@@ -25,51 +26,82 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     Exit::DONE
 }
 
-/// Everything that can be wrong on paper is said before passwords are asked for or a host is contacted.
 fn one(arguments: &Arguments, path: &Path) -> Result<Exit, Exit> {
-    let (connection, output) = (&arguments.connection, &arguments.output);
-    let extra = running::extra_vars(connection)?;
-    let text = running::source(path)?;
-    let playbook = running::playbook(&text, connection)?;
-    let (state, id) = running::new_run(output)?;
-    let options = options(arguments, path, extra, (&state, &id))?;
-    let inventory = running::inventory(connection, Some(&options.playbook_dir()))?;
-    let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
-    if let Some(text) = listing::asked_for(arguments, path, &run) {
+    let output = &arguments.output;
+    let prepared = Prepared::new(&arguments.connection, output, &arguments.part, path, |options| {
+        options.check = arguments.check;
+        options.diff = arguments.diff;
+        options.start_at.clone_from(&arguments.start_at_task);
+        options.force_handlers = arguments.force_handlers;
+    })?;
+    if let Some(text) = listing::asked_for(arguments, path, &prepared.run) {
         return Ok(console::answer(&text));
     }
-    running::somebody(&run)?;
-    let gate = running::gate(connection, &run)?;
-    let passwords = running::passwords(connection)?;
-    let (journal, path) = running::journal(&state, &id)?;
-    let terminal = || Box::new(Terminal::on_stdout(Look::of_stdout(output.verbose, Some(path)))) as _;
-    Ok(running::perform(&run, &gate, passwords, Box::new(journal), running::reader(output, terminal)))
+    prepared.perform(output, |_, journal| Box::new(Terminal::on_stdout(Look::of_stdout(output.verbose, Some(journal)))))
+}
+
+/// A playbook with which nothing is wrong on paper.
+pub(super) struct Prepared<'a> {
+    connection: &'a Connection,
+    run: Run,
+    state: StateDir,
+    id: String,
+}
+
+impl<'a> Prepared<'a> {
+    /// Everything that can be wrong on paper is said before passwords are asked for or a host is contacted.
+    pub(super) fn new(
+        connection: &'a Connection,
+        output: &Output,
+        part: &Part,
+        path: &Path,
+        set: impl FnOnce(&mut Options),
+    ) -> Result<Self, Exit> {
+        let extra = running::extra_vars(connection)?;
+        let text = running::source(path)?;
+        let playbook = running::playbook(&text, connection)?;
+        let (state, id) = running::new_run(output)?;
+        let mut options = options((connection, part), path, extra, (&state, &id))?;
+        options.verbosity = output.verbose;
+        set(&mut options);
+        let inventory = running::inventory(connection, Some(&options.playbook_dir()))?;
+        let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
+        Ok(Self { connection, run, state, id })
+    }
+
+    /// Runs it. `people` makes what they read, unless JSON was asked for; it is given where runs are, and this one's journal.
+    pub(super) fn perform(
+        self,
+        output: &Output,
+        people: impl FnOnce(&StateDir, String) -> Box<dyn Sink>,
+    ) -> Result<Exit, Exit> {
+        running::somebody(&self.run)?;
+        let gate = running::gate(self.connection, &self.run)?;
+        let passwords = running::passwords(self.connection)?;
+        let (journal, path) = running::journal(&self.state, &self.id)?;
+        let readers = running::reader(output, || people(&self.state, path));
+        Ok(running::perform(&self.run, &gate, passwords, Box::new(journal), readers))
+    }
 }
 
 fn options(
-    arguments: &Arguments,
+    (connection, part): (&Connection, &Part),
     path: &Path,
     mut extra: Vec<Entry>,
     place: (&StateDir, &str),
 ) -> Result<Options, Exit> {
-    let connection = &arguments.connection;
-    if arguments.accept_downtime {
+    if part.accept_downtime {
         extra.push(switched_on("accept_downtime"));
     }
-    if let Some(file) = &arguments.etcd_rules {
+    if let Some(file) = &part.etcd_rules {
         // From where quorate was started; tasks look for files beside the playbook.
         let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
         extra.push(variable("etcd_rules", &file.to_string_lossy()));
     }
     let mut options = running::options(path, connection, extra, place)?;
-    options.check = arguments.check;
-    options.diff = arguments.diff;
     options.connect_tries = CONNECT_TRIES;
-    options.limit.clone_from(&arguments.limit);
-    options.tags = listing::tags(arguments);
-    options.start_at.clone_from(&arguments.start_at_task);
-    options.force_handlers = arguments.force_handlers;
-    options.verbosity = arguments.output.verbose;
+    options.limit.clone_from(&part.limit);
+    options.tags = listing::tags(part);
     Ok(options)
 }
 

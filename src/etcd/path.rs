@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use jiff::civil::Date;
 use semver::Version;
 
 use super::hop::{HopRefusal, judge};
-use super::rules::{First, Minor, Rules};
+use super::rules::{First, Minor, Rules, WayBack};
 
 /// One round over all members.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,42 @@ pub struct Step {
     pub then: Vec<First>,
     /// Why this step, for people: the rule behind it.
     pub why: String,
+    /// Where that rule is from, and the day it was read or seen.
+    pub source: Option<String>,
+    /// Whether the old binary may come back.
+    pub back: WayBack,
+}
+
+impl Step {
+    /// A step without a rule of its own behind it.
+    #[must_use]
+    pub fn new(from: Version, to: Version, back: WayBack, why: impl Into<String>) -> Self {
+        Self { from, to, then: Vec::new(), why: why.into(), source: None, back }
+    }
+
+    fn by(self, source: &str, date: Date) -> Self {
+        Self { source: Some(format!("{source} ({date})")), ..self }
+    }
+
+    /// What can be undone in this step and from where on nothing can, in words.
+    #[must_use]
+    pub fn back_in_words(&self) -> String {
+        let Self { from, to, .. } = self;
+        let (major, minor) = (to.major, to.minor);
+        // etcd's own way down begins with 3.6 (etcd website, v3.6 downgrades; etcd CHANGELOG-3.6).
+        let after = match (major, minor) >= (3, 6) {
+            true => format!("then only etcd's own downgrade leads below {major}.{minor}"),
+            false => format!("then nothing below {major}.{minor} may come back"),
+        };
+        match self.back {
+            WayBack::Always => format!("every member may go back to {from} at any time"),
+            WayBack::WhileMixed => format!("a member may go back to {from} until the last one runs {to}; {after}"),
+            WayBack::UntilFirstStart => {
+                format!("a member may go back to {from} only if {to} never opened its data; {after}")
+            }
+            WayBack::Never => format!("no member may go back to {from} once it was started as {to}"),
+        }
+    }
 }
 
 /// Why there is no way.
@@ -106,7 +143,8 @@ pub fn path(
                 found: found(&available, here),
             };
             let patch = best(rules, &available, here, Some(&floor.least)).ok_or_else(|| Box::new(missing()))?;
-            steps.push(Step { from: at.clone(), to: patch.clone(), then: Vec::new(), why: floor.why.clone() });
+            let step = Step::new(at.clone(), patch.clone(), WayBack::Always, floor.why.clone());
+            steps.push(step.by(&floor.source, floor.date));
             at = patch;
         }
         let next = if hop.to == minor(to) {
@@ -124,28 +162,27 @@ pub fn path(
             // One that is too old to be left will do where it is not the last of its minor: the patch comes next.
             best(rules, &available, hop.to, least).ok_or_else(|| Box::new(missing()))?
         };
-        judge(rules, &at, &next)?;
+        let back = judge(rules, &at, &next)?;
         match steps.last_mut() {
             Some(last) => last.then.clone_from(&hop.first),
             // What must be done on the very first version is a round of its own: members that only restart.
-            None if !hop.first.is_empty() => steps.push(Step {
-                from: at.clone(),
-                to: at.clone(),
-                then: hop.first.clone(),
-                why: hop.why.clone().unwrap_or_default(),
-            }),
+            None if !hop.first.is_empty() => {
+                let why = hop.why.clone().unwrap_or_default();
+                let step = Step::new(at.clone(), at.clone(), WayBack::Always, why).by(&hop.source, hop.date);
+                steps.push(Step { then: hop.first.clone(), ..step });
+            }
             None => {}
         }
         let why = hop.why.clone().unwrap_or_else(|| "the next minor".to_owned());
-        steps.push(Step { from: at.clone(), to: next.clone(), then: Vec::new(), why });
+        steps.push(Step::new(at.clone(), next.clone(), back, why).by(&hop.source, hop.date));
         at = next;
     }
     if at != *to {
-        judge(rules, &at, to)?;
-        steps.push(Step { from: at, to: to.clone(), then: Vec::new(), why: "another patch of its minor".to_owned() });
+        let back = judge(rules, &at, to)?;
+        steps.push(Step::new(at, to.clone(), back, "another patch of its minor"));
     }
     if steps.is_empty() {
-        steps.push(Step { from: to.clone(), to: to.clone(), then: Vec::new(), why: "it runs already".to_owned() });
+        steps.push(Step::new(to.clone(), to.clone(), WayBack::Always, "it runs already"));
     }
     Ok(steps)
 }

@@ -52,6 +52,16 @@ impl First {
             Self::V2Delete => "v2-delete",
         }
     }
+
+    /// What is done, for people.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::V3Write => "one write by the v3 API",
+            Self::Snapshot => "a raft snapshot on every member, younger than its start",
+            Self::V2Delete => "every key of the v2 store is deleted",
+        }
+    }
 }
 
 /// One step from a minor to the next.

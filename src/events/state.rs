@@ -212,6 +212,8 @@ impl State {
             | Kind::RoundStarted { .. }
             | Kind::BatchStarted { .. }
             | Kind::GuardAsked { .. }
+            | Kind::ActPlanned { .. }
+            | Kind::PathFound { .. }
             | Kind::TaskStarted { .. }
             | Kind::Progress { .. }
             | Kind::Retry { .. }

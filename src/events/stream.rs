@@ -161,6 +161,21 @@ pub struct Verdict {
     pub reason: String,
 }
 
+/// One step of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathStep {
+    /// Its name: `2.0.5 -> 2.1.1`.
+    pub name: String,
+    /// Why it is there.
+    pub why: String,
+    /// Where the rule behind it is from, with the day it was read or seen; `None` where none is needed.
+    pub source: Option<String>,
+    /// What is done on all members before the next step, in words.
+    pub then: Vec<String>,
+    /// What can be undone in it and from where on nothing can, in words.
+    pub back: String,
+}
+
 /// What happened.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -230,6 +245,18 @@ pub enum Kind {
         host: String,
         /// The act in words: "stop, swap, start etcd".
         act: String,
+    },
+    /// What a check run or a plan would begin.
+    ActPlanned {
+        /// The host.
+        host: String,
+        /// The act in words, as [`Kind::ActBegins`] would have them.
+        act: String,
+    },
+    /// The way of a whole system to the version that is wanted; each step is a round.
+    PathFound {
+        /// Its steps, in order; never none.
+        steps: Vec<PathStep>,
     },
     /// How far a long act is.
     Progress {

@@ -49,6 +49,16 @@ impl StateDir {
         }
     }
 
+    /// The IDs of all runs, newest first: an ID begins with its time. None where the folder is not there or not ours to read.
+    #[must_use]
+    pub fn runs(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.join("runs")).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut ids: Vec<String> = names.filter(|name| self.run(name).is_ok()).collect();
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        ids
+    }
+
     /// Makes the folder of a new run, readable by nobody else, and its entry durable.
     pub(super) fn create_run(&self, id: &str) -> Result<PathBuf, JournalError> {
         let run = self.run(id)?;

@@ -1,8 +1,10 @@
 //! What people and programs read of a run: each a reader of events and of nothing else.
 
+mod diff;
 mod escape;
 mod folded;
 mod json;
+mod plan;
 mod style;
 mod terminal;
 mod value;
@@ -10,6 +12,7 @@ mod value;
 pub use escape::{escaped, escaped_line};
 pub use folded::Folded;
 pub use json::JsonLines;
+pub use plan::{History, Plan};
 pub use style::Style;
 pub use terminal::{Look, Terminal};
 

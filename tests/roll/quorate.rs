@@ -20,8 +20,17 @@ pub(crate) struct Roll {
 impl Roll {
     /// Of an inventory's hosts with that ssh_config. Runs and backups are kept in `state`.
     pub(crate) fn new(lab: &Lab, inventory: &Path, config: &Path, state: &Path) -> Self {
+        Self::of("run", lab, inventory, config, state)
+    }
+
+    /// The same, but only planned.
+    pub(crate) fn planned(lab: &Lab, state: &Path) -> Self {
+        Self::of("plan", lab, &lab.inventory(), &lab.ssh_config(), state)
+    }
+
+    fn of(verb: &str, lab: &Lab, inventory: &Path, config: &Path, state: &Path) -> Self {
         let mut command = lab.control_command(env!("CARGO_BIN_EXE_quorate"));
-        command.env_remove("SSH_AUTH_SOCK").arg("run").arg(playbook());
+        command.env_remove("SSH_AUTH_SOCK").arg(verb).arg(playbook());
         command.arg("-i").arg(inventory).arg("-F").arg(config).arg("--state-dir").arg(state);
         Self { command }
     }

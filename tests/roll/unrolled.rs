@@ -38,3 +38,26 @@ fn a_check_run_says_what_would_change_and_changes_nothing() {
         assert!(counts["changed"] > 0 && counts["failed"] == 0, "{host}: {ran}");
     }
 }
+
+#[test]
+fn a_plan_tells_the_way_the_rules_and_the_order_and_changes_nothing() {
+    let _turn = turn();
+    let lab = lab();
+    let ran = changes_nothing(lab, |state| Roll::planned(lab, state).to("2.1.1", lab));
+    ran.ended(0).says(&[
+        "PATH, 1 round\n  1. 2.0.5 -> 2.1.1",
+        "upgrade_2_1.md",
+        "a member may go back to 2.0.5 until the last one runs 2.1.1; then nothing below 2.1 may come back",
+        "etcd1, etcd2, etcd3: stage 2.1.1 as /usr/local/bin/etcd.2.1.1",
+        "3 of 3 healthy, 2 stay, quorum is 2",
+        "nothing was changed",
+    ]);
+    let turns: Vec<&str> =
+        ran.said.lines().filter(|line| line.contains("stop etcd.service, swap 2.0.5 for 2.1.1")).collect();
+    assert_eq!(turns.len(), 3, "{ran}");
+    let (leader, last) = (
+        lab.status().into_iter().find(|m| m.role.as_deref() == Some("leader")).expect("a leader").host,
+        turns[2].trim_start(),
+    );
+    assert!(last.starts_with(&leader), "{leader} leads and is to be last\n{ran}");
+}

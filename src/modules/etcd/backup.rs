@@ -103,11 +103,13 @@ impl Module for EtcdBackup {
             let path = into.join(name_of(&into, call.host, &view.version.server));
             let mut result = Map::new();
             result.insert("path".into(), json!(path.display().to_string()));
+            let act = format!("back up {} of {}", facts.data_dir, view.name);
             let Some(change) = call.change.clone() else {
+                (call.say)(Kind::ActPlanned { host: call.host.to_owned(), act })?;
                 return Ok(Outcome { changed: true, result, ..Outcome::default() });
             };
             let host = call.host.to_owned();
-            (call.say)(Kind::ActBegins { host, act: format!("back up {} of {}", facts.data_dir, view.name) })?;
+            (call.say)(Kind::ActBegins { host, act })?;
             let scratch = scratch(call.run);
             let made = take(&call, &change, &facts, view, &scratch, &path, size).await;
             // The scratch copy goes, whatever came out of it.

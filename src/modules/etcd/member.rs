@@ -172,7 +172,9 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     // The last thing before the stop: what it says is true for a moment only.
     let may_stop = survey.may_stop(call.host, call.flag("accept_downtime")).await;
     may_stop.map_err(|reason| refused(call.host, reason))?;
+    let act = act(&facts.unit, swapped.then_some((&from, &to)), &files);
     let Some(change) = call.change.clone() else {
+        (call.say)(Kind::ActPlanned { host: call.host.to_owned(), act })?;
         return Ok(Outcome { changed: true, diff, ..outcome(&view.name, &from, &to, None) });
     };
     let (member, want) = (view.name, binary.map_or_else(|| place.running.clone(), |binary| binary.sha256));
@@ -242,18 +244,11 @@ impl Roll<'_> {
 
     async fn run(self) -> Result<Outcome, Failure> {
         let window = self.window().await?;
-        let act = format!("stop {}, {}start", self.facts.unit, self.swap_in_words());
+        let act = act(&self.facts.unit, self.swapped.then_some((&self.from, &self.to)), &self.files);
         (self.call.say)(Kind::ActBegins { host: self.host().to_owned(), act })?;
         self.begin(&window).await?;
         let watched = self.watch(&window, &self.to).await?;
         self.end(&window, watched).await
-    }
-
-    /// What is swapped, in an act's words.
-    fn swap_in_words(&self) -> String {
-        let program = self.swapped.then(|| format!("{} for {}", self.from, self.to));
-        let parts: Vec<String> = program.into_iter().chain(self.files.names()).collect();
-        if parts.is_empty() { String::new() } else { format!("swap {}, ", parts.join(" and ")) }
     }
 
     /// The transaction's steps, in words.
@@ -331,6 +326,14 @@ impl Roll<'_> {
             .filter(|(host, _)| host.as_str() != self.host())
             .filter_map(|(_, facts)| facts.as_ref().ok())
     }
+}
+
+/// The transaction in an act's words.
+fn act(unit: &str, versions: Option<(&Version, &Version)>, files: &Files) -> String {
+    let program = versions.map(|(from, to)| format!("{from} for {to}"));
+    let parts: Vec<String> = program.into_iter().chain(files.names()).collect();
+    let swap = if parts.is_empty() { String::new() } else { format!("swap {}, ", parts.join(" and ")) };
+    format!("stop {unit}, {swap}start")
 }
 
 /// How the host itself sees its member serve.

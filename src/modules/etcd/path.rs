@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use semver::Version;
 use serde_json::{Map, Value, json};
 
-use crate::etcd::{self, Api, First, MemberView, Rules, Step};
-use crate::events::{Fault, Kind};
+use crate::etcd::{self, Api, First, MemberView, Rules, Step, WayBack};
+use crate::events::{Fault, Kind, PathStep};
 use crate::modules::table::{Argument, CheckMode, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
 use crate::transport::BoxFuture;
@@ -72,11 +72,7 @@ impl Module for EtcdPath {
             without_young_snapshots(&call, &survey, &mut steps).await?;
             options(&call, &survey, &rules, &steps)?;
             v2_data(&call, &survey, &view, &mut steps).await?;
-            if steps.len() > 1 {
-                let names: Vec<String> = steps.iter().map(name).collect();
-                let (host, act) = (call.host.to_owned(), "path".to_owned());
-                (call.say)(Kind::Progress { host, act, text: names.join(", "), done: None, total: None })?;
-            }
+            (call.say)(Kind::PathFound { steps: steps.iter().map(told).collect() })?;
             let path: Vec<Value> = steps.iter().map(row).collect();
             let mut result = Map::new();
             result.insert("ansible_facts".to_owned(), json!({ "etcd_path": path }));
@@ -91,6 +87,17 @@ fn name(step: &Step) -> String {
         true if step.then.contains(&First::Snapshot) => format!("{} again, for a snapshot", step.to),
         true => step.to.to_string(),
         false => format!("{} -> {}", step.from, step.to),
+    }
+}
+
+/// The step for whoever reads of the run.
+fn told(step: &Step) -> PathStep {
+    PathStep {
+        name: name(step),
+        why: step.why.clone(),
+        source: step.source.clone(),
+        then: step.then.iter().map(|first| first.in_words().to_owned()).collect(),
+        back: step.back_in_words(),
     }
 }
 
@@ -144,7 +151,7 @@ fn steps(
             format!("the members run {from}, {ahead} and {third}; bring them to one version, or two neighbours, first");
         return Err(refused(call.host, what));
     }
-    etcd::judge(rules, &from, &ahead).map_err(|refusal| refused(call.host, refusal))?;
+    let back = etcd::judge(rules, &from, &ahead).map_err(|refusal| refused(call.host, refusal))?;
     let mut rest = etcd::path(rules, &ahead, to, &at_hand).map_err(fault)?;
     // What is to be done on the version that is reached is done once all members have reached it.
     let first = rest.first().cloned().filter(|first| first.from == first.to);
@@ -152,7 +159,8 @@ fn steps(
         rest.remove(0);
     }
     let then = first.map(|first| first.then).unwrap_or_default();
-    let mut steps = vec![Step { from, to: ahead, then, why: "the hop in which the cluster was left".to_owned() }];
+    let left = Step::new(from, ahead, back, "the hop in which the cluster was left");
+    let mut steps = vec![Step { then, ..left }];
     steps.append(&mut rest);
     Ok(steps)
 }
@@ -276,8 +284,8 @@ async fn v2_data(
         Some(before) => before.then.insert(0, First::V2Delete),
         None => {
             let at = last.from;
-            let why = "the v2 API ends with the next minor".to_owned();
-            steps.insert(0, Step { from: at.clone(), to: at, then: vec![First::V2Delete], why });
+            let step = Step::new(at.clone(), at, WayBack::Always, "the v2 API ends with the next minor");
+            steps.insert(0, Step { then: vec![First::V2Delete], ..step });
         }
     }
     Ok(())

@@ -64,7 +64,11 @@ impl Module for EtcdReady {
             let mut done: Vec<&str> = Vec::new();
             if call.change.is_none() {
                 // A check run stays on the first version, on which none of it can be asked.
-                done.extend(then.iter().map(|first| first.word()));
+                for first in &then {
+                    let (host, act) = (call.host.to_owned(), first.in_words().to_owned());
+                    (call.say)(Kind::ActPlanned { host, act })?;
+                    done.push(first.word());
+                }
             } else if !then.is_empty() {
                 let survey = survey(call.fleet, call.text("unit").unwrap_or("etcd"), None).await;
                 // Each of them must be seen to have done its part.

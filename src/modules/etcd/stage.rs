@@ -49,10 +49,10 @@ impl Module for EtcdStage {
             let staged = files.changing.iter().map(|file| file.staged().to_string());
             result.insert("files".into(), staged.collect());
             let to_put = files.unstaged(&call).await?;
-            if let Some(change) = &call.change {
-                for file in &to_put {
-                    let act = format!("stage {} as {}", file.wanted.dest, file.staged());
-                    (call.say)(Kind::ActBegins { host: call.host.to_owned(), act })?;
+            for file in &to_put {
+                let act = format!("stage {} as {}", file.wanted.dest, file.staged());
+                begin(&call, act)?;
+                if let Some(change) = &call.change {
                     file.stage(&call, change).await?;
                 }
             }
@@ -64,9 +64,10 @@ impl Module for EtcdStage {
             result.extend(tool.as_ref().map(|tool| ("etcdctl".to_owned(), json!(tool.place.staged.as_str()))));
             let parts = parts(&place, &binary, tool.as_ref());
             let missing = missing(&call.probe, parts.clone()).await?;
-            if let (Some(change), false) = (&call.change, missing.is_empty()) {
-                room(&call.probe, &missing).await?;
-                put(&call, change, &facts, &version, &missing).await?;
+            room(&call.probe, &missing).await?;
+            match &call.change {
+                Some(change) => put(&call, change, &facts, &version, &missing).await?,
+                None => missing.iter().try_for_each(|(place, _)| begin(&call, act(&version, place)))?,
             }
             let there = parts.iter().filter(|(place, _)| !missing.iter().any(|(new, _)| new.staged == place.staged));
             for (place, _) in there {
@@ -75,6 +76,16 @@ impl Module for EtcdStage {
             Ok(Outcome { changed: !missing.is_empty() || !to_put.is_empty(), result, ..Outcome::default() })
         })
     }
+}
+
+/// Says that it begins, or in a check run that it would.
+fn begin(call: &Call<'_>, act: String) -> Result<(), Failure> {
+    let host = call.host.to_owned();
+    (call.say)(if call.change.is_some() { Kind::ActBegins { host, act } } else { Kind::ActPlanned { host, act } })
+}
+
+fn act(version: &semver::Version, place: &Place) -> String {
+    format!("stage {version} as {}", place.staged)
 }
 
 /// A program of a release and its place on the host.
@@ -105,8 +116,7 @@ async fn put(
     parts: &[Part<'_>],
 ) -> Result<(), Failure> {
     for (number, (place, binary)) in parts.iter().enumerate() {
-        let act = format!("stage {version} as {}", place.staged);
-        (call.say)(Kind::ActBegins { host: call.host.to_owned(), act })?;
+        begin(call, act(version, place))?;
         let file = tokio::fs::File::open(&binary.path).await;
         let file = file.map_err(|e| Failure::new(Fault::Disk, format!("{}: {e}", binary.path.display())))?;
         change.upload(&place.staged, file, binary.size, &binary.sha256, &place.attributes).await?;

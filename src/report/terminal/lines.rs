@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::{Look, diff, summary};
+use super::{Look, summary};
 use crate::events::{Diff, Event, Kind, State, Status};
+use crate::report::diff;
 use crate::report::style::Tone;
 use crate::report::value::{self, line};
 
@@ -81,6 +82,11 @@ impl Lines {
                 self.banner(&format!("{word} [{}]", line(name))) + &place
             }
             Kind::ActBegins { host, act } => self.say(Tone::Dim, &format!("begin: [{}] {}", line(host), line(act))),
+            Kind::ActPlanned { host, act } => self.say(Tone::Dim, &format!("would: [{}] {}", line(host), line(act))),
+            Kind::PathFound { steps } => {
+                let names: Vec<String> = steps.iter().map(|step| line(&step.name)).collect();
+                self.say(Tone::Dim, &format!("path: {}", names.join(", ")))
+            }
             Kind::Retry { host, task, left, .. } => self
                 .say(Tone::Dim, &format!("FAILED - RETRYING: [{}]: {} ({left} retries left).", line(host), line(task))),
             Kind::ItemEnded { host, item, status, changed, result } => {

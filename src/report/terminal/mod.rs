@@ -1,6 +1,5 @@
 //! The terminal: Ansible's layout, which its readers know, and what the roll did.
 
-mod diff;
 mod lines;
 mod progress;
 mod summary;

@@ -1,0 +1,39 @@
+//! `quorate plan`: a check run, told as what would be done, with what earlier runs have shown.
+
+use std::io::{IsTerminal as _, stdout};
+
+use super::arguments::Plan as Arguments;
+use super::exit::Exit;
+use super::run::Prepared;
+use crate::journal::{Journal, StateDir};
+use crate::report::{History, Plan, Style};
+
+/// How many earlier runs are looked at: the last rolls of a cluster are among the last runs of who rolls it.
+const RUNS: usize = 50;
+
+/// Plans it.
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    planned(arguments).unwrap_or_else(|exit| exit)
+}
+
+fn planned(arguments: &Arguments) -> Result<Exit, Exit> {
+    let Arguments { playbook, connection, output, part } = arguments;
+    let prepared = Prepared::new(connection, output, part, playbook, |options| {
+        options.check = true;
+        options.diff = true;
+    })?;
+    prepared.perform(output, |state, _| {
+        Box::new(Plan::new(stdout(), Style::for_terminal(stdout().is_terminal()), history(state)))
+    })
+}
+
+/// What can be read of earlier runs; a journal that cannot be read is not the plan's business.
+fn history(state: &StateDir) -> History {
+    let mut history = History::default();
+    for id in state.runs().into_iter().take(RUNS) {
+        if let Ok(reading) = Journal::read(state, &id) {
+            history.learn(&reading.events);
+        }
+    }
+    history
+}
