@@ -74,7 +74,7 @@ pub struct StoreState {
 }
 
 /// A number, which may be left out (zero), a text of digits, or a JSON number.
-fn number(value: &Value, name: &str) -> Option<u64> {
+pub(super) fn number(value: &Value, name: &str) -> Option<u64> {
     match value.get(name) {
         None => Some(0),
         Some(Value::String(digits)) => digits.parse().ok(),
@@ -82,7 +82,7 @@ fn number(value: &Value, name: &str) -> Option<u64> {
     }
 }
 
-fn answered(status: u16, body: &[u8]) -> Option<Value> {
+pub(super) fn answered(status: u16, body: &[u8]) -> Option<Value> {
     strict_json::parse(body).ok().filter(|_| status == 200).filter(Value::is_object)
 }
 

@@ -10,6 +10,7 @@ mod defrag;
 mod flags;
 mod gateway;
 mod hop;
+mod key_hash;
 mod order;
 mod path;
 mod raft_status;
@@ -34,6 +35,7 @@ pub use gateway::{
     member_status,
 };
 pub use hop::{HopRefusal, judge, may_be_left};
+pub use key_hash::{KeyHash, Sameness, key_hash, key_hash_at, sameness, tells_key_hash};
 pub use order::{Rank, next};
 pub use path::{Missing, PathFault, Step, path};
 pub use raft_status::{Progress, RaftStatus, raft_status};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::json;
 
-use crate::etcd::{self, Alarm, AnswerError, Api, Health, KeyCount, MemberView, VersionAnswer};
+use crate::etcd::{self, Alarm, AnswerError, Api, Health, KeyCount, KeyHash, MemberView, VersionAnswer};
 use crate::remote::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Probe, Scheme, Tls};
 
 /// For one question. A sound member answers within milliseconds; `/health` of 2.0 waits up to 750 ms for its index to move and a read
@@ -14,6 +14,10 @@ const QUESTION: Duration = Duration::from_secs(3);
 
 /// For a change of the member list: etcd itself gives up after 5 s and an election (v2.0.5 etcdserver/etcdhttp, read 2026-11-24).
 const CHANGE: Duration = Duration::from_secs(10);
+
+/// For the hash of all keys: a member reads its whole database for it, 8 GiB at most (etcd's own advice for the quota), of a page cache or
+/// a disk that gives 100 MB/s.
+const WHOLE_STORE: Duration = Duration::from_secs(90);
 
 /// The store is listed whole to count its keys: 256 MiB of JSON is five times the 50 MB of data that the upgrade guides hold for much.
 const STORE_CAP: usize = 256 * 1024 * 1024;
@@ -254,6 +258,14 @@ impl Client {
         let Api::V3 { prefix } = etcd::api(&self.version().await?) else { return Err(ClientError::NoV3) };
         let answer = self.call(prefix, "kv/range", &etcd::keys_at(revision)).await?;
         Ok(etcd::gateway_count(answer.status, &answer.body)?)
+    }
+
+    /// What this member's keys come to at a revision; `None` where it cannot say. It reads all of them.
+    pub(super) async fn key_hash(&self, revision: u64) -> Result<Option<KeyHash>, ClientError> {
+        let Api::V3 { prefix } = etcd::api(&self.version().await?) else { return Err(ClientError::NoV3) };
+        let (path, body) = (format!("{prefix}/maintenance/hashkv"), etcd::key_hash_at(revision));
+        let answer = self.json("POST", &path, &body, WHOLE_STORE).await?;
+        Ok(etcd::key_hash(answer.status, &answer.body)?)
     }
 
     /// The keys right below the root of the v2 store that are not hidden, each with its slash.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use semver::Version;
 use serde_json::{Map, json};
 
-use crate::etcd::{ClusterVersion, ClusterView, may_stop};
+use crate::etcd::{ClusterVersion, ClusterView, MemberView, may_stop};
 use crate::events::{Fault, Kind};
 use crate::modules::table::{Argument, CheckMode, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
@@ -13,6 +13,7 @@ use crate::transport::BoxFuture;
 
 use super::UNIT;
 use super::facts::cluster_text;
+use super::same_data::same_data;
 use super::survey::survey;
 
 /// etcd's leader looks every 5 s (2.1, 2.2) whether all members have the new minor (etcd v2.1.1 etcdserver/server.go, read
@@ -23,6 +24,8 @@ const SOUND: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(250);
 /// The first minor whose members agree on a cluster version (etcd v2.1.1 etcdserver/server.go, read 2026-11-24).
 const FIRST_AGREED: (u64, u64) = (2, 1);
+/// The first minor whose data has a version of its own (etcd CHANGELOG-3.6).
+const FIRST_STORED: (u64, u64) = (3, 6);
 
 /// Its row.
 pub(crate) const ROW: Row = Row {
@@ -60,6 +63,7 @@ impl Module for EtcdHealth {
                 let reason = match verdict(&view, call.host, goal) {
                     Ok(()) => {
                         if let (Some(goal), true) = (goal, call.change.is_some()) {
+                            same_data(&survey).await.map_err(|reason| differ(&reason))?;
                             upgraded(&call, &view, goal)?;
                         }
                         return Ok(outcome(&view));
@@ -107,7 +111,7 @@ fn verdict(view: &ClusterView, host: &str, goal: Option<(u64, u64)>) -> Result<(
     for (host, told) in &view.hosts {
         let Ok(member) = told else { continue };
         match &member.version.cluster {
-            ClusterVersion::Is(Version { major, minor, .. }) if (*major, *minor) == goal => {}
+            ClusterVersion::Is(version) if minor_of(version) == goal => storage(host, member, goal)?,
             // Members of 2.0 agree on no version: there is nothing to wait for but that all run it.
             ClusterVersion::Unknown if goal < FIRST_AGREED && minor_of(&member.version.server) == goal => {}
             ClusterVersion::Unknown => {
@@ -120,6 +124,28 @@ fn verdict(view: &ClusterView, host: &str, goal: Option<(u64, u64)>) -> Result<(
         }
     }
     Ok(())
+}
+
+/// From 3.6 on the data follows the cluster version, some 4 s later (etcd v3.6.14 server/etcdserver/server.go, `monitorStorageVersion`;
+/// read 2026-11-24): only then is the hop done.
+fn storage(host: &str, member: &MemberView, goal: (u64, u64)) -> Result<(), String> {
+    if goal < FIRST_STORED {
+        return Ok(());
+    }
+    match member.store.as_ref().and_then(|store| store.storage.as_ref()) {
+        Some(version) if minor_of(version) == goal => Ok(()),
+        other => {
+            let now = other.map_or_else(|| "not told".to_owned(), ToString::to_string);
+            Err(format!("storage version on {host} is {now}, waiting for {}.{}", goal.0, goal.1))
+        }
+    }
+}
+
+fn differ(reason: &str) -> Failure {
+    let text = format!(
+        "{reason}\nevery member runs the new version and answers; compare them (`etcdctl endpoint hashkv`) before anything else is changed"
+    );
+    Failure::new(Fault::ForwardOnly, text)
 }
 
 fn minor_of(version: &Version) -> (u64, u64) {

@@ -19,6 +19,7 @@ mod ready;
 mod release;
 mod restore;
 mod rules;
+mod same_data;
 mod snapshot;
 mod stage;
 mod survey;

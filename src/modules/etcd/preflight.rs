@@ -16,6 +16,7 @@ use super::files::{FILES, Files, has_files, on_paper};
 use super::next_start::{is_read, next_start};
 use super::place::Place;
 use super::rules::{RULES, rules};
+use super::same_data::same_data;
 use super::stage;
 use super::survey::{Survey, survey};
 use super::tool::Tool;
@@ -81,6 +82,10 @@ impl Module for EtcdPreflight {
             }
             let survey = survey(call.fleet, unit, Some(&facts)).await;
             let view = whole_cluster(&call, &survey, &target).await?;
+            // One answer for the whole cluster.
+            if call.fleet.hosts().first().is_some_and(|host| host == call.host) {
+                same_data(&survey).await.map_err(|reason| refused(call.host, reason))?;
+            }
             let needed = swapped || files.needed();
             let cluster_needed = needed || cluster_needed(&view, &target);
             one_way(&call, &survey, &version, &target)?;
