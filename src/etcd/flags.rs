@@ -238,6 +238,11 @@ impl Flags {
             if let Some(gone) = rules.gone(name, target) {
                 faults.push(FlagFault::Gone { name: name.clone(), target: target.clone(), advice: advice(gone) });
             }
+            if let Some(((major, minor), before)) = rules.too_new(name, target) {
+                let advice = before.map(|before| format!("; before it was `--{before}`")).unwrap_or_default();
+                let advice = format!("{advice} (it is known from {major}.{minor} on)");
+                faults.push(FlagFault::Gone { name: name.clone(), target: target.clone(), advice });
+            }
             // etcd v3.4.13 pkg/flags/flag.go, read 2026-11-24.
             if minor >= (3, 4) && self.environment.contains(name) {
                 let variable = format!("ETCD_{}", name.to_uppercase().replace('-', "_"));

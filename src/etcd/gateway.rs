@@ -71,6 +71,8 @@ pub struct StoreState {
     pub quota: Option<u64>,
     /// The version whose format the data has; not told before 3.6.
     pub storage: Option<Version>,
+    /// To which version a downgrade that is under way leads; not told before 3.6.
+    pub downgrade: Option<String>,
 }
 
 /// A number, which may be left out (zero), a text of digits, or a JSON number.
@@ -114,10 +116,33 @@ pub fn member_status(version: &Version, status: u16, body: &[u8]) -> Result<Memb
                 db_in_use: value.get("dbSizeInUse").and_then(|_| number(&value, "dbSizeInUse")),
                 quota: some(&value, "dbSizeQuota"),
                 storage,
+                downgrade: downgrade(&value),
             },
         })
     };
     read().ok_or_else(none)
+}
+
+/// `{"enabled":true,"targetVersion":"3.6.0"}`; empty while there is none (3.6.16 and 3.7.3 seen in the lab 2026-11-27).
+fn downgrade(status: &Value) -> Option<String> {
+    let info = status.get("downgradeInfo")?;
+    let enabled = info.get("enabled").and_then(Value::as_bool).unwrap_or(false);
+    enabled.then(|| info.get("targetVersion").and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
+/// The body of a question or an order about a downgrade; `action` is `VALIDATE`, `ENABLE` or `CANCEL` (etcd v3.6.16 api/etcdserverpb/rpc.proto).
+#[must_use]
+pub fn downgrade_to(action: &str, version: &Version) -> Value {
+    json!({ "action": action, "version": format!("{}.{}", version.major, version.minor) })
+}
+
+/// Reads the answer to `maintenance/downgrade`.
+///
+/// # Errors
+/// When it was not taken; the answer says why.
+pub fn downgrade_taken(status: u16, body: &[u8]) -> Result<(), AnswerError> {
+    let value = answered(status, body).filter(|value| value.get("header").is_some());
+    value.map(drop).ok_or_else(|| unforeseen("maintenance/downgrade", "that it is taken", status, body))
 }
 
 fn entry(value: &Value) -> Option<MemberEntry> {
@@ -279,6 +304,24 @@ mod tests {
         assert!(gateway_members(200, br#"{"members":[{"ID":"5"},{"ID":"5"}]}"#).is_err());
         assert!(gateway_members(200, br#"{"members":[{"ID":"0"}]}"#).is_err());
         assert!(gateway_members(200, br#"{"members":[{"ID":"5","name":"\u001b[2J"}]}"#).is_err());
+    }
+
+    #[test]
+    fn a_downgrade_under_way_is_told_and_its_orders_are_taken_or_refused() {
+        let store = |info: &str| {
+            let body = format!(
+                r#"{{"header":{{"cluster_id":"1","member_id":"2","raft_term":"2"}},"raftTerm":"2","downgradeInfo":{info}}}"#
+            );
+            member_status(&Version::new(3, 6, 16), 200, body.as_bytes()).unwrap().store.downgrade
+        };
+        assert_eq!(store("{}"), None);
+        assert_eq!(store(r#"{"enabled":true, "targetVersion":"3.6.0"}"#), Some("3.6.0".to_owned()));
+        let body = downgrade_to("ENABLE", &Version::new(3, 5, 35));
+        assert_eq!(body, json!({ "action": "ENABLE", "version": "3.5" }));
+        let taken = format!(r#"{{{HEADER}, "version":"3.7"}}"#);
+        assert_eq!(downgrade_taken(200, taken.as_bytes()), Ok(()));
+        let no = br#"{"code":3, "message":"etcdserver: invalid downgrade target version"}"#;
+        assert!(downgrade_taken(400, no).unwrap_err().to_string().contains("invalid downgrade target version"));
     }
 
     #[test]

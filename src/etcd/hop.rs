@@ -27,6 +27,14 @@ pub enum HopRefusal {
         /// To.
         to: Version,
     },
+    /// Not lower than what runs.
+    #[error("{to} is not lower than the running {from}: that is no downgrade")]
+    NotDown {
+        /// From.
+        from: Version,
+        /// To.
+        to: Version,
+    },
     /// The source is too old to be left.
     #[error("{from} cannot be rolled from: at least {floor} is needed ({why}); {remedy}")]
     SourceTooOld {
@@ -124,6 +132,37 @@ pub fn judge(rules: &Rules, from: &Version, to: &Version) -> Result<WayBack, Hop
     Ok(hop.way_back)
 }
 
+/// The rules for going down from `from` to `to` by etcd's own downgrade, or within a minor.
+///
+/// # Errors
+/// When there is no such way; the refusal names the rule.
+pub fn judge_down(rules: &Rules, from: &Version, to: &Version) -> Result<WayBack, HopRefusal> {
+    for version in [from, to] {
+        if !version.pre.is_empty() || !version.build.is_empty() {
+            return Err(HopRefusal::PreRelease { version: version.clone() });
+        }
+    }
+    let (old, new) = ((from.major, from.minor), (to.major, to.minor));
+    if to >= from {
+        return Err(HopRefusal::NotDown { from: from.clone(), to: to.clone() });
+    }
+    if let Some(avoid) = rules.avoided(to) {
+        return Err(HopRefusal::BadTarget { to: to.clone(), why: format!("{} ({})", avoid.why, avoid.source) });
+    }
+    if old == new && (rules.hop_from(old).is_some() || rules.hop_to(old).is_some()) {
+        return Ok(WayBack::Always);
+    }
+    match rules.down_from(old) {
+        // Until the last member is down the higher binary may serve in the cluster, as it did while the downgrade began.
+        Some(down) if down.to == new => Ok(WayBack::Always),
+        Some(down) if new < down.to => {
+            let via = format!("{}.{}", down.to.0, down.to.1);
+            Err(HopRefusal::SkipsMinor { from: from.clone(), to: to.clone(), via })
+        }
+        _ => Err(HopRefusal::Downgrade { from: from.clone(), to: to.clone() }),
+    }
+}
+
 fn no_rules(rules: &Rules, from: &Version, to: &Version) -> HopRefusal {
     let minors: Vec<String> =
         rules.hops.iter().map(|hop| format!("{}.{} to {}.{}", hop.from.0, hop.from.1, hop.to.0, hop.to.1)).collect();
@@ -143,6 +182,21 @@ mod tests {
         assert_eq!(judged("2.0.5", "2.1.1"), Ok(WayBack::WhileMixed));
         assert_eq!(judged("2.0.13", "2.1.3"), Ok(WayBack::WhileMixed));
         assert_eq!(judged("3.5.35", "3.6.16"), Ok(WayBack::WhileMixed));
+    }
+
+    #[test]
+    fn down_there_is_a_way_from_3_6_on_and_within_a_minor() {
+        let down = |from: &str, to: &str| judge_down(Rules::built_in(), &from.parse().unwrap(), &to.parse().unwrap());
+        for (from, to) in [("3.7.3", "3.6.16"), ("3.6.16", "3.5.35"), ("3.6.16", "3.6.15"), ("3.4.23", "3.4.13")] {
+            assert_eq!(down(from, to), Ok(WayBack::Always), "{from} to {to}");
+        }
+        for (from, to) in [("3.5.35", "3.4.23"), ("3.0.17", "2.3.8")] {
+            assert!(matches!(down(from, to), Err(HopRefusal::Downgrade { .. })), "{from} to {to}");
+        }
+        assert!(matches!(down("3.7.3", "3.5.35"), Err(HopRefusal::SkipsMinor { .. })));
+        assert!(matches!(down("3.6.16", "3.5.5"), Err(HopRefusal::BadTarget { .. })));
+        assert!(matches!(down("3.6.16", "3.6.16"), Err(HopRefusal::NotDown { .. })));
+        assert!(matches!(down("3.6.16", "3.7.3"), Err(HopRefusal::NotDown { .. })));
     }
 
     #[test]

@@ -31,16 +31,16 @@ pub use catch_up::{CatchUp, Lag, Stability};
 pub use defrag::{Worth, may_defragment, patience, quota as quota_of_database};
 pub use flags::{FlagFault, Flags};
 pub use gateway::{
-    Api, MemberStatus, StoreState, absent_key, alarms, api, gateway_count, gateway_members, gateway_read, keys_at,
-    member_status,
+    Api, MemberStatus, StoreState, absent_key, alarms, api, downgrade_taken, downgrade_to, gateway_count,
+    gateway_members, gateway_read, keys_at, member_status,
 };
-pub use hop::{HopRefusal, judge, may_be_left};
+pub use hop::{HopRefusal, judge, judge_down, may_be_left};
 pub use key_hash::{KeyHash, Sameness, key_hash, key_hash_at, sameness, tells_key_hash};
 pub use order::{Rank, next};
-pub use path::{Missing, PathFault, Step, path};
+pub use path::{Missing, PathFault, Step, path, path_down};
 pub use raft_status::{Progress, RaftStatus, raft_status};
 pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex, version_of_archive};
-pub use rules::{Avoid, First, Floor, Gone, Hop, Minor, Rules, RulesFault, WayBack};
+pub use rules::{Avoid, Down, First, Floor, Gone, Hop, Minor, New, Rules, RulesFault, WayBack};
 pub use version::{
     ClusterVersion, VersionAnswer, VersionFault, from_binary_output, from_tool_output, from_version_body,
 };

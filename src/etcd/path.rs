@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use semver::Version;
 
-use super::hop::{HopRefusal, judge};
+use super::hop::{HopRefusal, judge, judge_down};
 use super::rules::{First, Minor, Rules, WayBack};
 
 /// One round over all members.
@@ -41,6 +41,9 @@ impl Step {
     pub fn back_in_words(&self) -> String {
         let Self { from, to, .. } = self;
         let (major, minor) = (to.major, to.minor);
+        if to < from {
+            return format!("a member may go back to {from} until the last one runs {to}; then an upgrade leads there");
+        }
         // etcd's own way down begins with 3.6 (etcd website, v3.6 downgrades; etcd CHANGELOG-3.6).
         let after = match (major, minor) >= (3, 6) {
             true => format!("then only etcd's own downgrade leads below {major}.{minor}"),
@@ -56,6 +59,9 @@ impl Step {
         }
     }
 }
+
+/// Why a step down is there.
+const BY_ETCD: &str = "etcd itself takes its data down a minor before a lower binary may open it";
 
 /// Why there is no way.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -187,6 +193,49 @@ pub fn path(
     Ok(steps)
 }
 
+/// The steps down from `from` to `to`, one minor at a time over the newest releases that are at hand.
+///
+/// # Errors
+/// When there is no way down, or a release is missing.
+pub fn path_down(
+    rules: &Rules,
+    from: &Version,
+    to: &Version,
+    available: &BTreeSet<Version>,
+) -> Result<Vec<Step>, PathFault> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut at = from.clone();
+    while at > *to {
+        let down = rules.down_from(minor(&at)).filter(|down| minor(to) <= down.to);
+        let Some(down) = down.filter(|down| down.to != minor(to)) else {
+            let back = judge_down(rules, &at, to)?;
+            let step = Step::new(at.clone(), to.clone(), back, down.map_or("another patch of its minor", |_| BY_ETCD));
+            steps.push(down.map_or_else(|| step.clone(), |down| step.clone().by(&down.source, down.date)));
+            at = to.clone();
+            continue;
+        };
+        let missing = || Missing {
+            from: from.clone(),
+            to: to.clone(),
+            minor: down.to,
+            least: None,
+            why: "etcd is taken one minor at a time".to_owned(),
+            found: found(available, down.to),
+        };
+        let next = best(rules, available, down.to, None).ok_or_else(|| Box::new(missing()))?;
+        let back = judge_down(rules, &at, &next)?;
+        steps.push(Step::new(at.clone(), next.clone(), back, BY_ETCD).by(&down.source, down.date));
+        at = next;
+    }
+    if steps.is_empty() {
+        if at != *to {
+            judge_down(rules, &at, to)?;
+        }
+        steps.push(Step::new(to.clone(), to.clone(), WayBack::Always, "it runs already"));
+    }
+    Ok(steps)
+}
+
 fn found(available: &BTreeSet<Version>, of: Minor) -> String {
     let of: Vec<String> = available.iter().filter(|version| minor(version) == of).map(ToString::to_string).collect();
     if of.is_empty() { "none".to_owned() } else { of.join(", ") }
@@ -240,6 +289,24 @@ mod tests {
     fn what_the_first_hop_needs_is_a_round_of_its_own() {
         assert_eq!(walked("3.6.16", "3.7.3", &ALL).unwrap(), ["3.6.16>3.6.16 Snapshot", "3.6.16>3.7.3"]);
         assert_eq!(walked("3.7.3", "3.7.3", &ALL).unwrap(), ["3.7.3>3.7.3"]);
+    }
+
+    #[test]
+    fn down_one_minor_at_a_time() {
+        let down = |from: &str, to: &str, available: &[&str]| {
+            let available = available.iter().map(|version| version.parse().unwrap()).collect();
+            let steps = path_down(Rules::built_in(), &from.parse().unwrap(), &to.parse().unwrap(), &available)?;
+            let names = steps.iter().map(|step| format!("{}>{} {}", step.from, step.to, step.source.is_some()));
+            Ok::<_, PathFault>(names.collect::<Vec<_>>())
+        };
+        assert_eq!(down("3.7.3", "3.5.35", &ALL).unwrap(), ["3.7.3>3.6.16 true", "3.6.16>3.5.35 true"]);
+        assert_eq!(down("3.7.3", "3.6.16", &[]).unwrap(), ["3.7.3>3.6.16 true"]);
+        assert_eq!(down("3.6.16", "3.6.8", &[]).unwrap(), ["3.6.16>3.6.8 false"]);
+        assert_eq!(down("3.6.16", "3.6.16", &[]).unwrap(), ["3.6.16>3.6.16 false"]);
+        assert!(matches!(down("3.7.3", "3.5.35", &[]), Err(PathFault::Missing(missing)) if missing.minor == (3, 6)));
+        for (from, to) in [("3.7.3", "3.4.13"), ("3.5.35", "3.4.13"), ("2.1.1", "2.0.5"), ("3.5.35", "3.6.16")] {
+            assert!(matches!(down(from, to, &ALL), Err(PathFault::Refused(_))), "{from} to {to}");
+        }
     }
 
     #[test]

@@ -150,6 +150,39 @@ pub struct Gone {
     pub date: Date,
 }
 
+/// A step down from a minor, by etcd's own downgrade.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Down {
+    /// The minor it starts from.
+    #[serde(deserialize_with = "minor")]
+    pub from: Minor,
+    /// The minor it leads to.
+    #[serde(deserialize_with = "minor")]
+    pub to: Minor,
+    /// What there is to say.
+    pub why: Option<String>,
+    /// Where the rule is from.
+    pub source: String,
+    /// When it was read or seen.
+    pub date: Date,
+}
+
+/// An option that releases before a minor do not know, where no row of an option that is gone says so already.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct New {
+    /// Its name, without dashes.
+    pub name: String,
+    /// The first minor that knows it.
+    #[serde(deserialize_with = "minor")]
+    pub since: Minor,
+    /// Where the rule is from.
+    pub source: String,
+    /// When it was read or seen.
+    pub date: Date,
+}
+
 /// All rules.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -166,6 +199,12 @@ pub struct Rules {
     /// Options that are gone.
     #[serde(default, rename = "option")]
     pub options: Vec<Gone>,
+    /// Steps down.
+    #[serde(default, rename = "down")]
+    pub downs: Vec<Down>,
+    /// Options that are new.
+    #[serde(default)]
+    pub new: Vec<New>,
 }
 
 /// Why a text holds no rules.
@@ -218,7 +257,26 @@ impl Rules {
         lay(&mut self.floors, other.floors, |a, b| a.minor == b.minor, |row| row.date);
         lay(&mut self.avoid, other.avoid, |a, b| a.versions == b.versions, |row| row.date);
         lay(&mut self.options, other.options, |a, b| (&a.name, a.gone) == (&b.name, b.gone), |row| row.date);
+        lay(&mut self.downs, other.downs, |a, b| (a.from, a.to) == (b.from, b.to), |row| row.date);
+        lay(&mut self.new, other.new, |a, b| a.name == b.name, |row| row.date);
         self
+    }
+
+    /// The step down that leaves a minor.
+    #[must_use]
+    pub fn down_from(&self, minor: Minor) -> Option<&Down> {
+        self.downs.iter().find(|down| down.from == minor)
+    }
+
+    /// The first minor that knows an option, where it is too new for a version; with the name it has there, if any.
+    #[must_use]
+    pub fn too_new(&self, option: &str, version: &Version) -> Option<(Minor, Option<&str>)> {
+        let here = (version.major, version.minor);
+        // Where no row says since when, nothing is known against it.
+        let renamed = self.options.iter().filter(|gone| gone.becomes.as_deref() == Some(option));
+        let renamed = renamed.filter_map(|gone| Some((gone.since?, Some(gone.name.as_str())))).next();
+        let new = self.new.iter().find(|new| new.name == option).map(|new| (new.since, None));
+        new.or(renamed).filter(|(since, _)| here < *since)
     }
 
     /// The step that leaves a minor.
@@ -293,6 +351,18 @@ mod tests {
         assert_eq!(least(Rules::built_in().clone().overlaid(row("2027-01-01", "3.5.40"))), "3.5.40");
         assert_eq!(least(Rules::built_in().clone().overlaid(row("2020-01-01", "3.5.40"))), "3.5.32");
         assert_eq!(least(Rules::default().overlaid(row("2020-01-01", "3.5.1"))), "3.5.1");
+    }
+
+    #[test]
+    fn a_new_name_is_too_new_for_what_came_before_it_and_an_old_one_never() {
+        let too_new = |option: &str, version: &str| Rules::built_in().too_new(option, &version.parse().unwrap());
+        let experimental = Some(((3, 6), Some("experimental-corrupt-check-time")));
+        assert_eq!(too_new("corrupt-check-time", "3.5.35"), experimental);
+        assert_eq!(too_new("corrupt-check-time", "3.6.16"), None);
+        assert_eq!(too_new("feature-gates", "3.5.35"), Some(((3, 6), None)));
+        for (option, version) in [("trusted-ca-file", "2.1.1"), ("data-dir", "2.0.5"), ("log-outputs", "3.4.13")] {
+            assert_eq!(too_new(option, version), None, "{option} {version}");
+        }
     }
 
     #[test]

@@ -61,6 +61,17 @@ pub struct Upgraded {
     pub forward_only: Option<String>,
 }
 
+/// A cluster whose members all run the lower version that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Downgraded {
+    /// The cluster's ID, in hex.
+    pub cluster: String,
+    /// How many members it has.
+    pub members: u64,
+    /// The version that all of them run.
+    pub version: String,
+}
+
 /// A member that has written its database anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Defragmented {
@@ -119,6 +130,8 @@ pub struct State {
     pub members: Vec<Rolled>,
     /// Clusters seen to be upgraded, each as it was seen last, in that order.
     pub upgraded: Vec<Upgraded>,
+    /// Clusters that were taken down a version.
+    pub downgraded: Vec<Downgraded>,
     /// Members that were defragmented, in order.
     pub defragmented: Vec<Defragmented>,
     /// Backups, in order.
@@ -189,6 +202,13 @@ impl State {
                     cluster_version: cluster_version.clone(),
                     forward_only: forward_only.clone(),
                 });
+            }
+            Kind::ClusterDowngraded { cluster, members, version } => {
+                // What it may not come back to no longer holds, and of two steps down the last says all.
+                self.upgraded.retain(|known| known.cluster != *cluster);
+                self.downgraded.retain(|known| known.cluster != *cluster);
+                let (cluster, version) = (cluster.clone(), version.clone());
+                self.downgraded.push(Downgraded { cluster, members: *members, version });
             }
             Kind::MemberDefragmented { host, member, before, after, took } => self.defragmented.push(Defragmented {
                 host: host.clone(),

@@ -347,6 +347,15 @@ pub enum Kind {
         /// What may not come back from now on, in words; none where the old binary still may.
         forward_only: Option<String>,
     },
+    /// All members run the lower version that was asked for, and the cluster's downgrade has ended.
+    ClusterDowngraded {
+        /// The cluster's ID, in hex.
+        cluster: String,
+        /// How many members it has; all of them run `version`.
+        members: u64,
+        /// The version that they run.
+        version: String,
+    },
     /// A member has written its database anew.
     MemberDefragmented {
         /// The host.

@@ -75,6 +75,7 @@ fn must_be_on_disk(kind: &Kind) -> bool {
         | Kind::ActBegins { .. }
         | Kind::MemberRolled { .. }
         | Kind::ClusterUpgraded { .. }
+        | Kind::ClusterDowngraded { .. }
         | Kind::MemberDefragmented { .. }
         | Kind::BackupTaken { .. }
         | Kind::Halted { .. }

@@ -83,7 +83,7 @@ pub struct Call<'a> {
     pub written: &'a crate::inventory::Node,
     /// Whether somebody asked the run to stop: a wait should end early and say so.
     pub stopping: &'a (dyn Fn() -> bool + Send + Sync),
-    /// Says what goes on: `Progress`, `ActBegins` (on disk when it returns; in a check run `ActPlanned`), `PathFound`, `Warning`, `MemberRolled`, `ClusterUpgraded`, `BackupTaken`.
+    /// Says what goes on: `Progress`, `ActBegins` (on disk when it returns; in a check run `ActPlanned`), `PathFound`, `Warning`, `MemberRolled`, `ClusterUpgraded`, `ClusterDowngraded`, `BackupTaken`.
     pub say: &'a (dyn Fn(Kind) -> Result<(), Failure> + Send + Sync),
 }
 

@@ -220,6 +220,7 @@ pub const ROWS: &[Row] = &[
     etcd::BACKUP,
     etcd::BACKUP_CHECK,
     etcd::DEFRAG,
+    etcd::DOWNGRADE,
     etcd::FACTS,
     etcd::HEALTH,
     etcd::MEMBER,

@@ -10,6 +10,7 @@
 
 mod archive;
 mod by_hand;
+mod downgrade;
 mod files;
 mod hops;
 mod patch;

@@ -9,7 +9,11 @@ use quorate_lab::Lab;
 
 /// The playbook of the rolls.
 pub(crate) fn playbook() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks/etcd-upgrade.yml")
+    shipped("etcd-upgrade.yml")
+}
+
+fn shipped(playbook: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks").join(playbook)
 }
 
 /// A run to be, on one lab.
@@ -20,17 +24,22 @@ pub(crate) struct Roll {
 impl Roll {
     /// Of an inventory's hosts with that ssh_config. Runs and backups are kept in `state`.
     pub(crate) fn new(lab: &Lab, inventory: &Path, config: &Path, state: &Path) -> Self {
-        Self::of("run", lab, inventory, config, state)
+        Self::of(("run", &playbook()), lab, inventory, config, state)
+    }
+
+    /// The way down.
+    pub(crate) fn down(lab: &Lab, state: &Path) -> Self {
+        Self::of(("run", &shipped("etcd-downgrade.yml")), lab, &lab.inventory(), &lab.ssh_config(), state)
     }
 
     /// The same, but only planned.
     pub(crate) fn planned(lab: &Lab, state: &Path) -> Self {
-        Self::of("plan", lab, &lab.inventory(), &lab.ssh_config(), state)
+        Self::of(("plan", &playbook()), lab, &lab.inventory(), &lab.ssh_config(), state)
     }
 
-    fn of(verb: &str, lab: &Lab, inventory: &Path, config: &Path, state: &Path) -> Self {
+    fn of((verb, playbook): (&str, &Path), lab: &Lab, inventory: &Path, config: &Path, state: &Path) -> Self {
         let mut command = lab.control_command(env!("CARGO_BIN_EXE_quorate"));
-        command.env_remove("SSH_AUTH_SOCK").arg(verb).arg(playbook());
+        command.env_remove("SSH_AUTH_SOCK").arg(verb).arg(playbook);
         command.arg("-i").arg(inventory).arg("-F").arg(config).arg("--state-dir").arg(state);
         Self { command }
     }

@@ -60,6 +60,16 @@ impl Rules {
                 gone.date
             );
         }
+        page.push_str("\n## Steps down\n\nBy etcd's own downgrade, `playbooks/etcd-downgrade.yml`; from no other minor is there a way down.\n\n| step | why | source | date |\n| --- | --- | --- | --- |\n");
+        for down in &self.downs {
+            let why = down.why.as_deref().unwrap_or_default();
+            let (from, to) = (dotted(down.from), dotted(down.to));
+            let _ = writeln!(page, "| {from} to {to} | {why} | {} | {} |", down.source, down.date);
+        }
+        page.push_str("\n## Options that are new\n\nBeside the new names above; releases before end at once when one is given.\n\n| option | new in | source | date |\n| --- | --- | --- | --- |\n");
+        for new in &self.new {
+            let _ = writeln!(page, "| `{}` | {} | {} | {} |", new.name, dotted(new.since), new.source, new.date);
+        }
         page
     }
 }

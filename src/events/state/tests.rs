@@ -190,3 +190,22 @@ fn a_cluster_is_what_it_was_seen_to_be_last_and_the_way_back_stays_closed() {
     let all: Vec<_> = state.upgraded.iter().map(short).collect();
     assert_eq!(all, [expected("b", "2.1.1", None), expected("a", "2.2.6", Some("not below 2.2"))]);
 }
+
+#[test]
+fn a_cluster_that_came_down_is_no_longer_an_upgraded_one_and_counts_once() {
+    let down = |version: &str| Kind::ClusterDowngraded {
+        cluster: "a".to_owned(),
+        members: 3,
+        version: version.to_owned(),
+    };
+    let up = Kind::ClusterUpgraded {
+        cluster: "a".to_owned(),
+        members: 3,
+        version: "3.7.3".to_owned(),
+        cluster_version: None,
+        forward_only: Some("not below 3.7".to_owned()),
+    };
+    let state = State::of(&events(vec![up, down("3.6.16"), down("3.5.35")]));
+    assert!(state.upgraded.is_empty());
+    assert_eq!(state.downgraded, [Downgraded { cluster: "a".to_owned(), members: 3, version: "3.5.35".to_owned() }]);
+}

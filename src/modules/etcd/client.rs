@@ -12,7 +12,7 @@ use crate::remote::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Probe, 
 /// through raft up to one election. Longer than that is silence.
 const QUESTION: Duration = Duration::from_secs(3);
 
-/// For a change of the member list: etcd itself gives up after 5 s and an election (v2.0.5 etcdserver/etcdhttp, read 2026-11-24).
+/// For a change of the member list, or a downgrade: etcd itself gives up after 5 s and an election (v2.0.5 etcdserver/etcdhttp, read 2026-11-24).
 const CHANGE: Duration = Duration::from_secs(10);
 
 /// For the hash of all keys: a member reads its whole database for it, 8 GiB at most (etcd's own advice for the quota), of a page cache or
@@ -233,6 +233,14 @@ impl Client {
     pub(super) async fn disarm(&self, prefix: &str, alarm: &Alarm) -> Result<HttpResponse, ClientError> {
         let body = json!({ "action": "DEACTIVATE", "memberID": alarm.member.to_string(), "alarm": alarm.kind });
         self.send("POST", &format!("{prefix}/maintenance/alarm"), &body).await
+    }
+
+    /// Asks about a downgrade to the version's minor, or orders it.
+    pub(super) async fn downgrade(&self, action: &str, version: &semver::Version) -> Result<(), ClientError> {
+        let Api::V3 { prefix } = etcd::api(&self.version().await?) else { return Err(ClientError::NoV3) };
+        let (path, body) = (format!("{prefix}/maintenance/downgrade"), etcd::downgrade_to(action, version));
+        let answer = self.json("POST", &path, &body, CHANGE).await?;
+        Ok(etcd::downgrade_taken(answer.status, &answer.body)?)
     }
 
     /// A read through raft: this member and a quorum answer it together.

@@ -12,6 +12,7 @@ use crate::modules::{Call, Failure, Module, Outcome};
 use crate::transport::BoxFuture;
 
 use super::UNIT;
+use super::downgrade::DOWNGRADE;
 use super::facts::cluster_text;
 use super::same_data::same_data;
 use super::survey::survey;
@@ -36,6 +37,7 @@ pub(crate) const ROW: Row = Row {
             Shape::Text,
             "wait also until the cluster version is this minor on all members",
         ),
+        DOWNGRADE,
         Argument::new("timeout", Shape::Int, "seconds to wait; else 20, and 60 for the cluster version"),
     ],
     returns: &[("members", "by host: name, version, cluster version, leader, raft index")],
@@ -60,7 +62,8 @@ impl Module for EtcdHealth {
             let mut said = String::new();
             loop {
                 let view = survey.look().await;
-                let reason = match verdict(&view, call.host, goal) {
+                let down = call.flag("downgrade");
+                let reason = match verdict(&view, call.host, goal).and_then(|()| ended(&view, goal.filter(|_| down))) {
                     Ok(()) => {
                         if let (Some(goal), true) = (goal, call.change.is_some()) {
                             same_data(&survey).await.map_err(|reason| differ(&reason))?;
@@ -152,19 +155,40 @@ fn minor_of(version: &Version) -> (u64, u64) {
     (version.major, version.minor)
 }
 
-/// Says that the cluster is upgraded, if all of its members run one version.
+/// Whether a downgrade to that minor is over: every member runs it, and etcd has left its mode for it, some 5 s later (etcd v3.6.14
+/// server/etcdserver/server.go, `monitorDowngrade`, read 2026-11-24).
+fn ended(view: &ClusterView, down_to: Option<(u64, u64)>) -> Result<(), String> {
+    let Some(goal) = down_to else { return Ok(()) };
+    for (host, told) in &view.hosts {
+        let Ok(member) = told else { continue };
+        if minor_of(&member.version.server) != goal {
+            return Err(format!("{host} runs {}, waiting for {}.{}", member.version.server, goal.0, goal.1));
+        }
+        if member.store.as_ref().is_some_and(|store| store.downgrade.is_some()) {
+            return Err(format!("{host} still holds the downgrade to {}.{} for under way", goal.0, goal.1));
+        }
+    }
+    Ok(())
+}
+
+/// Says that the cluster is upgraded, or has come down, if all of its members run one version.
 fn upgraded(call: &Call<'_>, view: &ClusterView, goal: (u64, u64)) -> Result<(), Failure> {
     let members: Vec<_> = view.hosts.values().flatten().collect();
     let Some(first) = members.first() else { return Ok(()) };
     if members.iter().any(|m| m.version.server != first.version.server) {
         return Ok(());
     }
+    let members = u64::try_from(members.len()).unwrap_or(u64::MAX);
+    if call.flag("downgrade") {
+        let (cluster, version) = (format!("{:x}", first.cluster), first.version.server.to_string());
+        return (call.say)(Kind::ClusterDowngraded { cluster, members, version });
+    }
     // From the agreement on, an older minor panics at its start or serves what it does not understand (reliability: etcd sets that line).
     let forward_only = (goal >= FIRST_AGREED)
         .then(|| format!("forward only: no binary older than {}.{} may come back", goal.0, goal.1));
     (call.say)(Kind::ClusterUpgraded {
         cluster: format!("{:x}", first.cluster),
-        members: u64::try_from(members.len()).unwrap_or(u64::MAX),
+        members,
         version: first.version.server.to_string(),
         cluster_version: cluster_text(&first.version.cluster),
         forward_only,

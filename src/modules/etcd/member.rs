@@ -20,6 +20,7 @@ pub(crate) use restart::ROW as RESTART;
 pub(in crate::modules::etcd) use watch::catch_up;
 
 use super::at_work;
+use super::downgrade::{DOWNGRADE, judged};
 use super::facts::{Facts, refused, version, version_argument};
 use super::files::{FILES, Files, on_paper};
 use super::often;
@@ -55,6 +56,7 @@ pub(crate) const ROW: Row = Row {
         FILES,
         RULES,
         ACCEPT_DOWNTIME,
+        DOWNGRADE,
         THEN,
         Argument::new(
             "from",
@@ -147,7 +149,7 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     let way_back = if from == to {
         WayBack::Always
     } else {
-        etcd::judge(&rules(call)?, &from, &to).map_err(|refusal| refused(call.host, refusal))?
+        judged(call, &rules(call)?, &from, &to).map_err(|refusal| refused(call.host, refusal))?
     };
     // etcdctl goes with another etcd only.
     let tool = tool.filter(|_| swapped);

@@ -4,6 +4,7 @@ mod at_work;
 mod backup;
 mod client;
 mod defrag;
+mod downgrade;
 mod facts;
 mod files;
 mod guard;
@@ -32,6 +33,7 @@ pub use guard::EtcdGuard;
 
 pub(crate) use backup::ROW as BACKUP;
 pub(crate) use defrag::ROW as DEFRAG;
+pub(crate) use downgrade::ROW as DOWNGRADE;
 pub(crate) use facts::ROW as FACTS;
 pub(crate) use health::ROW as HEALTH;
 pub(crate) use member::{RESTART, ROW as MEMBER};

@@ -11,6 +11,7 @@ use crate::modules::table::{Argument, CheckMode, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
 use crate::transport::BoxFuture;
 
+use super::downgrade::{DOWNGRADE, judged};
 use super::facts::{Facts, refused, version_argument};
 use super::files::has_files;
 use super::often;
@@ -31,6 +32,7 @@ pub(crate) const ROW: Row = Row {
         BINARY,
         BINARY_SHA256,
         RULES,
+        DOWNGRADE,
         Argument::new(
             "v2_data",
             Shape::Text,
@@ -141,18 +143,24 @@ fn steps(
         });
     }
     let at_hand = at_hand.unwrap_or_default();
+    let down = call.flag("downgrade");
+    let way = if down { etcd::path_down } else { etcd::path };
+    let mut running: Vec<Version> = running.into_iter().collect();
+    if down {
+        running.reverse();
+    }
     let mut running = running.into_iter();
     let (from, ahead) = (running.next(), running.next());
     let Some(from) = from else { return Err(refused(call.host, "no member was asked")) };
     let fault = |fault: etcd::PathFault| refused(call.host, fault);
-    let Some(ahead) = ahead else { return etcd::path(rules, &from, to, &at_hand).map_err(fault) };
+    let Some(ahead) = ahead else { return way(rules, &from, to, &at_hand).map_err(fault) };
     if let Some(third) = running.next() {
         let what =
             format!("the members run {from}, {ahead} and {third}; bring them to one version, or two neighbours, first");
         return Err(refused(call.host, what));
     }
-    let back = etcd::judge(rules, &from, &ahead).map_err(|refusal| refused(call.host, refusal))?;
-    let mut rest = etcd::path(rules, &ahead, to, &at_hand).map_err(fault)?;
+    let back = judged(call, rules, &from, &ahead).map_err(|refusal| refused(call.host, refusal))?;
+    let mut rest = way(rules, &ahead, to, &at_hand).map_err(fault)?;
     // What is to be done on the version that is reached is done once all members have reached it.
     let first = rest.first().cloned().filter(|first| first.from == first.to);
     if first.is_some() {

@@ -11,6 +11,7 @@ use crate::transport::BoxFuture;
 
 use super::at_work;
 use super::backup;
+use super::downgrade::{DOWNGRADE, judged};
 use super::facts::{Facts, refused, version_argument};
 use super::files::{FILES, Files, has_files, on_paper};
 use super::next_start::{is_read, next_start};
@@ -33,6 +34,7 @@ pub(crate) const ROW: Row = Row {
         FILES,
         RULES,
         ACCEPT_DOWNTIME,
+        DOWNGRADE,
         Argument::new("data_dir", Shape::Text, "the data directory that the process must be using"),
     ],
     one_of: ORIGIN,
@@ -56,7 +58,7 @@ impl Module for EtcdPreflight {
             let view = facts.view().await?;
             let version = view.version.server.clone();
             if version != target {
-                etcd::judge(&rules(&call)?, &version, &target).map_err(|refusal| refused(call.host, refusal))?;
+                judged(&call, &rules(&call)?, &version, &target).map_err(|refusal| refused(call.host, refusal))?;
             }
             self::options(&call, &facts, &target)?;
             self::unit(&call, &facts, &target)?;
@@ -173,10 +175,19 @@ async fn whole_cluster(call: &Call<'_>, survey: &Survey, target: &Version) -> Re
         );
         return Err(refused(call.host, what));
     }
+    if let Some(under_way) = members.iter().find_map(|m| m.store.as_ref()?.downgrade.as_ref())
+        && !call.flag("downgrade")
+    {
+        let what = format!(
+            "a downgrade to {under_way} is under way: end it by playbooks/etcd-downgrade.yml, or take it back by `etcdctl downgrade cancel`"
+        );
+        return Err(refused(call.host, what));
+    }
     for (host, member) in &view.hosts {
         let version = member.as_ref().ok().map(|m| &m.version);
         if let Some(ClusterVersion::Is(cluster)) = version.map(|v| &v.cluster)
             && (cluster.major, cluster.minor) > (target.major, target.minor)
+            && !call.flag("downgrade")
         {
             return Err(refused(host, format!("the cluster version is {cluster}, so {target} can never serve in it")));
         }

@@ -9,6 +9,7 @@ use crate::modules::{Call, Failure, Module, Outcome};
 use crate::remote::{Change, Probe, RemotePath};
 use crate::transport::BoxFuture;
 
+use super::downgrade::DOWNGRADE;
 use super::facts::{Facts, refused, version_argument};
 use super::files::{FILES, Files, on_paper};
 use super::place::Place;
@@ -19,7 +20,7 @@ use super::{BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// Its row.
 pub(crate) const ROW: Row = Row {
-    arguments: &[VERSION, UNIT, RELEASES, BINARY, BINARY_SHA256, FILES, THEN],
+    arguments: &[VERSION, UNIT, RELEASES, BINARY, BINARY_SHA256, FILES, DOWNGRADE, THEN],
     one_of: ORIGIN,
     returns: &[
         ("path", "where it is staged"),

@@ -81,7 +81,8 @@ impl Tool {
         let target = facts.program.parent().join(NAME);
         let said = call.probe.script("ask etcdctl for its version", VERSION, &[target.as_str()], None).await?;
         let Ok(from) = from_tool_output(&said.stdout) else { return Ok(None) };
-        if from >= *to {
+        // One that is newer is left alone, but by who goes down.
+        if from == *to || (from > *to && !call.flag("downgrade")) {
             return Ok(None);
         }
         let binary = stage::take(call, origin, NAME, to, &facts.machine).await?;

@@ -106,6 +106,7 @@ impl Lines {
             Kind::Rescued { host } => self.say(Tone::Changed, &format!("rescued: [{}]", line(host))),
             Kind::MemberRolled { .. }
             | Kind::ClusterUpgraded { .. }
+            | Kind::ClusterDowngraded { .. }
             | Kind::MemberDefragmented { .. }
             | Kind::BackupTaken { .. } => self.milestone(kind),
             Kind::Warning { text } => self.say(Tone::Warning, &format!("[WARNING]: {}", line(text))),
@@ -195,6 +196,10 @@ impl Lines {
             Kind::ClusterUpgraded { .. } => {
                 let upgraded = self.state.upgraded.last().map(summary::upgraded).unwrap_or_default();
                 self.say(Tone::Changed, &format!("upgraded: {upgraded}"))
+            }
+            Kind::ClusterDowngraded { .. } => {
+                let downgraded = self.state.downgraded.last().map(summary::downgraded).unwrap_or_default();
+                self.say(Tone::Changed, &format!("downgraded: {downgraded}"))
             }
             Kind::MemberDefragmented { host, member, before, after, took } => {
                 let (host, member, took) = (line(host), line(member), summary::duration(*took));

@@ -6,7 +6,7 @@ use comfy_table::{Table, presets};
 
 use super::Look;
 use super::lines::banner;
-use crate::events::{Counters, State, Upgraded};
+use crate::events::{Counters, Downgraded, State, Upgraded};
 use crate::report::style::{Style, Tone};
 use crate::report::value::line;
 
@@ -22,6 +22,9 @@ pub(super) fn of(state: &State, look: &Look) -> String {
     }
     for one in &state.upgraded {
         out.push_str(&format!("UPGRADED\n  {}\n\n", upgraded(one)));
+    }
+    for one in &state.downgraded {
+        out.push_str(&format!("DOWNGRADED\n  {}\n\n", downgraded(one)));
     }
     if !state.defragmented.is_empty() {
         out.push_str(&defragmented(state));
@@ -102,6 +105,11 @@ pub(super) fn upgraded(one: &Upgraded) -> String {
     let agreed = one.cluster_version.as_ref().map(|v| format!(", cluster version {}", line(v))).unwrap_or_default();
     let forward = one.forward_only.as_ref().map(|words| format!("; {}", line(words))).unwrap_or_default();
     format!("cluster {cluster}: all {} members run {version}{agreed}{forward}", one.members)
+}
+
+/// What a cluster is after its downgrade.
+pub(super) fn downgraded(one: &Downgraded) -> String {
+    format!("cluster {}: all {} members run {}", line(&one.cluster), one.members, line(&one.version))
 }
 
 /// The table without the blanks that fill its last column.
