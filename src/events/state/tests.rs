@@ -193,11 +193,8 @@ fn a_cluster_is_what_it_was_seen_to_be_last_and_the_way_back_stays_closed() {
 
 #[test]
 fn a_cluster_that_came_down_is_no_longer_an_upgraded_one_and_counts_once() {
-    let down = |version: &str| Kind::ClusterDowngraded {
-        cluster: "a".to_owned(),
-        members: 3,
-        version: version.to_owned(),
-    };
+    let down =
+        |version: &str| Kind::ClusterDowngraded { cluster: "a".to_owned(), members: 3, version: version.to_owned() };
     let up = Kind::ClusterUpgraded {
         cluster: "a".to_owned(),
         members: 3,

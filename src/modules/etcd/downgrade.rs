@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 
 use crate::etcd::{self, ClusterVersion, ClusterView, HopRefusal, MemberView, Rules, WayBack};
 use crate::events::{Fault, Kind};
-use crate::modules::table::{Argument, CheckMode, Row, Shape};
+use crate::modules::table::{Argument, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
 use crate::transport::BoxFuture;
 
@@ -27,12 +27,8 @@ const LOWERED: Duration = Duration::from_secs(60);
 pub(crate) const ROW: Row = Row {
     arguments: &[VERSION, UNIT],
     returns: &[("enabled", "whether it was this task that began it")],
-    check: CheckMode::Runs,
     module: Some(&EtcdDowngrade),
-    ..Row::new(
-        "etcd_downgrade",
-        "has the cluster take its data down to the minor of a version, before the first lower binary",
-    )
+    ..Row::new("etcd_downgrade", "has the cluster take its data down a minor, before the first lower binary")
 };
 
 struct EtcdDowngrade;
