@@ -6,9 +6,9 @@ use std::process;
 
 use quorate_lab::{HEALTHY, Lab};
 
+use crate::own_turn;
 use crate::quorate::{Ran, Roll};
 use crate::standing::{Standing, assert_nothing_to_do, said};
-use crate::turn;
 use crate::unrolled::changes_nothing;
 
 const ENVIRONMENT: &str = "/etc/default/etcd";
@@ -65,7 +65,7 @@ fn all_changed(ran: &Ran) {
 
 #[test]
 fn files_go_with_the_program_and_back_with_it() {
-    let _turn = turn();
+    let _turn = own_turn();
     let lab = Lab::builder().name(&format!("files-{}", process::id())).bastion(false).start().expect("a lab");
     lab.wait_healthy(HEALTHY).unwrap();
     let state = tempfile::tempdir().unwrap();

@@ -6,8 +6,8 @@ use std::process;
 use quorate_lab::load::LoadOptions;
 use quorate_lab::{Lab, Sudo, User};
 
+use crate::own_turn;
 use crate::quorate::Roll;
-use crate::turn;
 use crate::watched::{Rolled, Writers};
 
 /// Some forty writes a second: enough to lose some, and little enough that two cores have time for the roll.
@@ -19,7 +19,7 @@ const WRITERS: Writers = Writers {
 
 /// Rolls a cluster from one version to another and wants nothing lost, one member down at a time, and a proven backup of each.
 fn hop(from: &str, to: &str) {
-    let _turn = turn();
+    let _turn = own_turn();
     let name = format!("hop-{}-{}", from.replace('.', ""), process::id());
     let lab = Lab::builder().name(&name).etcd(from).release(to).user(User::Ops).sudo(Sudo::Password);
     let rolled = Rolled::new(lab, &WRITERS, |lab, state| {

@@ -29,10 +29,44 @@ mod watched;
 mod way_back;
 mod ways_in;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// One test at a time: a machine with two cores and several labs at work would measure itself.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+/// Labs that may be at work at once: a roll waits more than it computes, and a third on two cores would measure the other two.
+const LABS: usize = 2;
+
+static AT_WORK: Mutex<usize> = Mutex::new(0);
+static ENDED: Condvar = Condvar::new();
+
+/// Leave to have a lab at work, until it is let go.
+pub(crate) struct Turn {
+    _shared: Option<MutexGuard<'static, ()>>,
+}
+
+impl Turn {
+    fn new(shared: Option<MutexGuard<'static, ()>>) -> Self {
+        let mut at_work = AT_WORK.lock().unwrap_or_else(PoisonError::into_inner);
+        while *at_work >= LABS {
+            at_work = ENDED.wait(at_work).unwrap_or_else(PoisonError::into_inner);
+        }
+        *at_work += 1;
+        Self { _shared: shared }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *AT_WORK.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        ENDED.notify_one();
+    }
+}
+
+/// For a test on a lab that it shares with others: one such test at a time.
+fn turn() -> Turn {
+    static SHARED: Mutex<()> = Mutex::new(());
+    Turn::new(Some(SHARED.lock().unwrap_or_else(PoisonError::into_inner)))
+}
+
+/// For a test that brings up a lab of its own.
+fn own_turn() -> Turn {
+    Turn::new(None)
 }

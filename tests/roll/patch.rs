@@ -4,13 +4,13 @@ use std::process;
 
 use quorate_lab::{HEALTHY, Lab, binaries};
 
+use crate::own_turn;
 use crate::quorate::Roll;
 use crate::standing::{assert_nothing_to_do, said};
-use crate::turn;
 
 #[test]
 fn rolls_a_patch_of_2_0_and_again_with_nothing_left_to_do() {
-    let _turn = turn();
+    let _turn = own_turn();
     let lab = Lab::builder().name(&format!("patch-{}", process::id())).start().unwrap();
     lab.wait_healthy(HEALTHY).unwrap();
     let state = tempfile::tempdir().unwrap();

@@ -6,8 +6,8 @@ use std::process;
 
 use quorate_lab::{Lab, binaries};
 
+use crate::own_turn;
 use crate::quorate::{Ran, Roll};
-use crate::turn;
 use crate::unrolled::changes_nothing;
 
 fn roll(lab: &Lab, state: &Path, to: &str, releases: &Path) -> Roll {
@@ -25,7 +25,7 @@ fn refused(lab: &Lab, to: &str, releases: &Path, words: &[&str]) -> Ran {
 
 #[test]
 fn goes_to_the_patch_first_that_may_be_left_and_refuses_where_it_is_missing() {
-    let _turn = turn();
+    let _turn = own_turn();
     let lab = Lab::builder().name(&format!("first-{}", process::id())).bastion(false);
     let lab = lab.etcd("3.5.21").release("3.5.35").release("3.6.16").start().unwrap();
     let only_target = binaries::folder("3.6.16").unwrap();
@@ -42,7 +42,7 @@ fn goes_to_the_patch_first_that_may_be_left_and_refuses_where_it_is_missing() {
 
 #[test]
 fn refuses_a_way_without_a_release_of_each_minor_and_a_target_that_is_known_to_be_bad() {
-    let _turn = turn();
+    let _turn = own_turn();
     let lab = Lab::builder().name(&format!("noway-{}", process::id())).bastion(false);
     let lab = lab.etcd("3.4.13").release("3.5.35").start().unwrap();
     let only_target = binaries::folder("3.6.16").unwrap();

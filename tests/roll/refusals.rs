@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::quorate::{Ran, Roll};
 use crate::standing::{Standing, said};
-use crate::turn;
 use crate::unrolled::{changes_nothing, lab};
+use crate::{own_turn, turn};
 
 /// A change on a host that a test takes back, also when it fails.
 struct Undone<'a>(Box<dyn Fn() + 'a>);
@@ -254,8 +254,8 @@ fn refuses_to_skip_a_minor() {
 
 #[test]
 fn refuses_a_source_that_may_panic_while_the_cluster_is_mixed() {
-    let _turn = turn();
-    let lab = Lab::builder().name(&format!("first-{}", std::process::id())).etcd("2.0.0").release("2.1.1");
+    let _turn = own_turn();
+    let lab = Lab::builder().name(&format!("early-{}", std::process::id())).etcd("2.0.0").release("2.1.1");
     let lab = lab.start().unwrap();
     lab.wait_healthy(HEALTHY).unwrap();
     roll_is_refused(&lab, &["2.0.0", "may panic while the cluster is mixed"]);

@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::Path;
 use std::process::{self, Command};
-use std::sync::{LazyLock, MutexGuard};
+use std::sync::LazyLock;
 
 use quorate_lab::load::LoadOptions;
 use quorate_lab::{Host, Lab, wait_until};
 
 use crate::quorate::Roll;
 use crate::standing::{Standing, assert_nothing_to_do, said, starts};
-use crate::turn;
 use crate::watched::{Rolled, Writers};
+use crate::{Turn, turn};
 
 /// The lab's usual load, with writes enough to lose some.
 const WRITERS: Writers = Writers { load: LoadOptions::USUAL, before: 500, in_all: 2_000 };
@@ -22,7 +22,7 @@ static ROLLED: LazyLock<Rolled> = LazyLock::new(|| {
     Rolled::new(lab, &WRITERS, Roll::to_2_1_1)
 });
 
-fn rolled() -> (&'static Rolled, MutexGuard<'static, ()>) {
+fn rolled() -> (&'static Rolled, Turn) {
     let turn = turn();
     (&ROLLED, turn)
 }

@@ -4,9 +4,9 @@ use std::process;
 
 use quorate_lab::Lab;
 
+use crate::own_turn;
 use crate::quorate::Roll;
 use crate::standing::said;
-use crate::turn;
 
 /// What etcdctl on a host says, and the names of all programs of etcd beside it.
 fn etcdctl(lab: &Lab, host: &str) -> (String, Vec<String>) {
@@ -22,7 +22,7 @@ fn sums(lab: &Lab, host: &str) -> String {
 
 #[test]
 fn takes_etcdctl_to_the_new_version_and_back_with_its_etcd() {
-    let _turn = turn();
+    let _turn = own_turn();
     let lab = Lab::builder().name(&format!("tool-{}", process::id())).bastion(false).start().expect("a lab");
     let state = tempfile::tempdir().unwrap();
     // One host with a script of that name, as people write them to save typing, and one with none.

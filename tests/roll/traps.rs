@@ -7,9 +7,9 @@ use std::process;
 use quorate_lab::{Lab, LabBuilder, wait_until};
 
 use crate::by_hand::{dies_of, hop, hop_unasked, journal, start, status, swap, v3};
+use crate::own_turn;
 use crate::quorate::{Ran, Roll};
 use crate::standing::{assert_nothing_to_do, said};
-use crate::turn;
 use crate::walk::assert_no_trace;
 
 /// The member that goes first.
@@ -34,7 +34,7 @@ fn quorate_passes(lab: &Lab, to: &str) -> Ran {
 /// Data of 2.3 with a raft snapshot, and no write by v3: 3.0 takes it, 3.1 looks for a snapshot of a database that there never was.
 #[test]
 fn trap_a_3_1_panics_on_a_snapshot_of_2_3_without_a_v3_write() {
-    let _turn = turn();
+    let _turn = own_turn();
     let lab = lab("trap-a").etcd("2.3.8").release("3.1.20").start().unwrap();
     for host in lab.members() {
         said(&lab, &host.name, "echo ETCD_SNAPSHOT_COUNT=5 >>/etc/default/etcd");
@@ -59,7 +59,7 @@ fn trap_a_3_1_panics_on_a_snapshot_of_2_3_without_a_v3_write() {
 /// Entries of the v2 store in the log, though its last key is long gone: 3.6 does not start on them.
 #[test]
 fn trap_b_3_6_panics_on_v2_entries_in_the_log() {
-    let _turn = turn();
+    let _turn = own_turn();
     let lab = lab("trap-b").etcd("3.5.35").enable_v2(true).release("3.6.16").release("3.7.3").start().unwrap();
     said(
         &lab,
@@ -76,7 +76,7 @@ fn trap_b_3_6_panics_on_v2_entries_in_the_log() {
 /// that is taken on at once.
 #[test]
 fn trap_c_3_7_panics_on_what_3_5_has_written() {
-    let _turn = turn();
+    let _turn = own_turn();
     let lab = lab("trap-c").etcd("3.5.35").release("3.6.16").release("3.7.3").start().unwrap();
     hop(&lab, "3.6.16");
     dies_of(&lab, FIRST, "3.7.3", "unmarshal should never fail");
@@ -96,7 +96,7 @@ fn trap_c_3_7_panics_on_what_3_5_has_written() {
 /// A log that reaches back to 2.x: 3.5 starts, says that it is healthy, and refuses every v3 call for ever.
 #[test]
 fn trap_l_3_5_is_deaf_where_the_log_reaches_back_to_2_x() {
-    let _turn = turn();
+    let _turn = own_turn();
     let lab = lab("trap-l").etcd("2.3.8").release("3.4.13").release("3.5.35").start().unwrap();
     for version in ["3.0.17", "3.1.20", "3.2.32", "3.3.27", "3.4.13"] {
         hop(&lab, version);

@@ -8,9 +8,9 @@ use std::process::{self, Command};
 use quorate_lab::{Lab, binaries};
 use sha2::{Digest as _, Sha256};
 
+use crate::own_turn;
 use crate::quorate::{Ran, Roll};
 use crate::standing::said;
-use crate::turn;
 
 /// What a program does that is started to serve. It does not come up in any case.
 #[derive(Clone, Copy)]
@@ -106,19 +106,19 @@ fn lab(old: &str) -> Lab {
 
 #[test]
 fn takes_3_0_back_from_a_3_1_that_ends_at_once() {
-    let _turn = turn();
+    let _turn = own_turn();
     taken_back(&lab("3.0.17"), Made::Exits, "3.0.17", "3.1.20");
 }
 
 #[test]
 fn takes_3_5_back_from_a_3_6_that_does_not_stay_up() {
-    let _turn = turn();
+    let _turn = own_turn();
     taken_back(&lab("3.5.35"), Made::CrashLoops, "3.5.35", "3.6.16");
 }
 
 #[test]
 fn takes_2_3_back_from_a_3_0_that_never_opened_the_data_and_from_no_other() {
-    let _turn = turn();
+    let _turn = own_turn();
     let lab = lab("2.3.8");
     taken_back(&lab, Made::Exits, "2.3.8", "3.0.17");
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use quorate_lab::load::LoadOptions;
 use quorate_lab::{Lab, Sudo, User, wait_until};
 
+use crate::own_turn;
 use crate::quorate::Roll;
-use crate::turn;
 use crate::watched::{Rolled, Writers};
 
 /// The lab's usual load, with writes enough to lose some.
@@ -59,7 +59,7 @@ fn without_key_file(file: &Path, folder: &Path) -> PathBuf {
 
 #[test]
 fn rolls_five_members_as_a_sudo_user_with_password_agent_and_ini_inventory() {
-    let _turn = turn();
+    let _turn = own_turn();
     let lab = Lab::builder().name(&format!("five-{}", process::id()));
     let lab = lab.members(5).user(User::Ops).sudo(Sudo::Password);
     let folder = tempfile::tempdir().unwrap();
@@ -84,7 +84,7 @@ fn rolls_five_members_as_a_sudo_user_with_password_agent_and_ini_inventory() {
 
 #[test]
 fn rolls_three_members_without_a_bastion() {
-    let _turn = turn();
+    let _turn = own_turn();
     let lab = Lab::builder().name(&format!("flat-{}", process::id())).bastion(false);
     let rolled = Rolled::new(lab, &WRITERS, Roll::to_2_1_1);
     rolled.assert_all_members_are_new();
