@@ -17,6 +17,7 @@ mod raft_status;
 mod release;
 mod rules;
 mod strict_json;
+mod v2_keys;
 mod version;
 mod view;
 mod wal;
@@ -41,6 +42,9 @@ pub use path::{Missing, PathFault, Step, path, path_down};
 pub use raft_status::{Progress, RaftStatus, raft_status};
 pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex, version_of_archive};
 pub use rules::{Avoid, Down, First, Floor, Gone, Hop, Minor, New, Rules, RulesFault, WayBack};
+pub use v2_keys::{
+    Copied, Copy, Removed, V2Key, copied, copy_found, copy_of, copy_read, lease_granted, lease_of, v2_keys, v2_removed,
+};
 pub use version::{
     ClusterVersion, VersionAnswer, VersionFault, from_binary_output, from_tool_output, from_version_body,
 };

@@ -37,11 +37,13 @@ pub enum First {
     Snapshot,
     /// No key left in the v2 store.
     V2Delete,
+    /// The same, with a copy of each in the v3 store.
+    V2Migrate,
 }
 
 impl First {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::V3Write, Self::Snapshot, Self::V2Delete];
+    pub const ALL: [Self; 4] = [Self::V3Write, Self::Snapshot, Self::V2Delete, Self::V2Migrate];
 
     /// Its word, in rules and playbooks.
     #[must_use]
@@ -50,6 +52,7 @@ impl First {
             Self::V3Write => "v3-write",
             Self::Snapshot => "snapshot",
             Self::V2Delete => "v2-delete",
+            Self::V2Migrate => "v2-migrate",
         }
     }
 
@@ -60,6 +63,7 @@ impl First {
             Self::V3Write => "one write by the v3 API",
             Self::Snapshot => "a raft snapshot on every member, younger than its start",
             Self::V2Delete => "every key of the v2 store is deleted",
+            Self::V2Migrate => "every key of the v2 store is copied into the v3 store, compared, and deleted",
         }
     }
 }

@@ -24,6 +24,7 @@ mod tool;
 mod traps;
 mod under_load;
 mod unrolled;
+mod v2_data;
 mod walk;
 mod watched;
 mod way_back;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::json;
 
-use crate::etcd::{self, Alarm, AnswerError, Api, Health, KeyCount, KeyHash, MemberView, VersionAnswer};
+use crate::etcd::{
+    self, Alarm, AnswerError, Api, Health, KeyCount, KeyHash, MemberView, Removed, V2Key, VersionAnswer,
+};
 use crate::remote::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Probe, Scheme, Tls};
 
 /// For one question. A sound member answers within milliseconds; `/health` of 2.0 waits up to 750 ms for its index to move and a read
@@ -287,6 +289,25 @@ impl Client {
         let path = format!("/v2/keys{}?recursive=true&dir=true", escaped(key));
         let answer = self.json("DELETE", &path, &json!(null), CHANGE).await?;
         Ok(etcd::v2_deleted(answer.status, &answer.body)?)
+    }
+
+    /// The keys of the v2 store that are not hidden, with their values.
+    pub(super) async fn v2_keys(&self) -> Result<Vec<V2Key>, ClientError> {
+        let answer = self.ask("/v2/keys/?recursive=true&sorted=true", WHOLE_STORE, STORE_CAP).await?;
+        Ok(etcd::v2_keys(answer.status, &answer.body)?)
+    }
+
+    /// Removes a key of the v2 store, if it still is what it was.
+    pub(super) async fn v2_remove(&self, key: &V2Key) -> Result<Removed, ClientError> {
+        let path = format!("/v2/keys{}?prevIndex={}", escaped(&key.key), key.modified);
+        let answer = self.json("DELETE", &path, &json!(null), CHANGE).await?;
+        Ok(etcd::v2_removed(answer.status, &answer.body)?)
+    }
+
+    /// A lease of the v3 store, by its ID.
+    pub(super) async fn lease(&self, prefix: &str, seconds: u64) -> Result<u64, ClientError> {
+        let answer = self.call(prefix, "lease/grant", &etcd::lease_of(seconds)).await?;
+        Ok(etcd::lease_granted(answer.status, &answer.body)?)
     }
 
     /// The keys of the whole v2 store, and the store's index just before.

@@ -10,6 +10,7 @@ mod files;
 mod guard;
 mod health;
 mod member;
+mod migrate;
 mod next_start;
 mod often;
 mod path;

@@ -36,9 +36,9 @@ pub(crate) const ROW: Row = Row {
         Argument::new(
             "v2_data",
             Shape::Text,
-            "what becomes of keys in the v2 store where its API ends, with 3.4: `refuse` to go there, or `delete` them before",
+            "what becomes of keys in the v2 store where its API ends, with 3.4: `refuse` to go there, `delete` them before, or `migrate` them into the v3 store",
         )
-        .choices(&["refuse", "delete"])
+        .choices(&["refuse", "delete", "migrate"])
         .default("refuse"),
     ],
     one_of: ORIGIN,
@@ -277,23 +277,28 @@ async fn v2_data(
         return Ok(());
     }
     let Some(last) = steps.get(end).cloned() else { return Ok(()) };
-    if call.text("v2_data") != Some("delete") {
+    let first = match call.text("v2_data") {
+        Some("delete") => Some(First::V2Delete),
+        Some("migrate") => Some(First::V2Migrate),
+        _ => None,
+    };
+    let Some(first) = first else {
         let what = format!(
             "the v2 store has keys ({}{}), and its API ends with {}: who uses it is cut off there, and 3.6 does not start on them\n\
-             stop at 3.3, move them, or say `etcd_v2_data=delete` to have them deleted right before",
+             stop at 3.3, or say `etcd_v2_data=migrate` to have them moved into the v3 store right before, or `etcd_v2_data=delete`",
             top.iter().take(5).cloned().collect::<Vec<_>>().join(", "),
             if top.len() > 5 { ", …" } else { "" },
             last.to
         );
         return Err(refused(call.host, what));
-    }
+    };
     let before = end.checked_sub(1);
     match before.and_then(|before| steps.get_mut(before)) {
-        Some(before) => before.then.insert(0, First::V2Delete),
+        Some(before) => before.then.insert(0, first),
         None => {
             let at = last.from;
             let step = Step::new(at.clone(), at, WayBack::Always, "the v2 API ends with the next minor");
-            steps.insert(0, Step { then: vec![First::V2Delete], ..step });
+            steps.insert(0, Step { then: vec![first], ..step });
         }
     }
     Ok(())

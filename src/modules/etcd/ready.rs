@@ -15,6 +15,7 @@ use crate::transport::BoxFuture;
 use super::UNIT;
 use super::client::Client;
 use super::facts::{Facts, refused};
+use super::migrate::Migration;
 use super::often::EVERY;
 use super::survey::{Survey, survey};
 
@@ -22,7 +23,7 @@ use super::survey::{Survey, survey};
 pub(super) const THEN: Argument = Argument::new(
     "then",
     Shape::List,
-    "what follows once all members run it: `v3-write`, `snapshot`, `v2-delete`; as `etcd_path` has it",
+    "what follows once all members run it: `v3-write`, `snapshot`, `v2-delete`, `v2-migrate`; as `etcd_path` has it",
 );
 
 /// Our own key, in base64: `quorate/next-hop`. It is gone when the module has ended.
@@ -122,6 +123,7 @@ impl<'c> Work<'c> {
             First::V3Write => self.v3_write().await,
             First::Snapshot => self.snapshot().await,
             First::V2Delete => self.v2_delete().await,
+            First::V2Migrate => self.v2_migrate().await,
         }
     }
 
@@ -206,6 +208,21 @@ impl<'c> Work<'c> {
         Ok(None)
     }
 
+    /// Moves every key of the v2 store that can be listed into the v3 store, and removes the folders that are left.
+    async fn v2_migrate(&self) -> Result<bool, Failure> {
+        let prefix = self.prefix()?;
+        let top = self.facts.client.v2_top().await.map_err(|error| self.failed(error))?;
+        if top.is_empty() {
+            return Ok(false);
+        }
+        self.begins(format!("move {} of the v2 store into the v3 store, as `v2_data: migrate` says", top.join(", ")))?;
+        let moved = Migration::new(&self.facts.client, prefix).run().await.map_err(|why| self.failed(why))?;
+        let text = format!("{moved} keys were moved into the v3 store, each read back there");
+        let (host, act) = (self.host().to_owned(), "v2 store".to_owned());
+        (self.call.say)(Kind::Progress { host, act, text, done: None, total: None })?;
+        self.remove_all().await
+    }
+
     /// Removes every key of the v2 store that can be listed.
     async fn v2_delete(&self) -> Result<bool, Failure> {
         let top = self.facts.client.v2_top().await.map_err(|error| self.failed(error))?;
@@ -213,6 +230,11 @@ impl<'c> Work<'c> {
             return Ok(false);
         }
         self.begins(format!("delete {} of the v2 store, as `v2_data: delete` says", top.join(", ")))?;
+        self.remove_all().await
+    }
+
+    async fn remove_all(&self) -> Result<bool, Failure> {
+        let top = self.facts.client.v2_top().await.map_err(|error| self.failed(error))?;
         for key in &top {
             self.facts.client.v2_delete(key).await.map_err(|error| self.failed(error))?;
         }

@@ -1,0 +1,254 @@
+//! Keys of the v2 store and their copies in the v3 store, by the gateway.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::answer::{AnswerError, unforeseen};
+use super::gateway::{answered, number};
+
+/// A key of the v2 store with its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct V2Key {
+    /// Its path, from the root.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// The store's index of its last change.
+    pub modified: u64,
+    /// Seconds it has to live, where it has not for ever.
+    pub ttl: Option<u64>,
+}
+
+/// Reads the keys, without folders, from the answer to `GET /v2/keys/?recursive=true`.
+///
+/// # Errors
+/// When it is no tree of nodes.
+pub fn v2_keys(status: u16, body: &[u8]) -> Result<Vec<V2Key>, AnswerError> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Node {
+        #[serde(default)]
+        key: String,
+        #[serde(default)]
+        value: String,
+        #[serde(default)]
+        dir: bool,
+        #[serde(default)]
+        nodes: Vec<Node>,
+        #[serde(default)]
+        modified_index: u64,
+        ttl: Option<i64>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Listing {
+        node: Node,
+    }
+    fn leaves(node: Node, keys: &mut Vec<V2Key>) {
+        let Node { key, value, dir, nodes, modified_index, ttl } = node;
+        if !dir {
+            // One that ends right now says 0, or less.
+            let ttl = ttl.map(|seconds| u64::try_from(seconds).unwrap_or(1).max(1));
+            keys.push(V2Key { key, value, modified: modified_index, ttl });
+        }
+        for node in nodes {
+            leaves(node, keys);
+        }
+    }
+    let none = || unforeseen("/v2/keys/?recursive=true", "a tree of nodes", status, body);
+    let listing: Listing = serde_json::from_slice(body).ok().filter(|_| status == 200).ok_or_else(none)?;
+    let mut keys = Vec::new();
+    leaves(listing.node, &mut keys);
+    Ok(keys)
+}
+
+/// What became of a key that was to be removed as it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// It is gone.
+    Gone,
+    /// It was changed since it was read, and is still there.
+    Changed,
+}
+
+/// Reads the answer to `DELETE /v2/keys/…?prevIndex=…`.
+///
+/// # Errors
+/// When it says neither that the key is gone nor that it was changed.
+pub fn v2_removed(status: u16, body: &[u8]) -> Result<Removed, AnswerError> {
+    let none = || unforeseen("DELETE /v2/keys/…", "200, or error 100 or 101", status, body);
+    let value: Value = serde_json::from_slice(body).map_err(|_| none())?;
+    match value.get("errorCode").and_then(Value::as_u64) {
+        Some(100) => Ok(Removed::Gone),
+        Some(101) => Ok(Removed::Changed),
+        None if status == 200 && value.get("node").is_some() => Ok(Removed::Gone),
+        _ => Err(none()),
+    }
+}
+
+fn coded(text: &str) -> String {
+    STANDARD.encode(text)
+}
+
+/// The body that asks for a lease of so many seconds.
+#[must_use]
+pub fn lease_of(seconds: u64) -> Value {
+    json!({ "TTL": seconds.to_string() })
+}
+
+/// Reads the ID of a lease from the answer to `lease/grant`.
+///
+/// # Errors
+/// When none was given.
+pub fn lease_granted(status: u16, body: &[u8]) -> Result<u64, AnswerError> {
+    let id = answered(status, body).and_then(|value| number(&value, "ID")).filter(|id| *id != 0);
+    id.ok_or_else(|| unforeseen("lease/grant", "a lease", status, body))
+}
+
+/// The body of `kv/txn` that puts the key with the same name and value into the v3 store, as `etcdctl migrate` does (etcd v3.3.27
+/// etcdctl/ctlv3/command/migrate_command.go, read 2026-11-27): if nothing is there, or what it is to replace; else it reads what is.
+#[must_use]
+pub fn copy_of(key: &V2Key, lease: Option<u64>, replaces: Option<&str>) -> Value {
+    let name = coded(&key.key);
+    let mut put = json!({ "key": name, "value": coded(&key.value) });
+    if let (Some(lease), Some(put)) = (lease, put.as_object_mut()) {
+        put.insert("lease".to_owned(), json!(lease.to_string()));
+    }
+    let compare = match replaces {
+        None => json!({ "target": "VERSION", "result": "EQUAL", "key": name, "version": "0" }),
+        Some(old) => json!({ "target": "VALUE", "result": "EQUAL", "key": name, "value": coded(old) }),
+    };
+    json!({
+        "compare": [compare],
+        "success": [{ "requestPut": put }],
+        "failure": [{ "requestRange": { "key": name } }],
+    })
+}
+
+/// What the v3 store holds of a key after [`copy_of`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copied {
+    /// The copy was put now.
+    Now,
+    /// The same value was there.
+    Before,
+    /// Another value is there, and was left.
+    Other,
+}
+
+/// Reads the answer to [`copy_of`].
+///
+/// # Errors
+/// When it is none.
+pub fn copied(key: &V2Key, status: u16, body: &[u8]) -> Result<Copied, AnswerError> {
+    let none = || unforeseen("kv/txn", "the outcome of a transaction", status, body);
+    let value = answered(status, body).filter(|value| value.get("header").is_some()).ok_or_else(none)?;
+    if value.get("succeeded").and_then(Value::as_bool) == Some(true) {
+        return Ok(Copied::Now);
+    }
+    // Written `responseRange` by some gateways and `response_range` by others.
+    let response = value.pointer("/responses/0").ok_or_else(none)?;
+    let range = response.get("response_range").or_else(|| response.get("responseRange")).ok_or_else(none)?;
+    let found = range.pointer("/kvs/0").ok_or_else(none)?;
+    Ok(if holds(found, key) { Copied::Before } else { Copied::Other })
+}
+
+/// An empty value is left out.
+fn holds(found: &Value, key: &V2Key) -> bool {
+    let value = found.get("value").and_then(Value::as_str).unwrap_or_default();
+    value == coded(&key.value)
+}
+
+/// The body of `kv/range` that reads a key's copy through raft.
+#[must_use]
+pub fn copy_read(key: &V2Key) -> Value {
+    json!({ "key": coded(&key.key) })
+}
+
+/// What the v3 store has under a key's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copy {
+    /// Nothing.
+    None,
+    /// The same value.
+    Same,
+    /// Another value.
+    Other,
+}
+
+/// Reads the answer to [`copy_read`].
+///
+/// # Errors
+/// When it is no answer to a read.
+pub fn copy_found(key: &V2Key, status: u16, body: &[u8]) -> Result<Copy, AnswerError> {
+    let value = answered(status, body).filter(|value| value.get("header").is_some());
+    let value = value.ok_or_else(|| unforeseen("kv/range", "a key", status, body))?;
+    Ok(match value.pointer("/kvs/0") {
+        None => Copy::None,
+        Some(found) if holds(found, key) => Copy::Same,
+        Some(_) => Copy::Other,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(value: &str) -> V2Key {
+        V2Key { key: "/a/b".to_owned(), value: value.to_owned(), modified: 7, ttl: None }
+    }
+
+    #[test]
+    fn keys_are_read_out_of_their_folders() {
+        let body = r#"{"action":"get","node":{"dir":true,"nodes":[
+            {"key":"/x","value":"1","modifiedIndex":5,"createdIndex":5},
+            {"key":"/d","dir":true,"modifiedIndex":6,"nodes":[
+                {"key":"/d/y","value":"","ttl":30,"expiration":"2026-11-27T10:00:00Z","modifiedIndex":9}]},
+            {"key":"/e","dir":true}]}}"#;
+        let of = |key: &str, value: &str, modified, ttl| V2Key { key: key.into(), value: value.into(), modified, ttl };
+        assert_eq!(v2_keys(200, body.as_bytes()), Ok(vec![of("/x", "1", 5, None), of("/d/y", "", 9, Some(30))]));
+        assert_eq!(v2_keys(200, br#"{"action":"get","node":{"dir":true}}"#), Ok(vec![]));
+        assert!(v2_keys(404, b"404 page not found").is_err());
+    }
+
+    #[test]
+    fn a_key_is_gone_or_was_changed_and_nothing_else_counts() {
+        assert_eq!(v2_removed(200, br#"{"action":"compareAndDelete","node":{"key":"/a"}}"#), Ok(Removed::Gone));
+        assert_eq!(v2_removed(404, br#"{"errorCode":100,"message":"Key not found"}"#), Ok(Removed::Gone));
+        assert_eq!(v2_removed(412, br#"{"errorCode":101,"message":"Compare failed"}"#), Ok(Removed::Changed));
+        assert!(v2_removed(403, br#"{"errorCode":102}"#).is_err() && v2_removed(503, b"{}").is_err());
+    }
+
+    #[test]
+    fn a_copy_is_put_where_nothing_is_and_compared_where_something_is() {
+        let body = copy_of(&key("v"), Some(12), None);
+        assert_eq!(body.pointer("/success/0/requestPut/lease"), Some(&json!("12")));
+        assert_eq!(body.pointer("/success/0/requestPut/key"), Some(&json!("L2EvYg==")));
+        assert!(copy_of(&key("v"), None, None).pointer("/success/0/requestPut/lease").is_none());
+        let again = copy_of(&key("w"), None, Some("v"));
+        assert_eq!(again.pointer("/compare/0/value"), Some(&json!("dg==")));
+        let put = br#"{"header":{"revision":"3"},"succeeded":true,"responses":[{}]}"#;
+        assert_eq!(copied(&key("v"), 200, put), Ok(Copied::Now));
+        for name in ["response_range", "responseRange"] {
+            let found = |value: &str| {
+                format!(r#"{{"header":{{}},"responses":[{{"{name}":{{"kvs":[{{"key":"L2EvYg=="{value}}}]}}}}]}}"#)
+            };
+            let same = found(r#","value":"dg==""#);
+            assert_eq!(copied(&key("v"), 200, same.as_bytes()), Ok(Copied::Before));
+            assert_eq!(copied(&key("w"), 200, same.as_bytes()), Ok(Copied::Other));
+            assert_eq!(copied(&key(""), 200, found("").as_bytes()), Ok(Copied::Before));
+        }
+        assert!(copied(&key("v"), 503, put).is_err() && copied(&key("v"), 200, br#"{"header":{}}"#).is_err());
+    }
+
+    #[test]
+    fn only_the_same_value_is_a_copy() {
+        let body = br#"{"header":{},"kvs":[{"key":"L2EvYg==","value":"dg=="}],"count":"1"}"#;
+        assert_eq!(copy_found(&key("v"), 200, body), Ok(Copy::Same));
+        assert_eq!(copy_found(&key("w"), 200, body), Ok(Copy::Other));
+        assert_eq!(copy_found(&key("v"), 200, br#"{"header":{}}"#), Ok(Copy::None));
+        assert!(copy_found(&key("v"), 200, b"{}").is_err());
+        assert_eq!(lease_granted(200, br#"{"header":{},"ID":"7587864","TTL":"30"}"#), Ok(7_587_864));
+        assert!(lease_granted(200, br#"{"header":{}}"#).is_err());
+    }
+}
