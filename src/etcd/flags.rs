@@ -21,6 +21,57 @@ pub struct Flags {
     environment: BTreeSet<String>,
 }
 
+/// An option on a command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spoken {
+    /// Its name without dashes.
+    pub name: String,
+    /// Its value; `true` where one that may stand alone does.
+    pub value: String,
+    /// Which word names it.
+    pub first: usize,
+    /// Which word ends it: the same, or the next where that one is its value.
+    pub last: usize,
+}
+
+/// The options of a command line, whose first word is the program.
+#[must_use]
+pub fn spoken(command_line: &[String]) -> Vec<Spoken> {
+    let mut all = Vec::new();
+    let mut words = command_line.iter().enumerate().skip(1);
+    while let Some((first, word)) = words.next() {
+        // Go's flag package ends at the first word that is no flag, and at `--`.
+        let Some(flag) = word.strip_prefix("--").or_else(|| word.strip_prefix('-')).filter(|f| !f.is_empty()) else {
+            break;
+        };
+        let (name, value, last) = match flag.split_once('=') {
+            Some((name, value)) => (name, value.to_owned(), first),
+            None if BOOLS.contains(&flag) => (flag, "true".to_owned(), first),
+            None => words.next().map_or((flag, String::new(), first), |(last, value)| (flag, value.clone(), last)),
+        };
+        all.push(Spoken { name: name.to_owned(), value, first, last });
+    }
+    all
+}
+
+/// The option that a variable of the environment stands for.
+#[must_use]
+pub fn option_of_variable(variable: &str) -> Option<String> {
+    variable.strip_prefix("ETCD_").map(|option| option.to_lowercase().replace('_', "-"))
+}
+
+/// The variable of the environment that stands for an option.
+#[must_use]
+pub fn variable_of_option(option: &str) -> String {
+    format!("ETCD_{}", option.to_uppercase().replace('-', "_"))
+}
+
+/// Whether a value turns an option on that is either on or off, as Go reads it (`strconv.ParseBool`).
+#[must_use]
+pub fn is_true(value: &str) -> bool {
+    matches!(value, "1" | "t" | "T" | "TRUE" | "true" | "True")
+}
+
 /// What in the options stands in the way of a roll.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FlagFault {
@@ -39,7 +90,7 @@ pub enum FlagFault {
         /// The version.
         target: Version,
         /// Why.
-        why: &'static str,
+        why: String,
     },
     /// An option that the target does not know, at which it ends at once.
     #[error("`--{name}` stands on the command line, and {target} ends at an option that it does not know{advice}")]
@@ -123,27 +174,12 @@ impl Flags {
     pub fn from_process(command_line: &[String], environment: &BTreeMap<String, String>) -> Self {
         let mut options = BTreeMap::new();
         for (name, value) in environment {
-            if let Some(option) = name.strip_prefix("ETCD_") {
-                options.insert(option.to_lowercase().replace('_', "-"), value.clone());
-            }
+            options.extend(option_of_variable(name).map(|option| (option, value.clone())));
         }
         let environment = options.keys().cloned().collect();
-        let mut spoken = BTreeSet::new();
-        let mut words = command_line.iter().skip(1).peekable();
-        while let Some(word) = words.next() {
-            // Go's flag package ends at the first word that is no flag, and at `--`.
-            let Some(flag) = word.strip_prefix("--").or_else(|| word.strip_prefix('-')).filter(|f| !f.is_empty())
-            else {
-                break;
-            };
-            let (name, value) = match flag.split_once('=') {
-                Some((name, value)) => (name, value.to_owned()),
-                None if BOOLS.contains(&flag) => (flag, "true".to_owned()),
-                None => (flag, words.next().cloned().unwrap_or_default()),
-            };
-            options.insert(name.to_owned(), value);
-            spoken.insert(name.to_owned());
-        }
+        let spoken = spoken(command_line);
+        options.extend(spoken.iter().map(|option| (option.name.clone(), option.value.clone())));
+        let spoken = spoken.into_iter().map(|option| option.name).collect();
         Self { options, spoken, environment }
     }
 
@@ -151,6 +187,17 @@ impl Flags {
     #[must_use]
     pub fn is_spoken(&self, name: &str) -> bool {
         self.spoken.contains(name)
+    }
+
+    /// Whether it stands in the environment.
+    #[must_use]
+    pub fn is_variable(&self, name: &str) -> bool {
+        self.environment.contains(name)
+    }
+
+    /// The names of all options that were set.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.options.keys().map(String::as_str)
     }
 
     /// The value of an option, if it was set.
@@ -240,11 +287,10 @@ impl Flags {
             }
             // etcd v3.4.13 pkg/flags/flag.go, read 2026-11-24.
             if minor >= (3, 4) && self.environment.contains(name) {
-                let variable = format!("ETCD_{}", name.to_uppercase().replace('-', "_"));
-                faults.push(FlagFault::Twice { name: name.clone(), variable });
+                faults.push(FlagFault::Twice { name: name.clone(), variable: variable_of_option(name) });
             }
         }
-        faults.extend(self.values(target));
+        faults.extend(self.values(rules, target));
         if self.get("force-new-cluster").is_some_and(|value| !matches!(value, "false" | "0" | "f" | "F" | "")) {
             faults.push(FlagFault::ForceNewCluster);
         }
@@ -255,11 +301,11 @@ impl Flags {
     }
 
     /// Options with a value that the target rejects.
-    fn values(&self, target: &Version) -> Vec<FlagFault> {
+    fn values(&self, rules: &Rules, target: &Version) -> Vec<FlagFault> {
         let minor = (target.major, target.minor);
         let mut faults = Vec::new();
-        let mut rejected = |name: &str, value: &str, why| {
-            let (name, value) = (name.to_owned(), value.to_owned());
+        let mut rejected = |name: &str, value: &str, why: &str| {
+            let (name, value, why) = (name.to_owned(), value.to_owned(), why.to_owned());
             faults.push(FlagFault::Rejected { name, value, target: target.clone(), why });
         };
         if minor >= (2, 1) && self.election_timeout() > Duration::from_millis(50_000) {
@@ -275,15 +321,10 @@ impl Flags {
                 }
             }
         }
-        if let Some(logger) = self.get("logger").filter(|logger| minor >= (3, 5) && *logger == "capnslog") {
-            rejected("logger", logger, "3.5 on has only `zap` (etcd CHANGELOG-3.5, read 2026-11-24)");
-        }
-        if let Some(stage) = self.get("v2-deprecation").filter(|stage| minor >= (3, 6) && *stage == "not-yet") {
-            rejected(
-                "v2-deprecation",
-                stage,
-                "3.6 on begins at `write-only` (etcd v3.6.16 embed/config.go, read 2026-11-24)",
-            );
+        for (name, value) in &self.options {
+            if let Some(row) = rules.rejected(name, value, target) {
+                rejected(name, value, &format!("{} ({}, read {})", row.why, row.source, row.date));
+            }
         }
         faults
     }
@@ -302,11 +343,12 @@ fn listens(url: &str) -> bool {
 }
 
 fn advice(gone: &Gone) -> String {
-    let new = match (&gone.becomes, &gone.gate) {
-        (Some(new), _) => format!("; it is `--{new}` now"),
-        (None, Some(gate)) => format!("; it is `--feature-gates={gate}=true` now"),
-        (None, None) if gone.drop => "; take it out".to_owned(),
-        (None, None) => String::new(),
+    let new = match (&gone.becomes, &gone.gate, &gone.where_true) {
+        (Some(new), _, _) => format!("; it is `--{new}` now"),
+        (None, Some(gate), _) => format!("; it is `--feature-gates={gate}=true` now"),
+        (None, None, Some(new)) => format!("; say `--{new}` in its place"),
+        (None, None, None) if gone.drop => "; take it out".to_owned(),
+        (None, None, None) => String::new(),
     };
     format!("{new}{}", gone.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default())
 }

@@ -14,6 +14,7 @@ mod order;
 mod path;
 mod raft_status;
 mod release;
+mod rewrite;
 mod rules;
 mod strict_json;
 mod version;
@@ -28,7 +29,7 @@ pub use answer::{
 pub use binary::{Architecture, BinaryFault, architecture, architecture_of_machine};
 pub use catch_up::{CatchUp, Lag, Stability};
 pub use defrag::{Worth, may_defragment, patience, quota as quota_of_database};
-pub use flags::{FlagFault, Flags};
+pub use flags::{FlagFault, Flags, Spoken, is_true, option_of_variable, spoken, variable_of_option};
 pub use gateway::{
     Api, MemberStatus, StoreState, absent_key, alarms, api, gateway_count, gateway_members, gateway_read, keys_at,
     member_status,
@@ -38,7 +39,8 @@ pub use order::{Rank, next};
 pub use path::{Missing, PathFault, Step, path};
 pub use raft_status::{Progress, RaftStatus, raft_status};
 pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex, version_of_archive};
-pub use rules::{Avoid, First, Floor, Gone, Hop, Minor, Rules, RulesFault, WayBack};
+pub use rewrite::{Becomes, By, Rewrite, RewriteFault, Said, rewrite, touches};
+pub use rules::{Avoid, First, Floor, Gone, Hop, Minor, Rejected, Rules, RulesFault, WayBack};
 pub use version::{
     ClusterVersion, VersionAnswer, VersionFault, from_binary_output, from_tool_output, from_version_body,
 };
