@@ -6,6 +6,7 @@ mod alarm;
 mod answer;
 mod binary;
 mod catch_up;
+mod command_line;
 mod defrag;
 mod flags;
 mod gateway;
@@ -28,8 +29,9 @@ pub use answer::{
 };
 pub use binary::{Architecture, BinaryFault, architecture, architecture_of_machine};
 pub use catch_up::{CatchUp, Lag, Stability};
+pub use command_line::{Spoken, is_true, option_of_variable, spoken, variable_of_option};
 pub use defrag::{Worth, may_defragment, patience, quota as quota_of_database};
-pub use flags::{FlagFault, Flags, Spoken, is_true, option_of_variable, spoken, variable_of_option};
+pub use flags::{FlagFault, Flags};
 pub use gateway::{
     Api, MemberStatus, StoreState, absent_key, alarms, api, gateway_count, gateway_members, gateway_read, keys_at,
     member_status,

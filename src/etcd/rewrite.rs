@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use semver::Version;
 
-use super::flags::{Flags, is_true, variable_of_option};
+use super::command_line::{is_true, variable_of_option};
+use super::flags::Flags;
 use super::rules::{Gone, Rules};
 
 /// The option that holds gates, as `Name=true,Other=false` (etcd v3.6.16 pkg/featuregate, read 2026-11-27).
@@ -108,6 +109,19 @@ pub enum RewriteFault {
         /// The option whose words it is put into.
         name: String,
     },
+}
+
+impl RewriteFault {
+    /// The option that it is about.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::Decide { name, .. }
+            | Self::Both { name, .. }
+            | Self::Twice { name, .. }
+            | Self::Used { name, .. } => name,
+        }
+    }
 }
 
 /// What becomes of everything that is said.

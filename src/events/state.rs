@@ -214,6 +214,7 @@ impl State {
             | Kind::GuardAsked { .. }
             | Kind::TaskStarted { .. }
             | Kind::Progress { .. }
+            | Kind::OptionRewritten { .. }
             | Kind::Retry { .. }
             | Kind::ItemEnded { .. } => {}
         }

@@ -12,6 +12,7 @@ mod archive;
 mod by_hand;
 mod files;
 mod hops;
+mod options;
 mod patch;
 mod patch_first;
 mod quorate;

@@ -26,7 +26,7 @@ fn places(facts: &Facts) -> (RemotePath, RemotePath) {
 }
 
 /// Whether a file is one of the two.
-pub(super) fn is_own(path: &RemotePath) -> bool {
+fn is_own(path: &RemotePath) -> bool {
     path.name().starts_with(NAME)
 }
 
@@ -68,7 +68,7 @@ pub(super) async fn files(call: &Call<'_>, facts: &Facts, then: &[First]) -> Res
         let mut gone = Vec::new();
         for dest in [drop_in, variables] {
             if call.probe.stat(&dest, false).await?.is_some() {
-                gone.push(Wanted { dest, text: None });
+                gone.push(Wanted::own(dest, None));
             }
         }
         return Ok(gone);
@@ -81,5 +81,5 @@ pub(super) async fn files(call: &Call<'_>, facts: &Facts, then: &[First]) -> Res
          [Service]\nEnvironmentFile={variables}\n"
     );
     let text = format!("# As zz-quorate-snapshots.conf says.\n{VARIABLE}={EVERY}\n");
-    Ok(vec![Wanted { dest: drop_in, text: Some(unit) }, Wanted { dest: variables, text: Some(text) }])
+    Ok(vec![Wanted::own(drop_in, Some(unit)), Wanted::own(variables, Some(text))])
 }

@@ -14,12 +14,14 @@ use super::files::{FILES, Files, on_paper};
 use super::place::Place;
 use super::ready::{THEN, then_argument};
 use super::release::{Binary, Origin, Unpacked};
+use super::rewriting::{Hop, REWRITE_OPTIONS};
+use super::rules::RULES;
 use super::tool::Tool;
 use super::{BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// Its row.
 pub(crate) const ROW: Row = Row {
-    arguments: &[VERSION, UNIT, RELEASES, BINARY, BINARY_SHA256, FILES, THEN],
+    arguments: &[VERSION, UNIT, RELEASES, BINARY, BINARY_SHA256, FILES, THEN, RULES, REWRITE_OPTIONS],
     one_of: ORIGIN,
     returns: &[
         ("path", "where it is staged"),
@@ -45,10 +47,12 @@ impl Module for EtcdStage {
             result.insert("path".into(), json!(place.staged.as_str()));
             let want = binary.as_ref().map_or(&place.running, |binary| &binary.sha256);
             result.insert("sha256".into(), json!(want));
-            let files = Files::plan(&call, &facts, &version).await?;
-            let staged = files.changing.iter().map(|file| file.staged().to_string());
+            let files = Files::plan(&call, &facts, Hop::to(&version)).await?;
+            // Options are said otherwise when the member's turn has come, since each hop says its own.
+            let staged = files.changing.iter().filter(|file| !file.wanted.own).map(|file| file.staged().to_string());
             result.insert("files".into(), staged.collect());
-            let to_put = files.unstaged(&call).await?;
+            let mut to_put = files.unstaged(&call).await?;
+            to_put.retain(|file| !file.wanted.own);
             if let Some(change) = &call.change {
                 for file in &to_put {
                     let act = format!("stage {} as {}", file.wanted.dest, file.staged());

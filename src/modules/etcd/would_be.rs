@@ -11,6 +11,7 @@ use crate::remote::{Attributes, Probe, ReadAs, RemotePath, ServiceText, environm
 use super::facts::{Facts, refused};
 use super::files::{CAP, Changing, Files, Wanted, wanted};
 use super::next_start::{is_read, same_options};
+use super::rewriting::{self, Hop};
 use super::rules::rules;
 
 /// Options that say who the member is and where its data lies; a configuration file may say all of them.
@@ -33,23 +34,27 @@ struct Start {
 }
 
 impl Files {
-    /// What has to change on the host for the files that the call asks for, or why they must not.
-    pub(super) async fn plan(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<Self, Failure> {
-        Self::plan_with(call, facts, target, Vec::new()).await
+    /// What has to change on the host for the files that the call asks for and for options that the version does not take, or why it
+    /// must not.
+    pub(super) async fn plan(call: &Call<'_>, facts: &Facts, hop: Hop<'_>) -> Result<Self, Failure> {
+        Self::plan_with(call, facts, hop, Vec::new()).await
     }
 
     /// The same with files of quorate's own.
     pub(super) async fn plan_with(
         call: &Call<'_>,
         facts: &Facts,
-        target: &Version,
+        hop: Hop<'_>,
         own: Vec<Wanted>,
     ) -> Result<Self, Failure> {
+        let (rules, target) = (&rules(call)?, hop.to);
         let mut all = wanted(call).await?;
         if let Some(twice) = own.iter().find(|own| all.iter().any(|file| file.dest == own.dest)) {
             return Err(refused(call.host, format!("{} is quorate's own file and not to be given", twice.dest)));
         }
         all.extend(own);
+        let (mine, rewritten) = rewriting::files(call, facts, rules, hop, &all).await?;
+        all.extend(mine);
         if all.is_empty() {
             return Ok(Self::default());
         }
@@ -60,8 +65,8 @@ impl Files {
                 return Err(refused(call.host, units.not_read(&file.dest, &start)));
             }
         }
-        start.judge(&call.probe, facts, (&rules(call)?, target), &all).await?;
-        let mut files = Self::default();
+        start.judge(&call.probe, facts, (rules, target), &all).await?;
+        let mut files = Self { rewritten, ..Self::default() };
         for file in &all {
             files.changing.extend(differs(call, &units, file).await?);
         }
@@ -114,7 +119,7 @@ async fn differs(call: &Call<'_>, units: &Units, file: &Wanted) -> Result<Option
 }
 
 /// The files that systemd reads of the unit.
-struct Units {
+pub(super) struct Units {
     fragment: RemotePath,
     folder: RemotePath,
     drop_ins: Vec<RemotePath>,
@@ -124,7 +129,8 @@ struct Units {
 }
 
 impl Units {
-    fn of(host: &str, facts: &Facts, all: &[Wanted]) -> Result<Self, Failure> {
+    /// With the files that are to go with the program.
+    pub(super) fn of(host: &str, facts: &Facts, all: &[Wanted]) -> Result<Self, Failure> {
         let (unit, state) = (&facts.unit, &facts.state);
         let fragment = state.fragment_path().ok_or_else(|| refused(host, format!("{unit} has no file")))?;
         let id = Some(state.get("Id")).filter(|id| !id.is_empty()).unwrap_or(unit);
@@ -165,16 +171,22 @@ impl Units {
     }
 
     /// Whether systemd itself reads it: the unit's file, or a drop-in of the host's own.
-    fn owns(&self, path: &RemotePath) -> bool {
+    pub(super) fn owns(&self, path: &RemotePath) -> bool {
         *path == self.fragment
             || (path.parent() == self.folder && path.name().ends_with(".conf") && path.name() != ".conf")
+    }
+
+    /// The unit's own file.
+    pub(super) fn fragment(&self) -> &RemotePath {
+        &self.fragment
     }
 
     fn now(&self) -> ReadAs {
         ReadAs { fragment: self.fragment.clone(), drop_ins: self.drop_ins.clone() }
     }
 
-    fn then(&self) -> ReadAs {
+    /// What systemd shall have read once the files are there.
+    pub(super) fn then(&self) -> ReadAs {
         let stays = |path: &&RemotePath| !self.gone.contains(path);
         let mut drop_ins: Vec<RemotePath> = self.drop_ins.iter().chain(&self.new).filter(stays).cloned().collect();
         drop_ins.sort_by(|a, b| a.name().cmp(b.name()));

@@ -96,10 +96,13 @@ mod tests {
         patched(text, with_words(&line, &edits)).unwrap()
     }
 
+    /// A setting's line and its words.
+    type Setting = (Range<usize>, Vec<(Range<usize>, WordEdit)>);
+
     fn environment(text: &str, gone: &[&str]) -> String {
         let mut service = ServiceText::default();
         service.read(text).unwrap();
-        let mut lines: Vec<(Range<usize>, Vec<(Range<usize>, WordEdit)>)> = Vec::new();
+        let mut lines: Vec<Setting> = Vec::new();
         for ((name, _), place) in service.environment().iter().zip(service.environment_places()) {
             let edit = if gone.contains(&name.as_str()) { WordEdit::Remove } else { WordEdit::Keep };
             match lines.last_mut().filter(|(line, _)| *line == place.line) {

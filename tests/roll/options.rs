@@ -1,0 +1,137 @@
+//! Options that a release does not take any more are said otherwise, in the files in which they stand, and come back with the program.
+
+use std::fs;
+use std::path::Path;
+use std::process;
+
+use quorate_lab::{HEALTHY, Lab};
+use sha2::{Digest as _, Sha256};
+
+use crate::quorate::Roll;
+use crate::standing::{Standing, assert_nothing_to_do, said};
+use crate::turn;
+use crate::unrolled::changes_nothing;
+use crate::way_back::ends_at_once;
+
+const UNIT: &str = "/etc/systemd/system/etcd.service";
+const ENVIRONMENT: &str = "/etc/default/etcd";
+const DROP_IN: &str = "/etc/systemd/system/etcd.service.d/10-options.conf";
+
+/// Appends to the words of ExecStart, to the environment file and as a drop-in, and starts each member so.
+fn with_options(lab: &Lab, flags: &str, variables: &str, drop_in: &str) {
+    for host in lab.members() {
+        let script = format!(
+            "sed -i 's|^\\(ExecStart=.*/etcd\\) \\\\$|\\1 \\\\\\n    {flags} \\\\|' {UNIT} && printf '{variables}' >>{ENVIRONMENT} && \
+             mkdir -p $(dirname {DROP_IN}) && printf '{drop_in}' >{DROP_IN} && systemctl daemon-reload && systemctl restart etcd"
+        );
+        said(lab, &host.name, &script);
+        lab.wait_healthy(HEALTHY).unwrap();
+    }
+}
+
+/// The text of a file on each member's host.
+fn texts(lab: &Lab, file: &str) -> Vec<String> {
+    lab.members().iter().map(|host| said(lab, &host.name, &format!("cat {file}"))).collect()
+}
+
+/// What each member's process was started with: its command line and its variables, a line each.
+fn started_with(lab: &Lab) -> Vec<Vec<String>> {
+    let script = "pid=$(systemctl show -p MainPID etcd | cut -d= -f2); cat /proc/$pid/cmdline /proc/$pid/environ | tr '\\0' '\\n'";
+    let lines = |host: &quorate_lab::Host| said(lab, &host.name, script).lines().map(str::to_owned).collect();
+    lab.members().iter().map(lines).collect()
+}
+
+/// The old texts, and with what takes the place of what.
+fn with(texts: &[String], places: &[(&str, &str)]) -> Vec<String> {
+    let new = |text: &String| {
+        places.iter().fold(text.clone(), |text, (old, new)| {
+            assert_eq!(text.matches(old).count(), 1, "{old} in {text}");
+            text.replace(old, new)
+        })
+    };
+    texts.iter().map(new).collect()
+}
+
+/// A member of 3.4 as many run it: deprecated ways to say how it logs, in all three places.
+fn lab_3_4(name: &str) -> Lab {
+    let name = format!("options-{name}-{}", process::id());
+    let lab = Lab::builder().name(&name).bastion(false).etcd("3.4.13").start().unwrap();
+    lab.wait_healthy(HEALTHY).unwrap();
+    with_options(
+        &lab,
+        "--debug --log-output stderr",
+        "# how it logs\\nETCD_LOG_PACKAGE_LEVELS=\"etcdserver=DEBUG\"\\nETCD_HEARTBEAT=none\\n",
+        "[Service]\\nEnvironment=A=1 ETCD_LOGGER=capnslog \"B=2 3\"\\n",
+    );
+    lab
+}
+
+fn roll(lab: &Lab, state: &Path) -> Roll {
+    Roll::new(lab, &lab.inventory(), &lab.ssh_config(), state).to("3.5.35", lab)
+}
+
+#[test]
+fn options_go_with_the_program_and_back_with_it() {
+    let _turn = turn();
+    let lab = lab_3_4("way");
+    let (unit, environment, drop_in) = (texts(&lab, UNIT), texts(&lab, ENVIRONMENT), texts(&lab, DROP_IN));
+    let started = started_with(&lab);
+    assert!(started.iter().all(|with| with.contains(&"--debug".to_owned())), "{started:?}");
+
+    // Refused where they are not to be said otherwise.
+    let ran = changes_nothing(&lab, |state| roll(&lab, state).var("etcd_rewrite_options", "false"));
+    ran.ended(3).says(&[
+        "`--debug` stands on the command line",
+        "say `--log-level=debug`",
+        "refused before any change",
+    ]);
+
+    // Shown and not done.
+    let ran = changes_nothing(&lab, |state| roll(&lab, state).flag("--check").flag("--diff"));
+    ran.ended(0).says(&[
+        "-    --debug --log-output stderr \\",
+        "+    --log-level=debug --log-outputs stderr \\",
+        "-ETCD_LOG_PACKAGE_LEVELS=\"etcdserver=DEBUG\"",
+        "-Environment=A=1 ETCD_LOGGER=capnslog \"B=2 3\"",
+        "+Environment=A=1 ETCD_LOGGER=zap \"B=2 3\"",
+        &format!("{UNIT}: `--debug` -> `--log-level=debug`"),
+    ]);
+
+    // A program that ends at once: every byte is back, and with it the old options.
+    let state = tempfile::tempdir().unwrap();
+    let program = ends_at_once(state.path(), "3.5.35");
+    let sum: String = Sha256::digest(fs::read(&program).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let bad = Roll::new(&lab, &lab.inventory(), &lab.ssh_config(), state.path()).var("etcd_version", "3.5.35");
+    let ran = bad.var("etcd_binary", &program).var("etcd_binary_sha256", sum).run();
+    ran.ended(10).says(&["the member is back on 3.4.13 and healthy", "`--debug` -> `--log-level=debug`"]);
+    assert_eq!((texts(&lab, UNIT), texts(&lab, ENVIRONMENT)), (unit.clone(), environment.clone()), "{ran}");
+    assert_eq!(texts(&lab, DROP_IN), drop_in, "{ran}");
+    for (now, before) in started_with(&lab).iter().zip(&started) {
+        for word in ["--debug", "ETCD_LOG_PACKAGE_LEVELS=etcdserver=DEBUG", "ETCD_LOGGER=capnslog"] {
+            assert!(now.contains(&word.to_owned()) && before.contains(&word.to_owned()), "{word}: {now:?}\n{ran}");
+        }
+    }
+    lab.wait_healthy(HEALTHY).unwrap();
+
+    // To the release that lacks them.
+    let ran = roll(&lab, state.path()).run();
+    ran.ended(0).says(&[
+        "rewrite: [etcd1]",
+        &format!("{ENVIRONMENT}: `ETCD_LOG_PACKAGE_LEVELS` taken out"),
+        &format!("{DROP_IN}: `ETCD_LOGGER` -> `ETCD_LOGGER=zap`"),
+    ]);
+    let flags = [("--debug --log-output stderr \\", "--log-level=debug --log-outputs stderr \\")];
+    assert_eq!(texts(&lab, UNIT), with(&unit, &flags), "{ran}");
+    let variable = [("ETCD_LOG_PACKAGE_LEVELS=\"etcdserver=DEBUG\"\n", "")];
+    assert_eq!(texts(&lab, ENVIRONMENT), with(&environment, &variable), "{ran}");
+    assert_eq!(texts(&lab, DROP_IN), with(&drop_in, &[("capnslog", "zap")]), "{ran}");
+    for with in started_with(&lab) {
+        for word in ["--log-level=debug", "--log-outputs", "ETCD_LOGGER=zap", "ETCD_HEARTBEAT=none", "B=2 3"] {
+            assert!(with.contains(&word.to_owned()), "{word}: {with:?}\n{ran}");
+        }
+    }
+    for member in lab.status() {
+        assert!(member.healthy && member.version.as_deref() == Some("3.5.35"), "{member:?}\n{ran}");
+    }
+    assert_nothing_to_do(&lab, roll(&lab, state.path()));
+}
