@@ -25,7 +25,7 @@ pub fn spoken(command_line: &[String]) -> Vec<Spoken> {
         };
         let (name, value, last) = match flag.split_once('=') {
             Some((name, value)) => (name, value.to_owned(), first),
-            None if BOOLS.contains(&flag) => (flag, "true".to_owned(), first),
+            None if is_switch(flag) => (flag, "true".to_owned(), first),
             None => words.next().map_or((flag, String::new(), first), |(last, value)| (flag, value.clone(), last)),
         };
         all.push(Spoken { name: name.to_owned(), value, first, last });
@@ -43,6 +43,12 @@ pub fn option_of_variable(variable: &str) -> Option<String> {
 #[must_use]
 pub fn variable_of_option(option: &str) -> String {
     format!("ETCD_{}", option.to_uppercase().replace('-', "_"))
+}
+
+/// Whether an option is either on or off, so that its flag may stand alone.
+#[must_use]
+pub fn is_switch(option: &str) -> bool {
+    BOOLS.contains(&option)
 }
 
 /// Whether a value turns an option on that is either on or off, as Go reads it (`strconv.ParseBool`).

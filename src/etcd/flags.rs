@@ -8,6 +8,7 @@ use std::time::Duration;
 use semver::Version;
 
 use super::command_line::{option_of_variable, spoken, variable_of_option};
+use super::config_file::{self, Key};
 use super::rules::{Gone, Rules};
 
 /// The options of a running etcd, by their long name without dashes.
@@ -20,6 +21,8 @@ pub struct Flags {
     spoken: BTreeSet<String>,
     /// Those that stand in the environment.
     environment: BTreeSet<String>,
+    /// What the configuration file says, where one takes the place of flags and variables.
+    file: Option<Vec<Key>>,
 }
 
 /// What in the options stands in the way of a roll.
@@ -62,6 +65,24 @@ pub enum FlagFault {
         /// The variable.
         variable: String,
     },
+    /// Something in the configuration file that the target wants written otherwise.
+    #[error("`{name}` in the configuration file is in the way of {target}: {why}")]
+    InFile {
+        /// The option.
+        name: String,
+        /// The version.
+        target: Version,
+        /// Why.
+        why: &'static str,
+    },
+    /// Nothing by which a member could be asked.
+    #[error(
+        "`enable-grpc-gateway` is off, and by the gateway quorate asks members from 3.0 on; {target} would not answer: set it to `true`"
+    )]
+    NoGateway {
+        /// The version.
+        target: Version,
+    },
     /// A proxy has no data and no vote.
     #[error("this etcd runs as a proxy, not as a member")]
     Proxy,
@@ -74,6 +95,8 @@ impl FlagFault {
         match self {
             Self::ForceNewCluster => "force-new-cluster",
             Self::Proxy => "proxy",
+            Self::NoGateway { .. } => config_file::GATEWAY,
+            Self::InFile { name, .. } => name,
             Self::Rejected { name, .. } | Self::Gone { name, .. } | Self::Twice { name, .. } => name,
         }
     }
@@ -91,7 +114,39 @@ impl Flags {
         let spoken = spoken(command_line);
         options.extend(spoken.iter().map(|option| (option.name.clone(), option.value.clone())));
         let spoken = spoken.into_iter().map(|option| option.name).collect();
-        Self { options, spoken, environment }
+        Self { options, spoken, environment, file: None }
+    }
+
+    /// The configuration file that takes the place of all else, if one is named: a path on the host.
+    #[must_use]
+    pub fn config_file(&self) -> Option<&str> {
+        self.path("config-file")
+    }
+
+    /// The same where the configuration file says this: of flags and variables only its own name holds.
+    #[must_use]
+    pub fn with_file(self, keys: Vec<Key>) -> Self {
+        let name = self.options.into_iter().filter(|(name, _)| name == "config-file");
+        let options = name.chain(keys.iter().map(|key| (key.name.clone(), key.value.clone()))).collect();
+        Self { options, file: Some(keys), ..Self::default() }
+    }
+
+    /// What the configuration file says; nothing where there is none.
+    #[must_use]
+    pub fn keys(&self) -> &[Key] {
+        self.file.as_deref().unwrap_or_default()
+    }
+
+    /// Whether a version that is started so has no gateway, by which members of 3.x are asked.
+    #[must_use]
+    pub fn lacks_gateway(&self, version: &Version) -> bool {
+        config_file::lacks_gateway(self.get(config_file::GATEWAY), self.file.is_some(), version)
+    }
+
+    /// What of the configuration file a version wants written otherwise.
+    #[must_use]
+    pub fn reshapes(&self, version: &Version) -> Vec<config_file::Reshape> {
+        self.file.as_ref().map(|keys| config_file::reshapes(keys, version)).unwrap_or_default()
     }
 
     /// Whether the option stands on the command line.
@@ -202,6 +257,15 @@ impl Flags {
             }
         }
         faults.extend(self.values(rules, target));
+        let reshapes = self.reshapes(target);
+        faults.extend(reshapes.iter().map(|reshape| FlagFault::InFile {
+            name: reshape.subject().to_owned(),
+            target: target.clone(),
+            why: reshape.why(),
+        }));
+        if self.get(config_file::GATEWAY).is_some() && self.lacks_gateway(target) {
+            faults.push(FlagFault::NoGateway { target: target.clone() });
+        }
         if self.get("force-new-cluster").is_some_and(|value| !matches!(value, "false" | "0" | "f" | "F" | "")) {
             faults.push(FlagFault::ForceNewCluster);
         }
@@ -267,6 +331,7 @@ fn advice(gone: &Gone) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::etcd::Shape;
 
     fn flags(words: &[&str], environment: &[(&str, &str)]) -> Flags {
         let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
@@ -326,6 +391,27 @@ mod tests {
         assert!(faults(&["etcd"], &[("ETCD_ENABLE_V2", "true")], "3.6.16").is_empty());
         // A configuration file takes the place of all of them.
         assert!(faults(&["etcd", "--debug"], &[("ETCD_CONFIG_FILE", "/etc/etcd.yml")], "3.5.35").is_empty());
+    }
+
+    #[test]
+    fn a_configuration_file_takes_the_place_of_flags_and_variables() {
+        let key = |name: &str, value: &str, shape| Key { name: name.to_owned(), value: value.to_owned(), shape };
+        let keys = vec![
+            key("data-dir", "/d", Shape::Text),
+            key("auto-compaction-retention", "1", Shape::Number),
+            key("logger", "capnslog", Shape::Text),
+        ];
+        let f = flags(&["etcd", "--name=a", "--config-file=/c.yml"], &[("ETCD_DEBUG", "1")]).with_file(keys);
+        assert_eq!((f.name(), f.data_dir().as_str(), f.config_file()), ("default", "/d", Some("/c.yml")));
+        assert!(!f.is_spoken("name") && f.get("debug").is_none());
+        let faults = |version: &str| f.faults(Rules::built_in(), &version.parse().unwrap());
+        assert!(faults("3.2.32").is_empty());
+        assert!(matches!(&faults("3.3.27")[..], [FlagFault::InFile { .. }]));
+        let names: Vec<_> = faults("3.4.13").iter().map(|fault| fault.subject().to_owned()).collect();
+        assert_eq!(names, ["auto-compaction-retention", "enable-grpc-gateway"]);
+        assert!(matches!(&faults("3.5.35")[..], [FlagFault::Rejected { .. }, FlagFault::InFile { .. }]));
+        let off = f.with_file(vec![key("enable-grpc-gateway", "false", Shape::Text)]);
+        assert!(matches!(&off.faults(Rules::built_in(), &Version::new(3, 4, 13))[..], [FlagFault::NoGateway { .. }]));
     }
 
     #[test]

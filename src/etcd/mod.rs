@@ -7,6 +7,7 @@ mod answer;
 mod binary;
 mod catch_up;
 mod command_line;
+mod config_file;
 mod defrag;
 mod flags;
 mod gateway;
@@ -29,7 +30,8 @@ pub use answer::{
 };
 pub use binary::{Architecture, BinaryFault, architecture, architecture_of_machine};
 pub use catch_up::{CatchUp, Lag, Stability};
-pub use command_line::{Spoken, is_true, option_of_variable, spoken, variable_of_option};
+pub use command_line::{Spoken, is_switch, is_true, option_of_variable, spoken, variable_of_option};
+pub use config_file::{Key, Reshape, Shape, reshapes};
 pub use defrag::{Worth, may_defragment, patience, quota as quota_of_database};
 pub use flags::{FlagFault, Flags};
 pub use gateway::{

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use semver::Version;
 
 use super::command_line::{is_true, variable_of_option};
+use super::config_file::{Key, Reshape, Shape, reshapes};
 use super::flags::Flags;
 use super::rules::{Gone, Rules};
 
@@ -36,6 +37,14 @@ pub struct Said {
     pub by: By,
     /// The variables that are put into it, where it is a flag.
     pub uses: Vec<String>,
+    /// How it is written, where it is a key.
+    pub shape: Shape,
+}
+
+impl Said {
+    fn key(&self) -> Key {
+        Key { name: self.name.clone(), value: self.value.clone(), shape: self.shape }
+    }
 }
 
 /// What stands there afterwards.
@@ -43,7 +52,7 @@ pub struct Said {
 pub enum Becomes {
     /// Nothing.
     Nothing,
-    /// Another option, or the same with another value.
+    /// Another option, or the same with another value; of a key the value is as it is written in YAML.
     Other {
         /// Its name.
         name: String,
@@ -134,6 +143,8 @@ pub struct Rewrite {
     /// Keys of a configuration file that the release drops without a word (etcd v3.0.17 to v3.7.3 embed/config.go, read 2026-11-27: the
     /// file is not decoded strictly).
     pub dropped: Vec<String>,
+    /// Keys that the configuration file lacks.
+    pub added: Vec<(String, String)>,
 }
 
 /// Whether any of the options may have to be said otherwise for a version.
@@ -144,7 +155,7 @@ pub fn touches(flags: &Flags, rules: &Rules, target: &Version) -> bool {
         let twice = (target.major, target.minor) >= ONCE && flags.is_spoken(name) && flags.is_variable(name);
         rules.gone(name, target).is_some() || rejected || twice
     };
-    flags.names().any(gone)
+    flags.names().any(gone) || !flags.reshapes(target).is_empty()
 }
 
 /// What becomes of what is said, for a version.
@@ -154,6 +165,7 @@ pub fn rewrite(said: &[Said], rules: &Rules, target: &Version) -> Rewrite {
     if (target.major, target.minor) >= ONCE {
         plan.once();
     }
+    plan.reshaped();
     let mut gates = Vec::new();
     for (which, option) in said.iter().enumerate() {
         if plan.out.becomes.contains_key(&which) {
@@ -196,6 +208,38 @@ impl<'a> Plan<'a> {
     fn value(&self, name: &str) -> Option<&'a str> {
         let of = |by: By| self.said.iter().rfind(|said| said.name == name && said.by == by);
         of(By::Flag).or_else(|| of(By::Variable)).or_else(|| of(By::Key)).map(|said| said.value.as_str())
+    }
+
+    /// What the file says and a version wants written otherwise.
+    fn reshaped(&mut self) {
+        let of_file = |said: &&Said| said.by == By::Key;
+        let keys: Vec<Key> = self.said.iter().filter(of_file).map(Said::key).collect();
+        if keys.is_empty() {
+            return;
+        }
+        for reshape in reshapes(&keys, self.target) {
+            let which = self.said.iter().position(|said| said.by == By::Key && said.name == reshape.subject());
+            let becomes = match (which.and_then(|which| self.said.get(which)), &reshape) {
+                (Some(said), Reshape::Quoted(name)) => {
+                    Becomes::Other { name: (*name).to_owned(), value: Some(format!("\"{}\"", said.value)), also: None }
+                }
+                (Some(said), Reshape::Listed(_, new)) => {
+                    let new = ((*new).to_owned(), said.value.clone());
+                    match self.other(said, new, true, None) {
+                        Becomes::Other { name, also, .. } => {
+                            Becomes::Other { name, value: Some(format!("[{}]", said.value)), also }
+                        }
+                        becomes => becomes,
+                    }
+                }
+                (_, Reshape::Added(name, value)) => {
+                    self.out.added.push(((*name).to_owned(), (*value).to_owned()));
+                    continue;
+                }
+                (None, _) => continue,
+            };
+            self.out.becomes.extend(which.map(|which| (which, becomes)));
+        }
     }
 
     fn is_used(&self, variable: &str) -> bool {

@@ -8,7 +8,7 @@ use quorate_lab::{HEALTHY, Lab};
 use sha2::{Digest as _, Sha256};
 
 use crate::quorate::Roll;
-use crate::standing::{Standing, assert_nothing_to_do, said};
+use crate::standing::{assert_nothing_to_do, said};
 use crate::turn;
 use crate::unrolled::changes_nothing;
 use crate::way_back::ends_at_once;
@@ -134,4 +134,82 @@ fn options_go_with_the_program_and_back_with_it() {
         assert!(member.healthy && member.version.as_deref() == Some("3.5.35"), "{member:?}\n{ran}");
     }
     assert_nothing_to_do(&lab, roll(&lab, state.path()));
+}
+
+const CONFIG: &str = "/etc/etcd/etcd.yml";
+
+/// A configuration file of what an environment file says, with what people write there on 3.3.
+fn config_of(variables: &str) -> String {
+    let (mut top, mut client, mut peer) = (String::new(), String::new(), String::new());
+    for line in variables.lines().filter_map(|line| line.strip_prefix("ETCD_")) {
+        let (name, value) = line.split_once('=').unwrap();
+        let name = name.to_lowercase().replace('_', "-");
+        let secured = |name: &str| matches!(name, "cert-file" | "key-file" | "trusted-ca-file" | "client-cert-auth");
+        let value = if name.ends_with("client-cert-auth") { value.trim_matches('"') } else { value };
+        match name.strip_prefix("peer-").filter(|name| secured(name)) {
+            Some(name) => peer += &format!("  {name}: {value}\n"),
+            None if secured(&name) => client += &format!("  {name}: {value}\n"),
+            None => top += &format!("{name}: {value}\n"),
+        }
+    }
+    format!(
+        "# etcd of this host\n{top}auto-compaction-retention: \"1\" # hours\nlog-output: stderr # the journal keeps it\ndebug: false\n\n\
+         client-transport-security:\n{client}peer-transport-security:\n{peer}heartbeat-interval: 100\nelection-timeout: 1000\n"
+    )
+}
+
+#[test]
+fn a_member_with_a_configuration_file_is_rolled_and_its_file_rewritten() {
+    let _turn = turn();
+    let name = format!("options-file-{}", process::id());
+    let lab = Lab::builder().name(&name).bastion(false).etcd("3.3.27").tls(true).start().unwrap();
+    lab.wait_healthy(HEALTHY).unwrap();
+    for host in lab.members() {
+        let variables = said(&lab, &host.name, &format!("cat {ENVIRONMENT}"));
+        let address = host.address;
+        let peers =
+            format!("listen-peer-urls: https://{address}:2380\ninitial-advertise-peer-urls: https://{address}:2380\n");
+        let text = format!("{}{peers}", config_of(&variables));
+        // Flags and variables beside the file say nothing any more.
+        let script = format!(
+            "mkdir -p $(dirname {CONFIG}) && cat >{CONFIG} <<'end'\n{text}end\n\
+             printf 'ETCD_NAME=nobody\\nETCD_CA_FILE=/none\\n' >{ENVIRONMENT}\n\
+             mkdir -p $(dirname {DROP_IN}) && printf '[Service]\\nExecStart=\\nExecStart=/usr/local/bin/etcd --config-file={CONFIG}\\n' >{DROP_IN}\n\
+             systemctl daemon-reload && systemctl restart etcd"
+        );
+        said(&lab, &host.name, &script);
+        lab.wait_healthy(HEALTHY).unwrap();
+    }
+    let before = texts(&lab, CONFIG);
+    let roll = |state: &Path| Roll::new(&lab, &lab.inventory(), &lab.ssh_config(), state).to("3.4.23", &lab);
+
+    let ran = changes_nothing(&lab, |state| roll(state).var("etcd_rewrite_options", "false"));
+    ran.ended(3).says(&["`log-output` in the configuration file is in the way of 3.4.23", "`enable-grpc-gateway`"]);
+    let ran = changes_nothing(&lab, |state| roll(state).flag("--check").flag("--diff"));
+    ran.ended(0).says(&[
+        "-log-output: stderr",
+        "+log-outputs: [stderr] # the journal keeps it",
+        "+enable-grpc-gateway: true",
+    ]);
+
+    let state = tempfile::tempdir().unwrap();
+    let ran = roll(state.path()).run();
+    ran.ended(0).says(&[
+        &format!("{CONFIG}: `log-output` -> `log-outputs: [stderr]`"),
+        &format!("{CONFIG}: `enable-grpc-gateway: true` added"),
+    ]);
+    let mut expected = with(&before, &[("log-output: stderr", "log-outputs: [stderr]")]);
+    expected.iter_mut().for_each(|text| text.push_str("enable-grpc-gateway: true\n"));
+    assert_eq!(texts(&lab, CONFIG), expected, "{ran}");
+    for member in lab.status() {
+        assert!(member.healthy && member.version.as_deref() == Some("3.4.23"), "{member:?}\n{ran}");
+    }
+    assert_nothing_to_do(&lab, roll(state.path()));
+
+    // Without its gateway a member of 3.4 cannot be asked, and the reason is said.
+    let off = format!("sed -i '/^enable-grpc-gateway/d' {CONFIG} && systemctl restart etcd");
+    said(&lab, "etcd2", &off);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let ran = changes_nothing(&lab, |state| roll(state));
+    ran.ended(3).says(&["etcd2", "runs without its gRPC gateway", &format!("say so in {CONFIG}")]);
 }

@@ -3,7 +3,7 @@ use super::*;
 fn said(by: By, options: &[(&str, &str)]) -> Vec<Said> {
     let one = |(name, value): &(&str, &str)| {
         let (name, uses) = (name.to_string(), Vec::new());
-        Said { name, value: value.to_string(), by, uses }
+        Said { name, value: value.to_string(), by, uses, shape: Shape::Text }
     };
     options.iter().map(one).collect()
 }
@@ -140,4 +140,24 @@ fn keys_that_a_release_drops_are_named_and_left() {
     let rewrite = run(&keys, "3.6.16");
     assert_eq!(rewrite.dropped, ["log-package-levels", "experimental-enable-v2v3", "proxy"]);
     assert_eq!(rewrite.becomes.into_iter().collect::<Vec<_>>(), [(0, other("log-level", Some("debug"), None))]);
+}
+
+#[test]
+fn a_configuration_file_is_written_as_the_release_wants_it() {
+    let mut keys = said(By::Key, &[("auto-compaction-retention", "1"), ("log-output", "stderr"), ("ca-file", "/ca")]);
+    keys[0].shape = Shape::Number;
+    let rewrite = run(&keys, "3.4.13");
+    assert_eq!(rewrite.added, [("enable-grpc-gateway".to_owned(), "true".to_owned())]);
+    let also = Some(("client-cert-auth", "true"));
+    let new = [
+        (0, other("auto-compaction-retention", Some("\"1\""), None)),
+        (1, other("log-outputs", Some("[stderr]"), None)),
+        (2, other("trusted-ca-file", None, also)),
+    ];
+    assert_eq!(rewrite.becomes.into_iter().collect::<Vec<_>>(), new);
+    // 3.4 takes the old name as a list, 3.5 does not take it.
+    let mut list = said(By::Key, &[("log-output", "stderr"), ("enable-grpc-gateway", "true")]);
+    list[0].shape = Shape::List;
+    assert_eq!(run(&list, "3.4.13"), Rewrite::default());
+    assert_eq!(run(&list, "3.5.35").becomes[&0], other("log-outputs", None, None));
 }

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 
 use semver::Version;
 
-use crate::etcd::{Becomes, By, Flags, Rules, Said, option_of_variable, rewrite, spoken, variable_of_option};
+use crate::etcd::{
+    Becomes, By, Flags, Key, Rules, Said, Shape, option_of_variable, rewrite, spoken, variable_of_option,
+};
 use crate::remote::{Assignment, RemotePath, ServiceText, assignments_of, with_variables};
 
+use super::config_file::{self, KeyPlace};
 use edits::Edits;
 
 mod edits;
@@ -28,6 +31,8 @@ pub(super) struct Given {
     pub(super) units: Result<Vec<File>, String>,
     /// The environment files, in their order.
     pub(super) environment_files: Vec<File>,
+    /// The configuration file that takes the place of flags and variables, if one is named.
+    pub(super) config: Option<File>,
     /// What systemd says of the command and of `Environment=`, for where the texts are not understood.
     pub(super) of_systemd: (Vec<String>, Vec<(String, String)>),
     /// With what the process runs.
@@ -43,6 +48,8 @@ pub(super) enum Stands {
     Setting(usize),
     /// In that assignment of that environment file.
     Line(usize, usize),
+    /// In that key of the configuration file.
+    Key(usize),
     /// Where it is not edited: why.
     Fixed(String),
 }
@@ -66,6 +73,7 @@ struct Parts {
     settings: Vec<(String, String)>,
     assignments: Vec<Vec<Assignment>>,
     environment: BTreeMap<String, String>,
+    keys: Vec<KeyPlace>,
 }
 
 impl Given {
@@ -84,17 +92,32 @@ impl Given {
         for set in assignments.iter().flatten() {
             environment.insert(set.name.clone(), set.value.clone());
         }
-        Parts { service, command, settings, assignments, environment }
+        let keys = self.config.as_ref().and_then(|file| config_file::keys(&file.path, &file.text).ok());
+        Parts { service, command, settings, assignments, environment, keys: keys.unwrap_or_default() }
     }
 
     /// The options as the texts say them.
     fn flags(&self) -> Flags {
         let parts = self.parts();
-        Flags::from_process(&with_variables(&parts.command, &parts.environment).value, &parts.environment)
+        let words = with_variables(&parts.command, &parts.environment).value;
+        let flags = Flags::from_process(&words, &parts.environment);
+        match &self.config {
+            Some(_) => flags.with_file(parts.keys.into_iter().map(|place| place.key).collect()),
+            None => flags,
+        }
     }
 
     /// Every option that is said, and where.
     fn said(&self, parts: &Parts) -> Vec<(Said, Stands)> {
+        if let Some(file) = &self.config {
+            let key = |(number, place): (usize, &KeyPlace)| {
+                let Key { name, value, shape } = place.key.clone();
+                let fixed = file.fixed.as_ref().map(|why| Stands::Fixed(format!("{}: {why}", file.path)));
+                let said = Said { name, value, by: By::Key, uses: Vec::new(), shape };
+                (said, fixed.unwrap_or(Stands::Key(number)))
+            };
+            return parts.keys.iter().enumerate().map(key).collect();
+        }
         let mut all = self.of_command(parts);
         for (number, (name, value)) in parts.settings.iter().enumerate() {
             let stands = match &parts.service {
@@ -142,7 +165,7 @@ impl Given {
                 in_unit.map_or_else(Stands::Fixed, |()| Stands::Words(first, last))
             };
             let uses = (first..=last).flat_map(|word| variables_in(written(word))).collect();
-            all.push((Said { name: option.name, value: option.value, by: By::Flag, uses }, stands));
+            all.push((Said { name: option.name, value: option.value, by: By::Flag, uses, shape: Shape::Text }, stands));
         }
         all
     }
@@ -157,7 +180,7 @@ impl Given {
                     let why = "neither the unit's files nor its environment files; the program that the unit starts, or systemd itself, may add it";
                     // What adds a flag may make it from the variable.
                     let uses = vec![variable_of_option(name)];
-                    let said = Said { name: name.to_owned(), value: value.clone(), by, uses };
+                    let said = Said { name: name.to_owned(), value: value.clone(), by, uses, shape: Shape::Text };
                     more.push((said, Stands::Fixed(why.to_owned())));
                 }
             }
@@ -214,6 +237,16 @@ impl Given {
             }
         }
         told.extend(plan.faults.iter().map(|fault| fault.subject().to_owned()));
+        for (name, value) in &plan.added {
+            match edits.add_key(self, name, value) {
+                Ok(path) => lines.push(format!("{path}: `{name}: {value}` added")),
+                Err(why) => faults.push(format!("`{name}: {value}` has to stand in {why}; put it there")),
+            }
+        }
+        if let Some(file) = &self.config {
+            let dropped = plan.dropped.iter();
+            left.extend(dropped.map(|name| format!("`{name}` in {}: {target} drops it without a word", file.path)));
+        }
         let given = match edits.made(self, &parts) {
             Ok(given) => given,
             Err(why) => {
@@ -255,14 +288,14 @@ impl Given {
 
     /// The text of one of the files.
     pub(super) fn text(&self, path: &RemotePath) -> Option<&str> {
-        let mut files = self.units.iter().flatten().chain(&self.environment_files);
+        let mut files = self.units.iter().flatten().chain(&self.environment_files).chain(&self.config);
         files.find(|file| file.path == *path).map(|file| file.text.as_str())
     }
 
     /// The files whose texts differ.
     pub(super) fn changed(&self, before: &Self) -> Vec<(RemotePath, String)> {
         let files = |given: &Self| -> Vec<File> {
-            given.units.iter().flatten().chain(&given.environment_files).cloned().collect()
+            given.units.iter().flatten().chain(&given.environment_files).chain(&given.config).cloned().collect()
         };
         let pairs = files(self).into_iter().zip(files(before));
         pairs.filter(|(now, before)| now.text != before.text).map(|(now, _)| (now.path, now.text)).collect()
@@ -271,7 +304,8 @@ impl Given {
 
 fn variable(name: &str, value: &str, stands: Stands) -> Option<(Said, Stands)> {
     let name = option_of_variable(name)?;
-    Some((Said { name, value: value.to_owned(), by: By::Variable, uses: Vec::new() }, stands))
+    let (value, uses) = (value.to_owned(), Vec::new());
+    Some((Said { name, value, by: By::Variable, uses, shape: Shape::Text }, stands))
 }
 
 /// The names of the variables in a word, `$NAME` and `${NAME}`.

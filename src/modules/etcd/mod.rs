@@ -3,6 +3,7 @@
 mod at_work;
 mod backup;
 mod client;
+mod config_file;
 mod defrag;
 mod facts;
 mod files;

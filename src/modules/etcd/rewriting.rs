@@ -1,6 +1,9 @@
 //! Options said otherwise for the version that a member is taken to: what stands on the host is read, and the files whose texts change
 //! go with the program.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use semver::Version;
 
 use crate::etcd::{self, Rules, Step};
@@ -49,6 +52,10 @@ impl<'v> Hop<'v> {
     }
 }
 
+/// What the run has warned of.
+#[derive(Default)]
+struct Warned(Mutex<BTreeSet<String>>);
+
 /// Whether the member's options are to be said otherwise with this hop. A restart under the same version is none.
 pub(super) fn is_due(call: &Call<'_>, facts: &Facts, rules: &Rules, hop: Hop<'_>) -> bool {
     call.flag(REWRITE_OPTIONS.name) && hop.from != Some(hop.to) && etcd::touches(&facts.flags, rules, hop.to)
@@ -79,8 +86,11 @@ pub(super) async fn files(
     if !faults.is_empty() && !has_files(call) {
         return Err(refused(call.host, faults.join("\n")));
     }
-    for text in left {
-        (call.say)(Kind::Warning { text: format!("{}: {text}", call.host) })?;
+    for text in left.into_iter().map(|text| format!("{}: {text}", call.host)) {
+        // Every task of the run that looks ahead comes to it; once is enough.
+        if call.kept.of::<Warned>().0.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone()) {
+            (call.say)(Kind::Warning { text })?;
+        }
     }
     let wanted = given.changed(&before).into_iter().map(|(dest, text)| {
         let before = before.text(&dest).filter(|_| is_between).map(str::to_owned);
@@ -138,17 +148,25 @@ async fn given(probe: &Probe, facts: &Facts, all: &[Wanted]) -> Result<Given, Fa
         if optional && !new && probe.stat(&path, true).await?.is_none() {
             continue;
         }
-        let anew = MADE_ANEW.iter().any(|folder| path.as_str().starts_with(folder));
-        let fixed = anew.then(|| "it is made anew by something else".to_owned());
-        environment_files.push(file(probe, &path, fixed, all).await?);
+        environment_files.push(file(probe, &path, made_anew(&path), all).await?);
     }
+    let config = match facts.config_file() {
+        Some(path) => Some(file(probe, &path, made_anew(&path), all).await?),
+        None => None,
+    };
     let argv = facts.state.exec_start().into_iter().next().map(|start| start.argv).unwrap_or_default();
     Ok(Given {
         units: read.map(|()| files),
         environment_files,
+        config,
         of_systemd: (argv, facts.state.environment()),
         running: facts.flags.clone(),
     })
+}
+
+fn made_anew(path: &RemotePath) -> Option<String> {
+    let anew = MADE_ANEW.iter().any(|folder| path.as_str().starts_with(folder));
+    anew.then(|| "it is made anew by something else".to_owned())
 }
 
 async fn file(probe: &Probe, path: &RemotePath, fixed: Option<String>, all: &[Wanted]) -> Result<File, Failure> {

@@ -8,6 +8,7 @@ use crate::etcd::{Flags, Rules};
 use crate::modules::{Call, Failure};
 use crate::remote::{Attributes, Probe, ReadAs, RemotePath, ServiceText, environment_of, with_variables};
 
+use super::config_file;
 use super::facts::{Facts, refused};
 use super::files::{CAP, Changing, Files, Wanted, wanted};
 use super::next_start::{is_read, same_options};
@@ -60,8 +61,11 @@ impl Files {
         }
         let units = Units::of(call.host, facts, &all)?;
         let start = units.start(&call.probe, facts, &all).await?;
+        let config = facts.config_file();
         for file in all.iter().filter(|file| !units.owns(&file.dest) && file.text.is_some()) {
-            if !start.environment_files.iter().any(|(path, _)| *path == file.dest) {
+            if config.as_ref() != Some(&file.dest)
+                && !start.environment_files.iter().any(|(path, _)| *path == file.dest)
+            {
                 return Err(refused(call.host, units.not_read(&file.dest, &start)));
             }
         }
@@ -80,14 +84,9 @@ impl Files {
 
 /// Whether one of the files is newer than the process, which then does not run with it.
 async fn stale(probe: &Probe, facts: &Facts, all: &[Wanted]) -> Result<bool, Failure> {
-    let there: Vec<&str> = all.iter().filter(|file| file.text.is_some()).map(|file| file.dest.as_str()).collect();
-    newer(probe, facts, &there).await
-}
-
-/// The same of any files.
-pub(super) async fn newer(probe: &Probe, facts: &Facts, files: &[&str]) -> Result<bool, Failure> {
+    let files = all.iter().filter(|file| file.text.is_some()).map(|file| file.dest.as_str());
     let start = facts.state.get("ExecMainStartTimestampMonotonic");
-    let args: Vec<&str> = std::iter::once(start).chain(files.iter().copied()).collect();
+    let args: Vec<&str> = std::iter::once(start).chain(files).collect();
     let ran = probe.script("compare the files' times", NEWER, &args, None).await?;
     if !ran.success() {
         return Err(refused(probe.name(), format!("when {} was started is not known: {}", facts.unit, ran.words())));
@@ -321,6 +320,7 @@ impl Start {
         let argv = with_variables(&self.command, &environment);
         let argv = argv.certain().map_err(|why| refused(host, format!("ExecStart of {unit}: {why}")))?;
         let flags = Flags::from_process(&argv, &environment);
+        let flags = config_file::with_file(probe, &facts.cwd, flags, all).await?;
         same_options(host, facts, &flags, &IDENTITY)?;
         let faults: Vec<String> = flags.faults(rules, target).iter().map(ToString::to_string).collect();
         if !faults.is_empty() {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::etcd::{Becomes, Said, variable_of_option};
 use crate::remote::{Patch, RemotePath, WordEdit, WordPlace, longer, patched, renamed, with_words};
 
+use super::super::config_file::with_key;
 use super::{Given, Parts, Stands};
 
 /// What is to be done to the texts.
@@ -17,6 +18,10 @@ pub(super) struct Edits {
     settings: BTreeMap<usize, WordEdit>,
     /// By the number of the environment file.
     lines: BTreeMap<usize, Vec<Patch>>,
+    /// Of the configuration file.
+    config: Vec<Patch>,
+    /// Keys that it lacks.
+    added: Vec<(String, String)>,
 }
 
 impl Edits {
@@ -80,8 +85,29 @@ impl Edits {
                 self.lines.entry(*file).or_default().extend(patches);
                 Ok(place.path.clone())
             }
+            Stands::Key(number) => {
+                let file = given.config.as_ref().ok_or("the configuration file")?;
+                let patches = parts.keys.get(*number).and_then(|place| place.patches(&file.text, becomes));
+                let unclear =
+                    || format!("{}: `{}` is not plainly written, or belongs elsewhere then", file.path, said.name);
+                self.config.extend(patches.ok_or_else(unclear)?);
+                Ok(file.path.clone())
+            }
             Stands::Fixed(why) => Err(why.clone()),
         }
+    }
+
+    /// Adds a key to the configuration file; gives its path.
+    ///
+    /// # Errors
+    /// Which file it cannot be added to.
+    pub(super) fn add_key(&mut self, given: &Given, name: &str, value: &str) -> Result<RemotePath, String> {
+        let file = given.config.as_ref().ok_or("the configuration file")?;
+        if file.fixed.is_some() || with_key(&file.text, name, value).is_none() {
+            return Err(file.path.to_string());
+        }
+        self.added.push((name.to_owned(), value.to_owned()));
+        Ok(file.path.clone())
     }
 
     /// The texts with all of them.
@@ -108,6 +134,12 @@ impl Edits {
         for (file, patches) in self.lines {
             let Some(file) = new.environment_files.get_mut(file) else { continue };
             file.text = patched(&file.text, patches).ok_or_else(|| clash(&file.path))?;
+        }
+        if let Some(file) = &mut new.config {
+            file.text = patched(&file.text, self.config).ok_or_else(|| clash(&file.path))?;
+            for (name, value) in &self.added {
+                file.text = with_key(&file.text, name, value).ok_or_else(|| clash(&file.path))?;
+            }
         }
         Ok(new)
     }

@@ -14,6 +14,7 @@ fn given(units: &[(&str, &str)], environment: &[(&str, &str)]) -> Given {
     let mut given = Given {
         units: Ok(files(units)),
         environment_files: files(environment),
+        config: None,
         of_systemd: (Vec::new(), Vec::new()),
         running: Flags::default(),
     };
@@ -210,4 +211,28 @@ fn a_walk_rewrites_each_option_at_its_hop_and_ends_where_one_leap_would() {
 fn what_only_the_operator_can_say_stays_refused() {
     let before = given(&[(UNIT, &unit("ExecStart=/bin/etcd --experimental-enable-v2v3=/p --force-new-cluster"))], &[]);
     refused("3.6.16", &before, &["only you can say: clients that speak v2", "`force-new-cluster` is set"]);
+}
+
+#[test]
+fn a_configuration_file_takes_the_place_of_the_rest_and_is_rewritten() {
+    let path = "/etc/etcd.yml";
+    let text = "# of a\nname: a\ndebug: true # much\nlog-package-levels: x\nauto-compaction-retention: 1\n";
+    let mut before =
+        given(&[(UNIT, &unit("ExecStart=/bin/etcd --config-file=/etc/etcd.yml --debug"))], &[(ENV, "ETCD_DEBUG=1\n")]);
+    before.config = Some(file(path, text));
+    before.running = before.flags();
+    let after = before.rewritten(Rules::built_in(), &Version::new(3, 4, 13));
+    assert_eq!(after.faults, [""; 0]);
+    let new = text.replace("retention: 1", "retention: \"1\"") + "enable-grpc-gateway: true\n";
+    assert_eq!(after.given.changed(&before), [(RemotePath::from_absolute(path).unwrap(), new.clone())]);
+    let next = after.given.started_with();
+    let after = next.rewritten(Rules::built_in(), &Version::new(3, 5, 35));
+    assert_eq!((after.faults.len(), after.left.len()), (0, 1), "{:?} {:?}", after.faults, after.left);
+    assert!(after.left[0].contains("`log-package-levels` in /etc/etcd.yml: 3.5.35 drops it"), "{:?}", after.left);
+    assert_eq!(after.given.changed(&next)[0].1, new.replace("debug: true", "log-level: debug"));
+    assert_eq!(after.lines, ["/etc/etcd.yml: `debug` -> `log-level: debug`"]);
+    let flow = "{name: a}";
+    before.config = Some(file(path, flow));
+    let before = before.started_with();
+    refused("3.4.13", &before, &["`enable-grpc-gateway: true` has to stand in /etc/etcd.yml"]);
 }
