@@ -19,6 +19,7 @@ mod release;
 mod rewrite;
 mod rules;
 mod strict_json;
+mod usage;
 mod version;
 mod view;
 mod wal;
@@ -45,6 +46,7 @@ pub use raft_status::{Progress, RaftStatus, raft_status};
 pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex, version_of_archive};
 pub use rewrite::{Becomes, By, Rewrite, RewriteFault, Said, rewrite, touches};
 pub use rules::{Avoid, First, Floor, Gone, Hop, Minor, Rejected, Rules, RulesFault, WayBack};
+pub use usage::{options_of_usage, unnamed};
 pub use version::{
     ClusterVersion, VersionAnswer, VersionFault, from_binary_output, from_tool_output, from_version_body,
 };

@@ -117,9 +117,13 @@ fn options_go_with_the_program_and_back_with_it() {
     let ran = roll(&lab, state.path()).run();
     ran.ended(0).says(&[
         "rewrite: [etcd1]",
+        "`ETCD_HEARTBEAT` is in use, and 3.5.35 does not name it in its usage text",
         &format!("{ENVIRONMENT}: `ETCD_LOG_PACKAGE_LEVELS` taken out"),
         &format!("{DROP_IN}: `ETCD_LOGGER` -> `ETCD_LOGGER=zap`"),
     ]);
+    for named in ["`--heartbeat-interval` is in use", "`ETCD_LOG_PACKAGE_LEVELS` is in use", "no usage text of etcd"] {
+        assert!(!ran.said.contains(named), "{named}: {ran}");
+    }
     let flags = [("--debug --log-output stderr \\", "--log-level=debug --log-outputs stderr \\")];
     assert_eq!(texts(&lab, UNIT), with(&unit, &flags), "{ran}");
     let variable = [("ETCD_LOG_PACKAGE_LEVELS=\"etcdserver=DEBUG\"\n", "")];

@@ -26,6 +26,7 @@ mod snapshot;
 mod stage;
 mod survey;
 mod tool;
+mod usage;
 mod would_be;
 
 use crate::modules::table::{Argument, Shape};

@@ -15,8 +15,9 @@ use super::place::Place;
 use super::ready::{THEN, then_argument};
 use super::release::{Binary, Origin, Unpacked};
 use super::rewriting::{Hop, REWRITE_OPTIONS};
-use super::rules::RULES;
+use super::rules::{RULES, rules};
 use super::tool::Tool;
+use super::usage;
 use super::{BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// Its row.
@@ -75,6 +76,9 @@ impl Module for EtcdStage {
             let there = parts.iter().filter(|(place, _)| !missing.iter().any(|(new, _)| new.staged == place.staged));
             for (place, _) in there {
                 prove(&call.probe, &facts, place, &version).await?;
+            }
+            if call.change.is_some() || missing.is_empty() {
+                usage::compare(&call, &facts, &rules(&call)?, &place, &version).await?;
             }
             Ok(Outcome { changed: !missing.is_empty() || !to_put.is_empty(), result, ..Outcome::default() })
         })
