@@ -108,7 +108,7 @@ mod tests {
         let keys = [key("auto-compaction-retention", Shape::Number), key("log-output", Shape::Text)];
         assert_eq!(of("3.2.32", &keys), []);
         let quoted = Reshape::Quoted("auto-compaction-retention");
-        assert_eq!(of("3.3.27", &keys), [quoted.clone()]);
+        assert_eq!(of("3.3.27", &keys), std::slice::from_ref(&quoted));
         let (listed, added) = (Reshape::Listed("log-output", "log-outputs"), Reshape::Added(GATEWAY, "true"));
         assert_eq!(of("3.4.13", &keys), [quoted.clone(), listed.clone(), added]);
         assert_eq!(of("3.5.35", &keys), [quoted, listed]);

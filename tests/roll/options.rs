@@ -142,8 +142,8 @@ fn options_go_with_the_program_and_back_with_it() {
 
 const CONFIG: &str = "/etc/etcd/etcd.yml";
 
-/// A configuration file of what an environment file says, with what people write there on 3.3.
-fn config_of(variables: &str) -> String {
+/// A configuration file of what an environment file says, with more at its end.
+fn config_of(variables: &str, more: &str) -> String {
     let (mut top, mut client, mut peer) = (String::new(), String::new(), String::new());
     for line in variables.lines().filter_map(|line| line.strip_prefix("ETCD_")) {
         let (name, value) = line.split_once('=').unwrap();
@@ -156,10 +156,29 @@ fn config_of(variables: &str) -> String {
             None => top += &format!("{name}: {value}\n"),
         }
     }
-    format!(
-        "# etcd of this host\n{top}auto-compaction-retention: \"1\" # hours\nlog-output: stderr # the journal keeps it\ndebug: false\n\n\
-         client-transport-security:\n{client}peer-transport-security:\n{peer}heartbeat-interval: 100\nelection-timeout: 1000\n"
-    )
+    let sections = [("client-transport-security", client), ("peer-transport-security", peer)];
+    let sections = sections.iter().filter(|(_, keys)| !keys.is_empty());
+    let sections: String = sections.map(|(name, keys)| format!("{name}:\n{keys}")).collect();
+    format!("# etcd of this host\n{top}\n{sections}heartbeat-interval: 100\nelection-timeout: 1000\n{more}")
+}
+
+/// Starts each member with a configuration file in the place of all it was started with. Flags and variables stay beside it and say
+/// nothing any more.
+fn with_config(lab: &Lab, scheme: &str, more: &str) {
+    for host in lab.members() {
+        let variables = said(lab, &host.name, &format!("cat {ENVIRONMENT}"));
+        let url = format!("{scheme}://{}:2380", host.address);
+        let peers = format!("listen-peer-urls: {url}\ninitial-advertise-peer-urls: {url}\n");
+        let text = config_of(&variables, &format!("{peers}{more}"));
+        let script = format!(
+            "mkdir -p $(dirname {CONFIG}) && cat >{CONFIG} <<'end'\n{text}end\n\
+             printf 'ETCD_NAME=nobody\\nETCD_CA_FILE=/none\\n' >{ENVIRONMENT}\n\
+             mkdir -p $(dirname {DROP_IN}) && printf '[Service]\\nExecStart=\\nExecStart=/usr/local/bin/etcd --config-file={CONFIG}\\n' >{DROP_IN}\n\
+             systemctl daemon-reload && systemctl restart etcd"
+        );
+        said(lab, &host.name, &script);
+        lab.wait_healthy(HEALTHY).unwrap();
+    }
 }
 
 #[test]
@@ -168,22 +187,8 @@ fn a_member_with_a_configuration_file_is_rolled_and_its_file_rewritten() {
     let name = format!("options-file-{}", process::id());
     let lab = Lab::builder().name(&name).bastion(false).etcd("3.3.27").tls(true).start().unwrap();
     lab.wait_healthy(HEALTHY).unwrap();
-    for host in lab.members() {
-        let variables = said(&lab, &host.name, &format!("cat {ENVIRONMENT}"));
-        let address = host.address;
-        let peers =
-            format!("listen-peer-urls: https://{address}:2380\ninitial-advertise-peer-urls: https://{address}:2380\n");
-        let text = format!("{}{peers}", config_of(&variables));
-        // Flags and variables beside the file say nothing any more.
-        let script = format!(
-            "mkdir -p $(dirname {CONFIG}) && cat >{CONFIG} <<'end'\n{text}end\n\
-             printf 'ETCD_NAME=nobody\\nETCD_CA_FILE=/none\\n' >{ENVIRONMENT}\n\
-             mkdir -p $(dirname {DROP_IN}) && printf '[Service]\\nExecStart=\\nExecStart=/usr/local/bin/etcd --config-file={CONFIG}\\n' >{DROP_IN}\n\
-             systemctl daemon-reload && systemctl restart etcd"
-        );
-        said(&lab, &host.name, &script);
-        lab.wait_healthy(HEALTHY).unwrap();
-    }
+    let more = "auto-compaction-retention: \"1\" # hours\nlog-output: stderr # the journal keeps it\ndebug: false\n";
+    with_config(&lab, "https", more);
     let before = texts(&lab, CONFIG);
     let roll = |state: &Path| Roll::new(&lab, &lab.inventory(), &lab.ssh_config(), state).to("3.4.23", &lab);
 
@@ -216,4 +221,40 @@ fn a_member_with_a_configuration_file_is_rolled_and_its_file_rewritten() {
     std::thread::sleep(std::time::Duration::from_secs(3));
     let ran = changes_nothing(&lab, |state| roll(state));
     ran.ended(3).says(&["etcd2", "runs without its gRPC gateway", &format!("say so in {CONFIG}")]);
+}
+
+#[test]
+fn a_configuration_file_is_rewritten_at_the_hop_that_needs_it_and_snapshots_are_asked_for_in_it() {
+    let _turn = turn();
+    let name = format!("options-hops-{}", process::id());
+    let lab =
+        Lab::builder().name(&name).bastion(false).etcd("3.5.35").release("3.6.16").release("3.7.3").start().unwrap();
+    lab.wait_healthy(HEALTHY).unwrap();
+    let more = "snapshot-count: 20000 # as ever\nexperimental-initial-corrupt-check: true\n\
+        experimental-compact-hash-check-enabled: false # costs too much\nexperimental-compaction-batch-limit: 500\nenable-v2: false\n";
+    with_config(&lab, "http", more);
+    let before = texts(&lab, CONFIG);
+    let roll = |state: &Path| Roll::new(&lab, &lab.inventory(), &lab.ssh_config(), state).to("3.7.3", &lab);
+
+    let ran = changes_nothing(&lab, |state| roll(state).flag("--check").flag("--diff"));
+    let gates = "feature-gates: CompactHashCheck=false,InitialCorruptCheck=true";
+    ran.ended(0).says(&[&format!("+{gates}"), "+compaction-batch-limit: 500"]);
+    let state = tempfile::tempdir().unwrap();
+    let ran = roll(state.path()).run();
+    ran.ended(0).says(&[
+        &format!("{CONFIG}: `experimental-compaction-batch-limit` -> `compaction-batch-limit`"),
+        &format!("`enable-v2` in {CONFIG}: 3.6.16 drops it without a word"),
+    ]);
+    let to_3_7 = ran.said.find("[3.6.16 -> 3.7.3]").unwrap();
+    assert!(ran.said.find("rewrite: [").unwrap() > to_3_7, "3.5 knows none of the new names: {ran}");
+    let places = [
+        ("experimental-initial-corrupt-check: true", gates),
+        ("experimental-compact-hash-check-enabled: false # costs too much\n", ""),
+        ("experimental-compaction-batch-limit: 500", "compaction-batch-limit: 500"),
+    ];
+    assert_eq!(texts(&lab, CONFIG), with(&before, &places), "{ran}");
+    for member in lab.status() {
+        assert!(member.healthy && member.version.as_deref() == Some("3.7.3"), "{member:?}\n{ran}");
+    }
+    assert_nothing_to_do(&lab, roll(state.path()));
 }

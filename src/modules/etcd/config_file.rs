@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::etcd::{Becomes, Flags, Key, Shape, is_switch};
 use crate::inventory::{Entry, Node, NodeValue, Source, from_yaml};
 use crate::modules::Failure;
-use crate::remote::{Patch, Probe, RemotePath, longer};
+use crate::remote::{Patch, Probe, RemotePath, longer, patched};
 
 use super::facts::refused;
 use super::files::{CAP, Wanted};
@@ -76,24 +76,34 @@ fn of_entry(text: &str, entry: &Entry, prefix: Option<&'static str>) -> Option<K
 /// # Errors
 /// When the file is not there or not understood.
 pub(super) async fn with_file(probe: &Probe, cwd: &str, flags: Flags, new: &[Wanted]) -> Result<Flags, Failure> {
-    let Some(name) = flags.config_file() else { return Ok(flags) };
+    Ok(read(probe, cwd, flags, new).await?.0)
+}
+
+/// The same, with the file's path and text.
+pub(super) async fn read(
+    probe: &Probe,
+    cwd: &str,
+    flags: Flags,
+    new: &[Wanted],
+) -> Result<(Flags, Option<(RemotePath, String)>), Failure> {
+    let Some(name) = flags.config_file() else { return Ok((flags, None)) };
     let path = path(name, cwd).ok_or_else(|| refused(probe.name(), format!("`{name}` is no path")))?;
     let text = match new.iter().find(|file| file.dest == path) {
         Some(file) => file.text.clone().unwrap_or_default(),
         None => text(probe, &path).await?,
     };
     let keys = keys(&path, &text).map_err(|why| refused(probe.name(), why))?;
-    Ok(flags.with_file(keys.into_iter().map(|place| place.key).collect()))
+    Ok((flags.with_file(keys.into_iter().map(|place| place.key).collect()), Some((path, text))))
 }
 
 /// The text of the file on the host.
-pub(super) async fn text(probe: &Probe, path: &RemotePath) -> Result<String, Failure> {
+async fn text(probe: &Probe, path: &RemotePath) -> Result<String, Failure> {
     let bytes = probe.read(path, CAP).await.map_err(|error| refused(probe.name(), error))?;
     String::from_utf8(bytes).map_err(|_| refused(probe.name(), format!("{path} is no UTF-8 text")))
 }
 
 /// Where the file lies.
-pub(super) fn path(name: &str, cwd: &str) -> Option<RemotePath> {
+fn path(name: &str, cwd: &str) -> Option<RemotePath> {
     let path = if name.starts_with('/') { name.to_owned() } else { format!("{cwd}/{name}") };
     RemotePath::from_absolute(&path)
 }
@@ -143,10 +153,52 @@ impl KeyPlace {
     }
 }
 
+/// What quorate writes behind the snapshot count that it sets for a while, and before the one that it takes the place of.
+const FOR_A_WHILE: &str = "# zz-quorate-snapshots";
+
+/// The line before which a key can be put: the first of a plain mapping.
+fn first_line(text: &str) -> Option<usize> {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if !line.trim().is_empty() && !line.starts_with(['#', '%']) && line.trim_end() != "---" {
+            return (!line.starts_with(['{', ' ', '['])).then_some(at);
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// The text with that snapshot count until the next hop; one that it says stays in a comment. `None` where the text is not that of a plain
+/// mapping.
+pub(super) fn with_snapshots(path: &RemotePath, text: &str, every: u64) -> Option<String> {
+    let text = without_snapshots(text);
+    let mut patches = vec![Patch {
+        range: first_line(&text).map(|at| at..at)?,
+        text: format!("snapshot-count: {every} {FOR_A_WHILE}, put here by quorate until the next hop of an upgrade\n"),
+    }];
+    let keys = keys(path, &text).ok()?;
+    for place in keys.iter().filter(|place| place.prefix.is_none() && place.key.name == "snapshot-count") {
+        let at = place.key_at.start;
+        let one_line = !text.get(at..place.value_at.end)?.trim_end().contains('\n');
+        if !one_line || !(at == 0 || text.get(..at)?.ends_with('\n')) {
+            return None;
+        }
+        patches.push(Patch { range: at..at, text: format!("{FOR_A_WHILE}: ") });
+    }
+    patched(&text, patches)
+}
+
+/// The text as it was before, byte for byte.
+pub(super) fn without_snapshots(text: &str) -> String {
+    let own = |line: &&str| !(line.starts_with("snapshot-count: ") && line.contains(FOR_A_WHILE));
+    let before = format!("{FOR_A_WHILE}: ");
+    text.split_inclusive('\n').filter(own).map(|line| line.strip_prefix(&before).unwrap_or(line)).collect()
+}
+
 /// The text with one more key; `None` where its end is not that of a plain mapping.
 pub(super) fn with_key(text: &str, name: &str, value: &str) -> Option<String> {
-    let first = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with(['#', '%']) && *line != "---")?;
-    if first.starts_with(['{', ' ', '[']) || text.lines().any(|line| line == "...") {
+    first_line(text)?;
+    if text.lines().any(|line| line == "...") {
         return None;
     }
     let end = if text.ends_with('\n') { "" } else { "\n" };

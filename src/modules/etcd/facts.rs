@@ -37,6 +37,8 @@ pub(super) struct Facts {
     pub(super) flags: Flags,
     /// The folder that the names in its options start from.
     pub(super) cwd: String,
+    /// The configuration file, if it has one: its path and its text.
+    pub(super) config: Option<(RemotePath, String)>,
     /// The data directory, absolute and without links.
     pub(super) data_dir: RemotePath,
     /// The directory of the write-ahead log.
@@ -89,7 +91,7 @@ impl Facts {
         };
         let process = probe.process(pid).await?;
         let flags = Flags::from_process(&process.cmdline, &process.environ);
-        let flags = config_file::with_file(probe, &process.cwd, flags, &[]).await?;
+        let (flags, config) = config_file::read(probe, &process.cwd, flags, &[]).await?;
         let program = state.binary().ok_or_else(|| refused(&host, format!("{unit} has no absolute ExecStart")))?;
         let data_dir = Self::real_dir(probe, &process, &flags.data_dir()).await?;
         let wal_dirs = match flags.wal_dir() {
@@ -111,7 +113,7 @@ impl Facts {
         let machine = String::from_utf8_lossy(&machine.stdout).trim().to_owned();
         let client = Self::client(probe, &host, &process, &flags).await?;
         let cwd = process.cwd;
-        Ok(Self { unit, state, flags, cwd, data_dir, wal_dir, identity, program, machine, client })
+        Ok(Self { unit, state, flags, cwd, config, data_dir, wal_dir, identity, program, machine, client })
     }
 
     async fn real_dir(probe: &Probe, process: &Process, dir: &str) -> Result<RemotePath, Failure> {
@@ -237,8 +239,8 @@ impl Facts {
     }
 
     /// The path of the configuration file, if the member has one.
-    pub(super) fn config_file(&self) -> Option<RemotePath> {
-        self.flags.config_file().and_then(|name| config_file::path(name, &self.cwd))
+    pub(super) fn config_file(&self) -> Option<&RemotePath> {
+        self.config.as_ref().map(|(path, _)| path)
     }
 
     /// How large its data is, in bytes on the disk.

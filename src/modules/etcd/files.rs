@@ -1,4 +1,4 @@
-//! The files that change with the program: unit file, drop-ins and environment files, as the operator gives them.
+//! The files that change with the program: unit file, drop-ins, environment and configuration files, as the operator gives them.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ use super::release::{self, sha256};
 pub(super) const FILES: Argument = Argument::new(
     "files",
     Shape::List,
-    "unit file, drop-ins and environment files that change with the program: a list of `src` or `content`, and `dest`",
+    "unit file, drop-ins, environment and configuration files that change with the program: a list of `src` or `content`, and `dest`",
 );
 /// What an item may have.
 const KEYS: [&str; 3] = ["src", "content", "dest"];

@@ -61,8 +61,8 @@ pub(super) struct Rewritten {
     pub(super) lines: Vec<String>,
     /// What a version passes over and could not be taken away.
     pub(super) left: Vec<String>,
-    /// What stands in the way.
-    pub(super) faults: Vec<String>,
+    /// What stands in the way: the option that it is about, and the words.
+    pub(super) faults: Vec<(String, String)>,
 }
 
 /// The texts, read.
@@ -209,8 +209,9 @@ impl Given {
         let parts = self.parts();
         let (said, stands): (Vec<Said>, Vec<Stands>) = self.said(&parts).into_iter().unzip();
         let plan = rewrite(&said, rules, target);
-        let mut faults: Vec<String> = plan.faults.iter().map(ToString::to_string).collect();
-        let (mut lines, mut left, mut told) = (Vec::new(), Vec::new(), Vec::new());
+        let mut faults: Vec<(String, String)> =
+            plan.faults.iter().map(|fault| (fault.subject().to_owned(), fault.to_string())).collect();
+        let (mut lines, mut left) = (Vec::new(), Vec::new());
         let mut edits = Edits::default();
         for (which, becomes) in &plan.becomes {
             let Some((said, stands)) = said.get(*which).zip(stands.get(*which)) else { continue };
@@ -231,16 +232,18 @@ impl Given {
                     let fault =
                         self.running.faults(rules, target).into_iter().find(|fault| fault.subject() == said.name);
                     let fault = fault.map_or_else(|| format!("{} has to go", name(said)), |fault| fault.to_string());
-                    faults.push(format!("{fault}\nquorate does not edit it where it stands: {why}"));
-                    told.push(said.name.clone());
+                    let text = format!("{fault}\nquorate does not edit it where it stands: {why}");
+                    faults.push((said.name.clone(), text));
                 }
             }
         }
-        told.extend(plan.faults.iter().map(|fault| fault.subject().to_owned()));
         for (name, value) in &plan.added {
             match edits.add_key(self, name, value) {
                 Ok(path) => lines.push(format!("{path}: `{name}: {value}` added")),
-                Err(why) => faults.push(format!("`{name}: {value}` has to stand in {why}; put it there")),
+                Err(why) => {
+                    let text = format!("`{name}: {value}` has to stand in {why}; put it there");
+                    faults.push((name.clone(), text));
+                }
             }
         }
         if let Some(file) = &self.config {
@@ -250,16 +253,15 @@ impl Given {
         let given = match edits.made(self, &parts) {
             Ok(given) => given,
             Err(why) => {
-                faults.push(why);
+                faults.push((String::new(), why));
                 self.clone()
             }
         };
         let remains =
             given.flags().faults(rules, target).into_iter().chain(self.not_in_texts(rules, target, &said, &stands));
         for fault in remains {
-            if !told.iter().any(|name| name == fault.subject()) {
-                told.push(fault.subject().to_owned());
-                faults.push(fault.to_string());
+            if !faults.iter().any(|(name, _)| name == fault.subject()) {
+                faults.push((fault.subject().to_owned(), fault.to_string()));
             }
         }
         Rewritten { given, lines, left, faults }

@@ -227,10 +227,7 @@ async fn options(call: &Call<'_>, survey: &Survey, rules: &Rules, steps: &[Step]
         faults.extend(often::unreached(facts).filter(|_| snapshots).map(|why| format!("{host}: {why}")));
         if call.flag(REWRITE_OPTIONS.name) {
             let against = walk(&call.fleet.probe(host).await?, facts, rules, steps).await?;
-            let mut told: BTreeSet<String> = BTreeSet::new();
-            faults.extend(
-                against.into_iter().filter(|fault| told.insert(fault.clone())).map(|fault| format!("{host}: {fault}")),
-            );
+            faults.extend(against.into_iter().map(|fault| format!("{host}: {fault}")));
             continue;
         }
         let mut told: BTreeSet<String> = BTreeSet::new();

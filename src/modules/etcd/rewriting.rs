@@ -21,7 +21,7 @@ use super::would_be::Units;
 pub(super) const REWRITE_OPTIONS: Argument = Argument::new(
     "rewrite_options",
     Shape::Bool,
-    "whether options that the version does not take are said otherwise, in the unit file, drop-in or environment file where they stand; \
+    "whether options that the version does not take are said otherwise, in the unit file, drop-in, environment or configuration file where they stand; \
      else they are refused",
 )
 .default("true");
@@ -58,7 +58,9 @@ struct Warned(Mutex<BTreeSet<String>>);
 
 /// Whether the member's options are to be said otherwise with this hop. A restart under the same version is none.
 pub(super) fn is_due(call: &Call<'_>, facts: &Facts, rules: &Rules, hop: Hop<'_>) -> bool {
-    call.flag(REWRITE_OPTIONS.name) && hop.from != Some(hop.to) && etcd::touches(&facts.flags, rules, hop.to)
+    // What runs by then is not known where a later hop is looked at for the files that go with it, and only they are judged.
+    let is_hop = hop.from.map_or_else(|| has_files(call), |from| from != hop.to);
+    call.flag(REWRITE_OPTIONS.name) && is_hop && etcd::touches(&facts.flags, rules, hop.to)
 }
 
 /// The files whose texts change with the program, and what in them, a line each.
@@ -84,9 +86,10 @@ pub(super) async fn files(
     }
     let Rewritten { given, lines, left, faults } = before.rewritten(rules, hop.to);
     if !faults.is_empty() && !has_files(call) {
+        let faults: Vec<String> = faults.into_iter().map(|(_, text)| text).collect();
         return Err(refused(call.host, faults.join("\n")));
     }
-    for text in left.into_iter().map(|text| format!("{}: {text}", call.host)) {
+    for text in left.into_iter().filter(|_| hop.from.is_some()).map(|text| format!("{}: {text}", call.host)) {
         // Every task of the run that looks ahead comes to it; once is enough.
         if call.kept.of::<Warned>().0.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone()) {
             (call.say)(Kind::Warning { text })?;
@@ -99,13 +102,14 @@ pub(super) async fn files(
     Ok((wanted.collect(), lines))
 }
 
-/// What on a whole way stands against saying the options of a member otherwise, hop by hop.
+/// What on a whole way stands against saying the options of a member otherwise, hop by hop; of each option once.
 pub(super) async fn walk(probe: &Probe, facts: &Facts, rules: &Rules, steps: &[Step]) -> Result<Vec<String>, Failure> {
-    let mut faults = Vec::new();
+    let mut faults: Vec<(String, String)> = Vec::new();
     let mut at: Option<Given> = None;
     for step in steps.iter().filter(|step| step.from != step.to) {
         if at.is_none() && !etcd::touches(&facts.flags, rules, &step.to) {
-            faults.extend(facts.flags.faults(rules, &step.to).iter().map(ToString::to_string));
+            let against = facts.flags.faults(rules, &step.to);
+            once(&mut faults, against.iter().map(|fault| (fault.subject().to_owned(), fault.to_string())));
             continue;
         }
         let before = match at.take() {
@@ -113,10 +117,19 @@ pub(super) async fn walk(probe: &Probe, facts: &Facts, rules: &Rules, steps: &[S
             None => given(probe, facts, &[]).await?,
         };
         let after = before.rewritten(rules, &step.to);
-        faults.extend(after.faults);
+        once(&mut faults, after.faults);
         at = Some(after.given.started_with());
     }
-    Ok(faults)
+    Ok(faults.into_iter().map(|(_, text)| text).collect())
+}
+
+/// Adds what is about options of which nothing was said.
+fn once(faults: &mut Vec<(String, String)>, more: impl IntoIterator<Item = (String, String)>) {
+    for fault in more {
+        if !faults.iter().any(|(known, _)| *known == fault.0) {
+            faults.push(fault);
+        }
+    }
 }
 
 /// What stands on the host, files that go with the program in the place of those that are there.
@@ -151,7 +164,7 @@ async fn given(probe: &Probe, facts: &Facts, all: &[Wanted]) -> Result<Given, Fa
         environment_files.push(file(probe, &path, made_anew(&path), all).await?);
     }
     let config = match facts.config_file() {
-        Some(path) => Some(file(probe, &path, made_anew(&path), all).await?),
+        Some(path) => Some(file(probe, path, made_anew(path), all).await?),
         None => None,
     };
     let argv = facts.state.exec_start().into_iter().next().map(|start| start.argv).unwrap_or_default();
@@ -171,7 +184,11 @@ fn made_anew(path: &RemotePath) -> Option<String> {
 
 async fn file(probe: &Probe, path: &RemotePath, fixed: Option<String>, all: &[Wanted]) -> Result<File, Failure> {
     if let Some(file) = all.iter().find(|file| file.dest == *path) {
-        let fixed = Some("it is one of the files that go with the program; change it there".to_owned());
+        let fixed = if file.own {
+            fixed
+        } else {
+            Some("it is one of the files that go with the program; change it there".to_owned())
+        };
         return Ok(File { path: path.clone(), text: file.text.clone().unwrap_or_default(), fixed });
     }
     let bytes = probe.read(path, CAP).await?;

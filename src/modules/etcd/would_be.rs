@@ -55,6 +55,8 @@ impl Files {
         }
         all.extend(own);
         let (mine, rewritten) = rewriting::files(call, facts, rules, hop, &all).await?;
+        // What is said otherwise was written into what is there of quorate's own.
+        all.retain(|file| !mine.iter().any(|mine| mine.dest == file.dest));
         all.extend(mine);
         if all.is_empty() {
             return Ok(Self::default());
@@ -63,9 +65,7 @@ impl Files {
         let start = units.start(&call.probe, facts, &all).await?;
         let config = facts.config_file();
         for file in all.iter().filter(|file| !units.owns(&file.dest) && file.text.is_some()) {
-            if config.as_ref() != Some(&file.dest)
-                && !start.environment_files.iter().any(|(path, _)| *path == file.dest)
-            {
+            if config != Some(&file.dest) && !start.environment_files.iter().any(|(path, _)| *path == file.dest) {
                 return Err(refused(call.host, units.not_read(&file.dest, &start)));
             }
         }

@@ -101,3 +101,22 @@ fn an_option_does_not_leave_its_section() {
     let new = other("peer-skip-client-san-verification", None, None);
     assert_eq!(becomes(text, "experimental-peer-skip-client-san-verification", &new), None);
 }
+
+#[test]
+fn a_snapshot_count_is_set_for_a_while_and_the_text_comes_back_byte_for_byte() {
+    for text in [
+        "# c\n---\nname: a\nsnapshot-count: 5000 # ours\nx: y",
+        "name: a\n",
+        "snapshot-count: 7\n",
+        "client-transport-security:\n  auto-tls: true",
+    ] {
+        let new = with_snapshots(&path(), text, 100).unwrap();
+        let counts: Vec<_> =
+            keys(&path(), &new).unwrap().into_iter().filter(|place| place.key.name == "snapshot-count").collect();
+        assert_eq!((counts.len(), counts[0].key.value.as_str()), (1, "100"), "{new}");
+        assert_eq!(with_snapshots(&path(), &new, 100).unwrap(), new);
+        assert_eq!(without_snapshots(&new), text);
+    }
+    assert_eq!(with_snapshots(&path(), "{name: a}", 100), None);
+    assert_eq!(without_snapshots(TEXT), TEXT);
+}

@@ -46,7 +46,8 @@ fn becomes(target: &str, (exec, env): (&str, &str), expected: (&str, &str)) {
 #[track_caller]
 fn refused(target: &str, before: &Given, words: &[&str]) {
     let after = before.rewritten(Rules::built_in(), &target.parse().unwrap());
-    let faults = after.faults.join("\n");
+    let faults: Vec<String> = after.faults.into_iter().map(|(_, text)| text).collect();
+    let faults = faults.join("\n");
     for word in words {
         assert!(faults.contains(word), "{word}: {faults}");
     }
@@ -146,7 +147,7 @@ fn of_several_drop_ins_the_one_is_edited_that_holds() {
     let text = "[Service]\nExecStart=\nExecStart=/bin/etcd --debug\n";
     let before = given(&[(UNIT, &unit("ExecStart=/bin/etcd --debug --proxy=off")), (drop_in, text)], &[]);
     let after = before.rewritten(Rules::built_in(), &Version::new(3, 5, 35));
-    assert_eq!(after.faults, [""; 0]);
+    assert!(after.faults.is_empty(), "{:?}", after.faults);
     let changed = after.given.changed(&before);
     assert_eq!(changed, [(RemotePath::from_absolute(drop_in).unwrap(), text.replace("--debug", "--log-level=debug"))]);
     assert_eq!(after.lines, [format!("{drop_in}: `--debug` -> `--log-level=debug`")]);
@@ -197,7 +198,7 @@ fn a_walk_rewrites_each_option_at_its_hop_and_ends_where_one_leap_would() {
     let mut edits = Vec::new();
     for target in ["3.5.35", "3.6.16", "3.7.3"] {
         let after = at.rewritten(rules, &target.parse().unwrap());
-        assert_eq!(after.faults, [""; 0], "{target}");
+        assert!(after.faults.is_empty(), "{target} {:?}", after.faults);
         edits.push(after.lines.len());
         at = after.given;
         at.running = at.flags();
@@ -222,7 +223,7 @@ fn a_configuration_file_takes_the_place_of_the_rest_and_is_rewritten() {
     before.config = Some(file(path, text));
     before.running = before.flags();
     let after = before.rewritten(Rules::built_in(), &Version::new(3, 4, 13));
-    assert_eq!(after.faults, [""; 0]);
+    assert!(after.faults.is_empty(), "{:?}", after.faults);
     let new = text.replace("retention: 1", "retention: \"1\"") + "enable-grpc-gateway: true\n";
     assert_eq!(after.given.changed(&before), [(RemotePath::from_absolute(path).unwrap(), new.clone())]);
     let next = after.given.started_with();
