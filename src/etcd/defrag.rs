@@ -77,8 +77,8 @@ pub fn quota(store: &StoreState, flags: &Flags) -> Option<u64> {
         return Some(told);
     }
     match flags.get("quota-backend-bytes") {
-        // A configuration file may say it, and is not read here.
-        None if flags.get("config-file").is_some_and(|file| !file.is_empty()) => None,
+        // A configuration file may say it; what was not read is not known.
+        None if flags.config_file().is_some() && flags.keys().is_empty() => None,
         None | Some("") => Some(DEFAULT),
         Some(text) => match text.parse::<i64>().ok()? {
             0 => Some(DEFAULT),

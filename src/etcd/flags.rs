@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use semver::Version;
 
+use super::command_line::{option_of_variable, spoken, variable_of_option};
+use super::config_file::{self, Key};
 use super::rules::{Gone, Rules};
 
 /// The options of a running etcd, by their long name without dashes.
@@ -19,6 +21,8 @@ pub struct Flags {
     spoken: BTreeSet<String>,
     /// Those that stand in the environment.
     environment: BTreeSet<String>,
+    /// What the configuration file says, where one takes the place of flags and variables.
+    file: Option<Vec<Key>>,
 }
 
 /// What in the options stands in the way of a roll.
@@ -39,7 +43,7 @@ pub enum FlagFault {
         /// The version.
         target: Version,
         /// Why.
-        why: &'static str,
+        why: String,
     },
     /// An option that the target does not know, at which it ends at once.
     #[error("`--{name}` stands on the command line, and {target} ends at an option that it does not know{advice}")]
@@ -61,6 +65,24 @@ pub enum FlagFault {
         /// The variable.
         variable: String,
     },
+    /// Something in the configuration file that the target wants written otherwise.
+    #[error("`{name}` in the configuration file is in the way of {target}: {why}")]
+    InFile {
+        /// The option.
+        name: String,
+        /// The version.
+        target: Version,
+        /// Why.
+        why: &'static str,
+    },
+    /// Nothing by which a member could be asked.
+    #[error(
+        "`enable-grpc-gateway` is off, and by the gateway quorate asks members from 3.0 on; {target} would not answer: set it to `true`"
+    )]
+    NoGateway {
+        /// The version.
+        target: Version,
+    },
     /// A proxy has no data and no vote.
     #[error("this etcd runs as a proxy, not as a member")]
     Proxy,
@@ -73,49 +95,12 @@ impl FlagFault {
         match self {
             Self::ForceNewCluster => "force-new-cluster",
             Self::Proxy => "proxy",
+            Self::NoGateway { .. } => config_file::GATEWAY,
+            Self::InFile { name, .. } => name,
             Self::Rejected { name, .. } | Self::Gone { name, .. } | Self::Twice { name, .. } => name,
         }
     }
 }
-
-/// Options that may stand alone, so the next word is not their value, in any release from 2.0.5 to 3.7.3 (etcdmain/config.go and
-/// embed/config.go of each minor, read 2026-11-27).
-const BOOLS: &[&str] = &[
-    "auto-tls",
-    "client-cert-auth",
-    "debug",
-    "discovery-insecure-skip-tls-verify",
-    "discovery-insecure-transport",
-    "enable-distributed-tracing",
-    "enable-grpc-gateway",
-    "enable-log-rotation",
-    "enable-pprof",
-    "enable-v2",
-    "experimental-compact-hash-check-enabled",
-    "experimental-enable-distributed-tracing",
-    "experimental-enable-lease-checkpoint",
-    "experimental-enable-lease-checkpoint-persist",
-    "experimental-initial-corrupt-check",
-    "experimental-memory-mlock",
-    "experimental-peer-skip-client-san-verification",
-    "experimental-stop-grpc-service-on-defrag",
-    "experimental-txn-mode-write-with-shared-buffer",
-    "experimental-v3demo",
-    "force-new-cluster",
-    "h",
-    "help",
-    "initial-election-tick-advance",
-    "memory-mlock",
-    "peer-auto-tls",
-    "peer-client-cert-auth",
-    "peer-skip-client-san-verification",
-    "pre-vote",
-    "socket-reuse-address",
-    "socket-reuse-port",
-    "strict-reconfig-check",
-    "unsafe-no-fsync",
-    "version",
-];
 
 impl Flags {
     /// The options of a process with that command line (the program first) and environment.
@@ -123,34 +108,62 @@ impl Flags {
     pub fn from_process(command_line: &[String], environment: &BTreeMap<String, String>) -> Self {
         let mut options = BTreeMap::new();
         for (name, value) in environment {
-            if let Some(option) = name.strip_prefix("ETCD_") {
-                options.insert(option.to_lowercase().replace('_', "-"), value.clone());
-            }
+            options.extend(option_of_variable(name).map(|option| (option, value.clone())));
         }
         let environment = options.keys().cloned().collect();
-        let mut spoken = BTreeSet::new();
-        let mut words = command_line.iter().skip(1).peekable();
-        while let Some(word) = words.next() {
-            // Go's flag package ends at the first word that is no flag, and at `--`.
-            let Some(flag) = word.strip_prefix("--").or_else(|| word.strip_prefix('-')).filter(|f| !f.is_empty())
-            else {
-                break;
-            };
-            let (name, value) = match flag.split_once('=') {
-                Some((name, value)) => (name, value.to_owned()),
-                None if BOOLS.contains(&flag) => (flag, "true".to_owned()),
-                None => (flag, words.next().cloned().unwrap_or_default()),
-            };
-            options.insert(name.to_owned(), value);
-            spoken.insert(name.to_owned());
-        }
-        Self { options, spoken, environment }
+        let spoken = spoken(command_line);
+        options.extend(spoken.iter().map(|option| (option.name.clone(), option.value.clone())));
+        let spoken = spoken.into_iter().map(|option| option.name).collect();
+        Self { options, spoken, environment, file: None }
+    }
+
+    /// The configuration file that takes the place of all else, if one is named: a path on the host.
+    #[must_use]
+    pub fn config_file(&self) -> Option<&str> {
+        self.path("config-file")
+    }
+
+    /// The same where the configuration file says this: of flags and variables only its own name holds.
+    #[must_use]
+    pub fn with_file(self, keys: Vec<Key>) -> Self {
+        let name = self.options.into_iter().filter(|(name, _)| name == "config-file");
+        let options = name.chain(keys.iter().map(|key| (key.name.clone(), key.value.clone()))).collect();
+        Self { options, file: Some(keys), ..Self::default() }
+    }
+
+    /// What the configuration file says; nothing where there is none.
+    #[must_use]
+    pub fn keys(&self) -> &[Key] {
+        self.file.as_deref().unwrap_or_default()
+    }
+
+    /// Whether a version that is started so has no gateway, by which members of 3.x are asked.
+    #[must_use]
+    pub fn lacks_gateway(&self, version: &Version) -> bool {
+        config_file::lacks_gateway(self.get(config_file::GATEWAY), self.file.is_some(), version)
+    }
+
+    /// What of the configuration file a version wants written otherwise.
+    #[must_use]
+    pub fn reshapes(&self, version: &Version) -> Vec<config_file::Reshape> {
+        self.file.as_ref().map(|keys| config_file::reshapes(keys, version)).unwrap_or_default()
     }
 
     /// Whether the option stands on the command line.
     #[must_use]
     pub fn is_spoken(&self, name: &str) -> bool {
         self.spoken.contains(name)
+    }
+
+    /// Whether it stands in the environment.
+    #[must_use]
+    pub fn is_variable(&self, name: &str) -> bool {
+        self.environment.contains(name)
+    }
+
+    /// The names of all options that were set.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.options.keys().map(String::as_str)
     }
 
     /// The value of an option, if it was set.
@@ -245,11 +258,19 @@ impl Flags {
             }
             // etcd v3.4.13 pkg/flags/flag.go, read 2026-11-24.
             if minor >= (3, 4) && self.environment.contains(name) {
-                let variable = format!("ETCD_{}", name.to_uppercase().replace('-', "_"));
-                faults.push(FlagFault::Twice { name: name.clone(), variable });
+                faults.push(FlagFault::Twice { name: name.clone(), variable: variable_of_option(name) });
             }
         }
-        faults.extend(self.values(target));
+        faults.extend(self.values(rules, target));
+        let reshapes = self.reshapes(target);
+        faults.extend(reshapes.iter().map(|reshape| FlagFault::InFile {
+            name: reshape.subject().to_owned(),
+            target: target.clone(),
+            why: reshape.why(),
+        }));
+        if self.get(config_file::GATEWAY).is_some() && self.lacks_gateway(target) {
+            faults.push(FlagFault::NoGateway { target: target.clone() });
+        }
         if self.get("force-new-cluster").is_some_and(|value| !matches!(value, "false" | "0" | "f" | "F" | "")) {
             faults.push(FlagFault::ForceNewCluster);
         }
@@ -260,11 +281,11 @@ impl Flags {
     }
 
     /// Options with a value that the target rejects.
-    fn values(&self, target: &Version) -> Vec<FlagFault> {
+    fn values(&self, rules: &Rules, target: &Version) -> Vec<FlagFault> {
         let minor = (target.major, target.minor);
         let mut faults = Vec::new();
-        let mut rejected = |name: &str, value: &str, why| {
-            let (name, value) = (name.to_owned(), value.to_owned());
+        let mut rejected = |name: &str, value: &str, why: &str| {
+            let (name, value, why) = (name.to_owned(), value.to_owned(), why.to_owned());
             faults.push(FlagFault::Rejected { name, value, target: target.clone(), why });
         };
         if minor >= (2, 1) && self.election_timeout() > Duration::from_millis(50_000) {
@@ -280,15 +301,10 @@ impl Flags {
                 }
             }
         }
-        if let Some(logger) = self.get("logger").filter(|logger| minor >= (3, 5) && *logger == "capnslog") {
-            rejected("logger", logger, "3.5 on has only `zap` (etcd CHANGELOG-3.5, read 2026-11-24)");
-        }
-        if let Some(stage) = self.get("v2-deprecation").filter(|stage| minor >= (3, 6) && *stage == "not-yet") {
-            rejected(
-                "v2-deprecation",
-                stage,
-                "3.6 on begins at `write-only` (etcd v3.6.16 embed/config.go, read 2026-11-24)",
-            );
+        for (name, value) in &self.options {
+            if let Some(row) = rules.rejected(name, value, target) {
+                rejected(name, value, &format!("{} ({}, read {})", row.why, row.source, row.date));
+            }
         }
         faults
     }
@@ -307,11 +323,12 @@ fn listens(url: &str) -> bool {
 }
 
 fn advice(gone: &Gone) -> String {
-    let new = match (&gone.becomes, &gone.gate) {
-        (Some(new), _) => format!("; it is `--{new}` now"),
-        (None, Some(gate)) => format!("; it is `--feature-gates={gate}=true` now"),
-        (None, None) if gone.drop => "; take it out".to_owned(),
-        (None, None) => String::new(),
+    let new = match (&gone.becomes, &gone.gate, &gone.where_true) {
+        (Some(new), _, _) => format!("; it is `--{new}` now"),
+        (None, Some(gate), _) => format!("; it is `--feature-gates={gate}=true` now"),
+        (None, None, Some(new)) => format!("; say `--{new}` in its place"),
+        (None, None, None) if gone.drop => "; take it out".to_owned(),
+        (None, None, None) => String::new(),
     };
     format!("{new}{}", gone.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default())
 }
@@ -319,6 +336,7 @@ fn advice(gone: &Gone) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::etcd::Shape;
 
     fn flags(words: &[&str], environment: &[(&str, &str)]) -> Flags {
         let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
@@ -378,6 +396,27 @@ mod tests {
         assert!(faults(&["etcd"], &[("ETCD_ENABLE_V2", "true")], "3.6.16").is_empty());
         // A configuration file takes the place of all of them.
         assert!(faults(&["etcd", "--debug"], &[("ETCD_CONFIG_FILE", "/etc/etcd.yml")], "3.5.35").is_empty());
+    }
+
+    #[test]
+    fn a_configuration_file_takes_the_place_of_flags_and_variables() {
+        let key = |name: &str, value: &str, shape| Key { name: name.to_owned(), value: value.to_owned(), shape };
+        let keys = vec![
+            key("data-dir", "/d", Shape::Text),
+            key("auto-compaction-retention", "1", Shape::Number),
+            key("logger", "capnslog", Shape::Text),
+        ];
+        let f = flags(&["etcd", "--name=a", "--config-file=/c.yml"], &[("ETCD_DEBUG", "1")]).with_file(keys);
+        assert_eq!((f.name(), f.data_dir().as_str(), f.config_file()), ("default", "/d", Some("/c.yml")));
+        assert!(!f.is_spoken("name") && f.get("debug").is_none());
+        let faults = |version: &str| f.faults(Rules::built_in(), &version.parse().unwrap());
+        assert!(faults("3.2.32").is_empty());
+        assert!(matches!(&faults("3.3.27")[..], [FlagFault::InFile { .. }]));
+        let names: Vec<_> = faults("3.4.13").iter().map(|fault| fault.subject().to_owned()).collect();
+        assert_eq!(names, ["auto-compaction-retention", "enable-grpc-gateway"]);
+        assert!(matches!(&faults("3.5.35")[..], [FlagFault::Rejected { .. }, FlagFault::InFile { .. }]));
+        let off = f.with_file(vec![key("enable-grpc-gateway", "false", Shape::Text)]);
+        assert!(matches!(&off.faults(Rules::built_in(), &Version::new(3, 4, 13))[..], [FlagFault::NoGateway { .. }]));
     }
 
     #[test]

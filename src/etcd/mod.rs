@@ -6,6 +6,8 @@ mod alarm;
 mod answer;
 mod binary;
 mod catch_up;
+mod command_line;
+mod config_file;
 mod defrag;
 mod flags;
 mod gateway;
@@ -15,8 +17,10 @@ mod order;
 mod path;
 mod raft_status;
 mod release;
+mod rewrite;
 mod rules;
 mod strict_json;
+mod usage;
 mod v2_keys;
 mod version;
 mod view;
@@ -29,6 +33,8 @@ pub use answer::{
 };
 pub use binary::{Architecture, BinaryFault, architecture, architecture_of_machine};
 pub use catch_up::{CatchUp, Lag, Stability};
+pub use command_line::{Spoken, is_switch, is_true, option_of_variable, spoken, variable_of_option};
+pub use config_file::{Key, Reshape, Shape, reshapes};
 pub use defrag::{Worth, may_defragment, patience, quota as quota_of_database};
 pub use flags::{FlagFault, Flags};
 pub use gateway::{
@@ -41,7 +47,9 @@ pub use order::{Rank, next};
 pub use path::{Missing, PathFault, Step, path, path_down};
 pub use raft_status::{Progress, RaftStatus, raft_status};
 pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex, version_of_archive};
-pub use rules::{Avoid, Down, First, Floor, Gone, Hop, Minor, New, Rules, RulesFault, WayBack};
+pub use rewrite::{Becomes, By, Rewrite, RewriteFault, Said, rewrite, touches};
+pub use rules::{Avoid, Down, First, Floor, Gone, Hop, Minor, New, Rejected, Rules, RulesFault, WayBack};
+pub use usage::{options_of_usage, unnamed};
 pub use v2_keys::{
     Copied, Copy, Removed, V2Key, copied, copy_found, copy_of, copy_read, lease_granted, lease_of, v2_keys, v2_removed,
 };

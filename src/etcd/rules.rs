@@ -143,9 +143,16 @@ pub struct Gone {
     /// The first minor that knows the new name or gate; that in which the old one is gone, if not said.
     #[serde(default, deserialize_with = "some_minor")]
     pub since: Option<Minor>,
+    /// What is said in its place where it is true, as `name=value`; where it is false, nothing.
+    pub where_true: Option<String>,
+    /// What it did besides, and what is therefore said beside the new name, as `name=value`.
+    pub also: Option<String>,
     /// Whether nothing is lost by leaving it out.
     #[serde(default)]
     pub drop: bool,
+    /// Whether it changes what the cluster is to somebody, so that only its operator can say what becomes of it.
+    #[serde(default)]
+    pub decide: bool,
     /// What else there is to say.
     pub why: Option<String>,
     /// Where the rule is from.
@@ -187,6 +194,27 @@ pub struct New {
     pub date: Date,
 }
 
+/// A value that a release does not take any more.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rejected {
+    /// The option's name, without dashes.
+    pub name: String,
+    /// The value.
+    pub value: String,
+    /// The first minor that ends at it.
+    #[serde(deserialize_with = "minor")]
+    pub gone: Minor,
+    /// The value that is said in its place.
+    pub becomes: String,
+    /// Why.
+    pub why: String,
+    /// Where the rule is from.
+    pub source: String,
+    /// When it was read or seen.
+    pub date: Date,
+}
+
 /// All rules.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -209,6 +237,9 @@ pub struct Rules {
     /// Options that are new.
     #[serde(default)]
     pub new: Vec<New>,
+    /// Values that are gone.
+    #[serde(default, rename = "value")]
+    pub values: Vec<Rejected>,
 }
 
 /// Why a text holds no rules.
@@ -263,6 +294,8 @@ impl Rules {
         lay(&mut self.options, other.options, |a, b| (&a.name, a.gone) == (&b.name, b.gone), |row| row.date);
         lay(&mut self.downs, other.downs, |a, b| (a.from, a.to) == (b.from, b.to), |row| row.date);
         lay(&mut self.new, other.new, |a, b| a.name == b.name, |row| row.date);
+        let key = |row: &Rejected| (row.name.clone(), row.value.clone(), row.gone);
+        lay(&mut self.values, other.values, |a, b| key(a) == key(b), |row| row.date);
         self
     }
 
@@ -307,6 +340,13 @@ impl Rules {
         self.options.iter().find(|gone| gone.name == option && (version.major, version.minor) >= gone.gone)
     }
 
+    /// The row of a value that a version does not take any more.
+    #[must_use]
+    pub fn rejected(&self, option: &str, value: &str, version: &Version) -> Option<&Rejected> {
+        let is_it = |row: &&Rejected| row.name == option && row.value == value;
+        self.values.iter().filter(is_it).find(|row| (version.major, version.minor) >= row.gone)
+    }
+
     /// Why a release must not be gone to, if so.
     #[must_use]
     pub fn avoided(&self, version: &Version) -> Option<&Avoid> {
@@ -342,6 +382,21 @@ mod tests {
         assert_eq!(rules.hops.len(), 11);
         for floor in &rules.floors {
             assert_eq!((floor.least.major, floor.least.minor), floor.minor);
+        }
+    }
+
+    #[test]
+    fn of_each_option_that_is_gone_one_thing_becomes() {
+        for row in &Rules::from_text(OURS).unwrap().options {
+            let ways = [row.becomes.is_some(), row.gate.is_some(), row.where_true.is_some(), row.drop, row.decide];
+            assert_eq!(ways.iter().filter(|way| **way).count(), 1, "{row:?}");
+            assert!(!row.decide || row.why.is_some(), "{row:?}");
+            for said in row.where_true.iter().chain(&row.also) {
+                assert!(
+                    said.split_once('=').is_some_and(|(name, value)| !name.is_empty() && !value.is_empty()),
+                    "{row:?}"
+                );
+            }
         }
     }
 

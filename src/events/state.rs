@@ -236,6 +236,7 @@ impl State {
             | Kind::PathFound { .. }
             | Kind::TaskStarted { .. }
             | Kind::Progress { .. }
+            | Kind::OptionRewritten { .. }
             | Kind::Retry { .. }
             | Kind::ItemEnded { .. } => {}
         }

@@ -369,6 +369,13 @@ pub enum Kind {
         /// How long the member was busy with it and answered nothing else.
         took: Duration,
     },
+    /// An option of a member is said otherwise with the swap that follows; in a check run, it would be.
+    OptionRewritten {
+        /// The host.
+        host: String,
+        /// In which file, and what becomes of what.
+        what: String,
+    },
     /// A backup is complete and proven.
     BackupTaken {
         /// The host it is of.

@@ -20,7 +20,8 @@ pub use http::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Scheme, Tls}
 pub use job::{Ran, RunOptions};
 pub use path::RemotePath;
 pub use probe::{
-    ExecStart, Listing, Probe, Process, SURROUNDINGS, ServiceText, Space, Stat, Streamed, UnitState, environment_of,
-    with_variables,
+    Assignment, ExecStart, Listing, Patch, Probe, Process, Reading, SURROUNDINGS, ServiceText, Space, Stat, Streamed,
+    UnitState, WordEdit, WordPlace, assignments_of, environment_of, longer, patched, renamed, with_variables,
+    with_words,
 };
 pub use window::{ReadAs, Receipt, Serve, Swap, TakeBack, Window, WindowEnd, WindowState};

@@ -13,6 +13,7 @@ mod by_hand;
 mod downgrade;
 mod files;
 mod hops;
+mod options;
 mod patch;
 mod patch_first;
 mod quorate;

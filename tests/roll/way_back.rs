@@ -69,6 +69,11 @@ fn build(folder: &Path, made: Made, version: &str) -> PathBuf {
     program
 }
 
+/// A program that says it is that version and ends at once when it is to serve.
+pub(crate) fn ends_at_once(folder: &Path, version: &str) -> PathBuf {
+    build(folder, Made::Exits, version)
+}
+
 /// The usual roll, but to a program of our own.
 fn run(lab: &Lab, made: Made, version: &str) -> Ran {
     let state = tempfile::tempdir().unwrap();

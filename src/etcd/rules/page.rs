@@ -48,7 +48,7 @@ impl Rules {
         for avoid in &self.avoid {
             let _ = writeln!(page, "| {} | {} | {} | {} |", avoid.versions, avoid.why, avoid.source, avoid.date);
         }
-        page.push_str("\n## Options that are gone\n\nOn the command line of the release they end it at once.\n\n| option | gone in | in its place | source | date |\n| --- | --- | --- | --- | --- |\n");
+        page.push_str("\n## Options that are gone\n\nOn the command line of the release they end it at once. quorate takes them out or says what stands in their place, in the file in which\nthey stand and together with the program, so they come back with it; where only the operator can say what becomes of one, the hop is\nrefused. `-e etcd_rewrite_options=false` refuses them all.\n\n| option | gone in | in its place | source | date |\n| --- | --- | --- | --- | --- |\n");
         for gone in &self.options {
             let _ = writeln!(
                 page,
@@ -70,6 +70,20 @@ impl Rules {
         for new in &self.new {
             let _ = writeln!(page, "| `{}` | {} | {} | {} |", new.name, dotted(new.since), new.source, new.date);
         }
+        page.push_str("\n## Values that are gone\n\n| option | value | gone in | in its place | why | source | date |\n| --- | --- | --- | --- | --- | --- | --- |\n");
+        for value in &self.values {
+            let _ = writeln!(
+                page,
+                "| `{}` | `{}` | {} | `{}` | {} | {} | {} |",
+                value.name,
+                value.value,
+                dotted(value.gone),
+                value.becomes,
+                value.why,
+                value.source,
+                value.date
+            );
+        }
         page
     }
 }
@@ -89,17 +103,15 @@ fn way_back(hop: &Hop) -> String {
 }
 
 fn in_its_place(gone: &Gone) -> String {
-    let new = match (&gone.becomes, &gone.gate) {
-        (Some(new), _) => format!("`{new}`"),
-        (None, Some(gate)) => format!("`feature-gates={gate}=true`"),
-        (None, None) if gone.drop => "nothing".to_owned(),
-        (None, None) => String::new(),
+    let new = match (&gone.becomes, &gone.gate, &gone.where_true) {
+        (Some(new), _, _) => format!("`{new}`"),
+        (None, Some(gate), _) => format!("`feature-gates={gate}=true`, or `false`"),
+        (None, None, Some(said)) => format!("`{said}` where it is true"),
+        (None, None, None) if gone.drop => "nothing".to_owned(),
+        (None, None, None) => "the operator decides".to_owned(),
     };
-    match &gone.why {
-        Some(why) if new.is_empty() => why.clone(),
-        Some(why) => format!("{new}; {why}"),
-        None => new,
-    }
+    let new = gone.also.as_ref().map_or_else(|| new.clone(), |also| format!("{new} and `{also}`"));
+    gone.why.as_ref().map_or_else(|| new.clone(), |why| format!("{new}; {why}"))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::remote::{Probe, Process, RemotePath, Tls, UnitState, Window};
 use crate::transport::BoxFuture;
 
 use super::client::{Client, ClientTls, names};
+use super::config_file;
 use super::{UNIT, at_work};
 
 /// A certificate or key is a few KiB; a chain of ten some 20.
@@ -34,6 +35,10 @@ pub(super) struct Facts {
     pub(super) state: UnitState,
     /// Its options.
     pub(super) flags: Flags,
+    /// The folder that the names in its options start from.
+    pub(super) cwd: String,
+    /// The configuration file, if it has one: its path and its text.
+    pub(super) config: Option<(RemotePath, String)>,
     /// The data directory, absolute and without links.
     pub(super) data_dir: RemotePath,
     /// The directory of the write-ahead log.
@@ -54,6 +59,12 @@ const SIZE: &str = r#"du -sk -- "$1" 2>/dev/null | cut -f1"#;
 const NEWEST_SEGMENT: &str = r#"for dir; do [ -d "$dir" ] || continue; printf '%s\n' "$dir"; ls "$dir" | grep '\.wal$' | tail -n 1; exit 0; done"#;
 /// `$1` the segment; prints its first 512 bytes as they are.
 const HEAD: &str = r#"exec head -c 512 "$1""#;
+/// `$1` a process, `$2` a directory; whether the process holds a file in it open.
+const HOLDS: &str = r#"
+dir=$(readlink -f -- "$2") || exit 1
+for fd in /proc/"$1"/fd/*; do case $(readlink "$fd") in "$dir"/*) exit 0 ;; esac; done
+exit 1
+"#;
 const MACHINE: &str = "exec uname -m";
 
 impl Facts {
@@ -80,6 +91,7 @@ impl Facts {
         };
         let process = probe.process(pid).await?;
         let flags = Flags::from_process(&process.cmdline, &process.environ);
+        let (flags, config) = config_file::read(probe, &process.cwd, flags, &[]).await?;
         let program = state.binary().ok_or_else(|| refused(&host, format!("{unit} has no absolute ExecStart")))?;
         let data_dir = Self::real_dir(probe, &process, &flags.data_dir()).await?;
         let wal_dirs = match flags.wal_dir() {
@@ -88,9 +100,20 @@ impl Facts {
             None => vec![data_dir.join("member/wal"), data_dir.join("wal")],
         };
         let (wal_dir, identity) = Self::log(probe, &host, &wal_dirs).await?;
+        // The file may have been changed since the process read it; what it writes to is its own.
+        if let Some(file) = flags.config_file() {
+            let args = [pid.to_string(), wal_dir.to_string()];
+            let args = args.each_ref().map(String::as_str);
+            if !probe.script("look at the process's log", HOLDS, &args, None).await?.success() {
+                let what =
+                    format!("{file} names data that the process does not write to: {wal_dir}; it would start on that");
+                return Err(refused(&host, what));
+            }
+        }
         let machine = String::from_utf8_lossy(&machine.stdout).trim().to_owned();
         let client = Self::client(probe, &host, &process, &flags).await?;
-        Ok(Self { unit, state, flags, data_dir, wal_dir, identity, program, machine, client })
+        let cwd = process.cwd;
+        Ok(Self { unit, state, flags, cwd, config, data_dir, wal_dir, identity, program, machine, client })
     }
 
     async fn real_dir(probe: &Probe, process: &Process, dir: &str) -> Result<RemotePath, Failure> {
@@ -181,6 +204,11 @@ impl Facts {
                     .await
                     .ok()
                     .map(|version| etcd::may_be_left(Rules::built_in(), &version.server));
+                let gateway =
+                    self.client.version().await.ok().filter(|version| self.flags.lacks_gateway(&version.server));
+                if let Some(version) = gateway {
+                    return Err(self.without_gateway(&version.server));
+                }
                 return Err(match left {
                     Some(Err(refusal)) => refused(&host, format!("{refusal}\n{error}")),
                     _ => refused(&host, error),
@@ -197,6 +225,22 @@ impl Facts {
             return Err(refused(&host, what));
         }
         Ok(view)
+    }
+
+    /// What a member is not asked without.
+    fn without_gateway(&self, version: &Version) -> Failure {
+        let place = self.flags.config_file().unwrap_or("its options");
+        let what = format!(
+            "etcd {version} runs without its gRPC gateway, by which quorate asks members of 3.x\n\
+             3.4 has it with a configuration file only where `enable-grpc-gateway: true` stands there (seen in the lab 2026-11-27)\n\
+             say so in {place}, and restart the members by hand, one after the other"
+        );
+        refused(&self.host(), what)
+    }
+
+    /// The path of the configuration file, if the member has one.
+    pub(super) fn config_file(&self) -> Option<&RemotePath> {
+        self.config.as_ref().map(|(path, _)| path)
     }
 
     /// How large its data is, in bytes on the disk.

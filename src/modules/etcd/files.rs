@@ -1,4 +1,4 @@
-//! The files that change with the program: unit file, drop-ins and environment files, as the operator gives them.
+//! The files that change with the program: unit file, drop-ins, environment and configuration files, as the operator gives them.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ use super::release::{self, sha256};
 pub(super) const FILES: Argument = Argument::new(
     "files",
     Shape::List,
-    "unit file, drop-ins and environment files that change with the program: a list of `src` or `content`, and `dest`",
+    "unit file, drop-ins, environment and configuration files that change with the program: a list of `src` or `content`, and `dest`",
 );
 /// What an item may have.
 const KEYS: [&str; 3] = ["src", "content", "dest"];
@@ -32,6 +32,22 @@ pub(super) struct Wanted {
     pub(super) dest: RemotePath,
     /// Its text; `None` where no file shall be.
     pub(super) text: Option<String>,
+    /// Whether it is quorate's own to change, and not given by the operator: it is staged when the member's turn has come.
+    pub(super) own: bool,
+    /// What would stand there by then, where a check run has not put it there.
+    pub(super) before: Option<String>,
+}
+
+impl Wanted {
+    /// One that the operator gave.
+    fn given(dest: RemotePath, text: String) -> Self {
+        Self { dest, text: Some(text), own: false, before: None }
+    }
+
+    /// One of quorate's own.
+    pub(super) fn own(dest: RemotePath, text: Option<String>) -> Self {
+        Self { dest, text, own: true, before: None }
+    }
 }
 
 /// A file that is not yet as it shall be.
@@ -55,6 +71,8 @@ pub(super) struct Files {
     pub(super) read_as: Option<(ReadAs, ReadAs)>,
     /// Whether all stand as they shall but the process is older than one of them.
     pub(super) stale: bool,
+    /// Options that are said otherwise, and where, a line each.
+    pub(super) rewritten: Vec<String>,
 }
 
 /// What is wrong with the argument on paper, beside what is wrong with where the program comes from.
@@ -131,7 +149,7 @@ pub(super) async fn wanted(call: &Call<'_>) -> Result<Vec<Wanted>, Failure> {
         if text.len() > CAP {
             return Err(wrong(format!("files: {dest} would have {} bytes, at most {CAP}", text.len())));
         }
-        all.push(Wanted { dest, text: Some(text) });
+        all.push(Wanted::given(dest, text));
     }
     Ok(all)
 }
@@ -224,9 +242,10 @@ impl Files {
     pub(super) async fn diff(&self, call: &Call<'_>) -> Result<Vec<Diff>, Failure> {
         let mut diffs = Vec::new();
         for file in self.changing.iter().filter(|_| call.diff) {
-            let before = match file.before.as_str() {
-                "none" => Vec::new(),
-                _ => call.probe.read(&file.wanted.dest, CAP).await?,
+            let before = match (&file.wanted.before, file.before.as_str()) {
+                (Some(text), _) => text.clone().into_bytes(),
+                (None, "none") => Vec::new(),
+                (None, _) => call.probe.read(&file.wanted.dest, CAP).await?,
             };
             let after = file.wanted.text.clone().unwrap_or_default();
             diffs.extend(text_diff(&file.wanted.dest, before, after.into_bytes()));

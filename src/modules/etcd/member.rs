@@ -26,6 +26,7 @@ use super::files::{FILES, Files, on_paper};
 use super::often;
 use super::place::Place;
 use super::ready::{THEN, then_argument};
+use super::rewriting::{Hop, REWRITE_OPTIONS};
 use super::rules::{RULES, rules};
 use super::stage;
 use super::survey::{Survey, survey};
@@ -55,6 +56,7 @@ pub(crate) const ROW: Row = Row {
         BINARY_SHA256,
         FILES,
         RULES,
+        REWRITE_OPTIONS,
         ACCEPT_DOWNTIME,
         DOWNGRADE,
         THEN,
@@ -77,6 +79,7 @@ pub(crate) const ROW: Row = Row {
         ("from", "version before"),
         ("to", "version now"),
         ("down_ms", "how long it did not answer"),
+        ("rewritten", "options that are said otherwise, and in which file"),
     ],
     preflight_local: Some(on_paper),
     module: Some(&EtcdMember),
@@ -133,8 +136,9 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     );
     let (view, binary, place, tool, gate) = (view?, binary?, place?, tool?, gate?);
     let own = often::files(call, &facts, &then_argument(call)?).await?;
-    let files = Files::plan_with(call, &facts, &to, own).await?;
     let from = from_argument(call, &view.version.server)?;
+    let hop = Hop { running: Some(&view.version.server), from: Some(&from), to: &to };
+    let files = Files::plan_with(call, &facts, hop, own).await?;
     let start = seconds(call, "start_timeout")?.unwrap_or(Duration::from_secs(START));
     let election = facts.flags.election_timeout();
     let binary = binary.filter(|binary| binary.sha256 != place.running);
@@ -158,10 +162,10 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
         let missing = stage::missing(&call.probe, parts).await?;
         let missing = missing.first().map(|(place, _)| (place.staged.clone(), to.to_string()));
         let unstaged = files.unstaged(call).await?;
-        for file in unstaged.iter().filter(|file| often::is_own(&file.wanted.dest)) {
+        for file in unstaged.iter().filter(|file| file.wanted.own) {
             file.stage(call, change).await?;
         }
-        let unstaged = unstaged.iter().find(|file| !often::is_own(&file.wanted.dest));
+        let unstaged = unstaged.iter().find(|file| !file.wanted.own);
         let unstaged = unstaged.map(|file| (file.staged(), file.wanted.dest.to_string()));
         if let Some((staged, what)) = missing.or(unstaged) {
             return Err(refused(
@@ -171,13 +175,18 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
         }
     }
     let diff = files.diff(call).await?;
+    let rewritten = files.rewritten.clone();
+    for text in &rewritten {
+        (call.say)(Kind::OptionRewritten { host: call.host.to_owned(), what: text.clone() })?;
+    }
     // The last thing before the stop: what it says is true for a moment only.
     let may_stop = survey.may_stop(call.host, call.flag("accept_downtime")).await;
     may_stop.map_err(|reason| refused(call.host, reason))?;
     let act = act(&facts.unit, swapped.then_some((&from, &to)), &files);
     let Some(change) = call.change.clone() else {
         (call.say)(Kind::ActPlanned { host: call.host.to_owned(), act })?;
-        return Ok(Outcome { changed: true, diff, ..outcome(&view.name, &from, &to, None) });
+        let done = Outcome { changed: true, diff, ..outcome(&view.name, &from, &to, None) };
+        return Ok(with_lines(done, rewritten));
     };
     let (member, want) = (view.name, binary.map_or_else(|| place.running.clone(), |binary| binary.sha256));
     let roll = Roll {
@@ -198,7 +207,15 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
         start,
         gate,
     };
-    roll.run().await.map(|outcome| Outcome { diff, ..outcome })
+    roll.run().await.map(|outcome| with_lines(Outcome { diff, ..outcome }, rewritten))
+}
+
+/// With the options that are said otherwise.
+fn with_lines(mut outcome: Outcome, rewritten: Vec<String>) -> Outcome {
+    if !rewritten.is_empty() {
+        outcome.result.insert("rewritten".into(), json!(rewritten));
+    }
+    outcome
 }
 
 /// What runs, or in a check run what would run by then.

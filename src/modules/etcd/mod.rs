@@ -3,10 +3,12 @@
 mod at_work;
 mod backup;
 mod client;
+mod config_file;
 mod defrag;
 mod downgrade;
 mod facts;
 mod files;
+mod given;
 mod guard;
 mod health;
 mod member;
@@ -20,12 +22,14 @@ mod proof;
 mod ready;
 mod release;
 mod restore;
+mod rewriting;
 mod rules;
 mod same_data;
 mod snapshot;
 mod stage;
 mod survey;
 mod tool;
+mod usage;
 mod would_be;
 
 use crate::modules::table::{Argument, Shape};

@@ -6,6 +6,7 @@ use crate::etcd::Flags;
 use crate::modules::Failure;
 use crate::remote::{Probe, UnitState, environment_of, with_variables};
 
+use super::config_file;
 use super::facts::{Facts, refused};
 
 /// Whether systemd has read all of the unit's files as they are: else a change that was never tried comes into force with the next
@@ -53,6 +54,7 @@ pub(super) async fn next_command(
 pub(super) async fn next_start(probe: &Probe, facts: &Facts) -> Result<(), Failure> {
     let (argv, environment) = next_command(probe, &facts.unit, &facts.state).await?;
     let next = Flags::from_process(&argv, &environment);
+    let next = config_file::with_file(probe, &facts.cwd, next, &[]).await?;
     same_options(probe.name(), facts, &next, &["name", "data-dir", "wal-dir"])
 }
 

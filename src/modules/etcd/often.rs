@@ -1,10 +1,11 @@
-//! Snapshots more often than by default while another hop is to follow: two files beside the unit, put there with one swap of the
-//! program and taken away with the next.
+//! Snapshots more often than by default while another hop is to follow: two files beside the unit, or a line in the configuration file,
+//! put there with one swap of the program and taken away with the next.
 
 use crate::etcd::First;
 use crate::modules::{Call, Failure};
 use crate::remote::{Change, RemoteError, RemotePath};
 
+use super::config_file::{with_snapshots, without_snapshots};
 use super::facts::{Facts, refused};
 use super::files::{Files, Wanted};
 
@@ -26,7 +27,7 @@ fn places(facts: &Facts) -> (RemotePath, RemotePath) {
 }
 
 /// Whether a file is one of the two.
-pub(super) fn is_own(path: &RemotePath) -> bool {
+fn is_own(path: &RemotePath) -> bool {
     path.name().starts_with(NAME)
 }
 
@@ -48,8 +49,8 @@ pub(super) async fn clear(change: &Change, files: &Files) -> Result<(), RemoteEr
 pub(super) fn unreached(facts: &Facts) -> Option<String> {
     let why = if facts.flags.is_spoken("snapshot-count") {
         "`--snapshot-count` stands on its command line; take it out, or say it as ETCD_SNAPSHOT_COUNT in a file of variables"
-    } else if facts.flags.get("config-file").is_some() {
-        "it is started with a configuration file"
+    } else if facts.config.as_ref().is_some_and(|(path, text)| with_snapshots(path, text, EVERY).is_none()) {
+        "its configuration file is no plain mapping with a key a line, into which quorate could write it"
     } else {
         return None;
     };
@@ -63,12 +64,15 @@ pub(super) fn unreached(facts: &Facts) -> Option<String> {
 /// # Errors
 /// When the host does not say what is there, or the option stands where a variable does not reach it.
 pub(super) async fn files(call: &Call<'_>, facts: &Facts, then: &[First]) -> Result<Vec<Wanted>, Failure> {
+    if let Some((path, text)) = &facts.config {
+        return in_config_file(call.host, facts, path, text, then);
+    }
     let (drop_in, variables) = places(facts);
     if !then.contains(&First::Snapshot) {
         let mut gone = Vec::new();
         for dest in [drop_in, variables] {
             if call.probe.stat(&dest, false).await?.is_some() {
-                gone.push(Wanted { dest, text: None });
+                gone.push(Wanted::own(dest, None));
             }
         }
         return Ok(gone);
@@ -81,5 +85,24 @@ pub(super) async fn files(call: &Call<'_>, facts: &Facts, then: &[First]) -> Res
          [Service]\nEnvironmentFile={variables}\n"
     );
     let text = format!("# As zz-quorate-snapshots.conf says.\n{VARIABLE}={EVERY}\n");
-    Ok(vec![Wanted { dest: drop_in, text: Some(unit) }, Wanted { dest: variables, text: Some(text) }])
+    Ok(vec![Wanted::own(drop_in, Some(unit)), Wanted::own(variables, Some(text))])
+}
+
+/// The same where a configuration file takes the place of variables: a line in it.
+fn in_config_file(
+    host: &str,
+    facts: &Facts,
+    path: &RemotePath,
+    text: &str,
+    then: &[First],
+) -> Result<Vec<Wanted>, Failure> {
+    let new = match then.contains(&First::Snapshot) {
+        true => with_snapshots(path, text, EVERY),
+        false => Some(without_snapshots(text)),
+    };
+    match (new, unreached(facts)) {
+        (Some(new), _) if new == text => Ok(Vec::new()),
+        (Some(new), _) => Ok(vec![Wanted::own(path.clone(), Some(new))]),
+        (None, why) => Err(refused(host, why.unwrap_or_default())),
+    }
 }

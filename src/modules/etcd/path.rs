@@ -13,9 +13,10 @@ use crate::transport::BoxFuture;
 
 use super::downgrade::{DOWNGRADE, judged};
 use super::facts::{Facts, refused, version_argument};
-use super::files::has_files;
+use super::files::{FILES, has_files};
 use super::often;
 use super::release::{self, Origin};
+use super::rewriting::{REWRITE_OPTIONS, walk};
 use super::rules::{RULES, rules};
 use super::survey::{Survey, survey};
 use super::{BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
@@ -31,8 +32,10 @@ pub(crate) const ROW: Row = Row {
         RELEASES,
         BINARY,
         BINARY_SHA256,
+        FILES,
         RULES,
         DOWNGRADE,
+        REWRITE_OPTIONS,
         Argument::new(
             "v2_data",
             Shape::Text,
@@ -72,7 +75,7 @@ impl Module for EtcdPath {
             let running = view.values().map(|member| member.version.server.clone()).collect();
             let mut steps = steps(&call, &survey, &rules, running, &to)?;
             without_young_snapshots(&call, &survey, &mut steps).await?;
-            options(&call, &survey, &rules, &steps)?;
+            options(&call, &survey, &rules, &steps).await?;
             v2_data(&call, &survey, &view, &mut steps).await?;
             (call.say)(Kind::PathFound { steps: steps.iter().map(told).collect() })?;
             let path: Vec<Value> = steps.iter().map(row).collect();
@@ -229,7 +232,7 @@ fn all_young(all: &[Ages]) -> bool {
 }
 
 /// Options that a release on the way does not take, on all hosts; with files to go with the program those are judged elsewhere.
-fn options(call: &Call<'_>, survey: &Survey, rules: &Rules, steps: &[Step]) -> Result<(), Failure> {
+async fn options(call: &Call<'_>, survey: &Survey, rules: &Rules, steps: &[Step]) -> Result<(), Failure> {
     if has_files(call) {
         return Ok(());
     }
@@ -238,6 +241,11 @@ fn options(call: &Call<'_>, survey: &Survey, rules: &Rules, steps: &[Step]) -> R
     for (host, facts) in &survey.facts {
         let Ok(facts) = facts else { continue };
         faults.extend(often::unreached(facts).filter(|_| snapshots).map(|why| format!("{host}: {why}")));
+        if call.flag(REWRITE_OPTIONS.name) {
+            let against = walk(&call.fleet.probe(host).await?, facts, rules, steps).await?;
+            faults.extend(against.into_iter().map(|fault| format!("{host}: {fault}")));
+            continue;
+        }
         let mut told: BTreeSet<String> = BTreeSet::new();
         for step in steps {
             for fault in facts.flags.faults(rules, &step.to) {

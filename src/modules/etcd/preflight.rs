@@ -16,6 +16,7 @@ use super::facts::{Facts, refused, version_argument};
 use super::files::{FILES, Files, has_files, on_paper};
 use super::next_start::{is_read, next_start};
 use super::place::Place;
+use super::rewriting::{Hop, REWRITE_OPTIONS, is_due};
 use super::rules::{RULES, rules};
 use super::same_data::same_data;
 use super::stage;
@@ -33,6 +34,7 @@ pub(crate) const ROW: Row = Row {
         BINARY_SHA256,
         FILES,
         RULES,
+        REWRITE_OPTIONS,
         ACCEPT_DOWNTIME,
         DOWNGRADE,
         Argument::new("data_dir", Shape::Text, "the data directory that the process must be using"),
@@ -60,11 +62,12 @@ impl Module for EtcdPreflight {
             if version != target {
                 judged(&call, &rules(&call)?, &version, &target).map_err(|refusal| refused(call.host, refusal))?;
             }
-            self::options(&call, &facts, &target)?;
+            let hop = Hop::from(&version, &target);
+            self::options(&call, &facts, hop)?;
             self::unit(&call, &facts, &target)?;
             is_read(&call.probe, &facts.unit, &facts.state).await?;
             next_start(&call.probe, &facts).await?;
-            let files = Files::plan(&call, &facts, &target).await?;
+            let files = Files::plan(&call, &facts, hop).await?;
             let binary = stage::obtain_unless_running(&call, &facts, &target).await?;
             let place = Place::find(&call.probe, &facts, &target).await?;
             if let Some(binary) = binary.as_ref().filter(|b| b.sha256 == place.running && version != target) {
@@ -108,10 +111,12 @@ impl Module for EtcdPreflight {
     }
 }
 
-/// What the running options say against the target; with `files`, those are judged that the target will be started with.
-fn options(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(), Failure> {
-    let faults: Vec<String> = facts.flags.faults(&rules(call)?, target).iter().map(ToString::to_string).collect();
-    if !faults.is_empty() && !has_files(call) {
+/// What the running options say against the target; with `files`, or where they are said otherwise, those are judged that the target will
+/// be started with.
+fn options(call: &Call<'_>, facts: &Facts, hop: Hop<'_>) -> Result<(), Failure> {
+    let rules = rules(call)?;
+    let faults: Vec<String> = facts.flags.faults(&rules, hop.to).iter().map(ToString::to_string).collect();
+    if !faults.is_empty() && !has_files(call) && !is_due(call, facts, &rules, hop) {
         return Err(refused(call.host, faults.join("\n")));
     }
     let Some(expected) = call.text("data_dir") else { return Ok(()) };

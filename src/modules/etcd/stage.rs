@@ -15,12 +15,15 @@ use super::files::{FILES, Files, on_paper};
 use super::place::Place;
 use super::ready::{THEN, then_argument};
 use super::release::{Binary, Origin, Unpacked};
+use super::rewriting::{Hop, REWRITE_OPTIONS};
+use super::rules::{RULES, rules};
 use super::tool::Tool;
+use super::usage;
 use super::{BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// Its row.
 pub(crate) const ROW: Row = Row {
-    arguments: &[VERSION, UNIT, RELEASES, BINARY, BINARY_SHA256, FILES, DOWNGRADE, THEN],
+    arguments: &[VERSION, UNIT, RELEASES, BINARY, BINARY_SHA256, FILES, DOWNGRADE, THEN, RULES, REWRITE_OPTIONS],
     one_of: ORIGIN,
     returns: &[
         ("path", "where it is staged"),
@@ -46,10 +49,12 @@ impl Module for EtcdStage {
             result.insert("path".into(), json!(place.staged.as_str()));
             let want = binary.as_ref().map_or(&place.running, |binary| &binary.sha256);
             result.insert("sha256".into(), json!(want));
-            let files = Files::plan(&call, &facts, &version).await?;
-            let staged = files.changing.iter().map(|file| file.staged().to_string());
+            let files = Files::plan(&call, &facts, Hop::to(&version)).await?;
+            // Options are said otherwise when the member's turn has come, since each hop says its own.
+            let staged = files.changing.iter().filter(|file| !file.wanted.own).map(|file| file.staged().to_string());
             result.insert("files".into(), staged.collect());
-            let to_put = files.unstaged(&call).await?;
+            let mut to_put = files.unstaged(&call).await?;
+            to_put.retain(|file| !file.wanted.own);
             for file in &to_put {
                 let act = format!("stage {} as {}", file.wanted.dest, file.staged());
                 begin(&call, act)?;
@@ -73,6 +78,9 @@ impl Module for EtcdStage {
             let there = parts.iter().filter(|(place, _)| !missing.iter().any(|(new, _)| new.staged == place.staged));
             for (place, _) in there {
                 prove(&call.probe, &facts, place, &version).await?;
+            }
+            if call.change.is_some() || missing.is_empty() {
+                usage::compare(&call, &facts, &rules(&call)?, &place, &version).await?;
             }
             Ok(Outcome { changed: !missing.is_empty() || !to_put.is_empty(), result, ..Outcome::default() })
         })

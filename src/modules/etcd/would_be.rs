@@ -8,9 +8,11 @@ use crate::etcd::{Flags, Rules};
 use crate::modules::{Call, Failure};
 use crate::remote::{Attributes, Probe, ReadAs, RemotePath, ServiceText, environment_of, with_variables};
 
+use super::config_file;
 use super::facts::{Facts, refused};
 use super::files::{CAP, Changing, Files, Wanted, wanted};
 use super::next_start::{is_read, same_options};
+use super::rewriting::{self, Hop};
 use super::rules::rules;
 
 /// Options that say who the member is and where its data lies; a configuration file may say all of them.
@@ -33,35 +35,42 @@ struct Start {
 }
 
 impl Files {
-    /// What has to change on the host for the files that the call asks for, or why they must not.
-    pub(super) async fn plan(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<Self, Failure> {
-        Self::plan_with(call, facts, target, Vec::new()).await
+    /// What has to change on the host for the files that the call asks for and for options that the version does not take, or why it
+    /// must not.
+    pub(super) async fn plan(call: &Call<'_>, facts: &Facts, hop: Hop<'_>) -> Result<Self, Failure> {
+        Self::plan_with(call, facts, hop, Vec::new()).await
     }
 
     /// The same with files of quorate's own.
     pub(super) async fn plan_with(
         call: &Call<'_>,
         facts: &Facts,
-        target: &Version,
+        hop: Hop<'_>,
         own: Vec<Wanted>,
     ) -> Result<Self, Failure> {
+        let (rules, target) = (&rules(call)?, hop.to);
         let mut all = wanted(call).await?;
         if let Some(twice) = own.iter().find(|own| all.iter().any(|file| file.dest == own.dest)) {
             return Err(refused(call.host, format!("{} is quorate's own file and not to be given", twice.dest)));
         }
         all.extend(own);
+        let (mine, rewritten) = rewriting::files(call, facts, rules, hop, &all).await?;
+        // What is said otherwise was written into what is there of quorate's own.
+        all.retain(|file| !mine.iter().any(|mine| mine.dest == file.dest));
+        all.extend(mine);
         if all.is_empty() {
             return Ok(Self::default());
         }
         let units = Units::of(call.host, facts, &all)?;
         let start = units.start(&call.probe, facts, &all).await?;
+        let config = facts.config_file();
         for file in all.iter().filter(|file| !units.owns(&file.dest) && file.text.is_some()) {
-            if !start.environment_files.iter().any(|(path, _)| *path == file.dest) {
+            if config != Some(&file.dest) && !start.environment_files.iter().any(|(path, _)| *path == file.dest) {
                 return Err(refused(call.host, units.not_read(&file.dest, &start)));
             }
         }
-        start.judge(&call.probe, facts, (&rules(call)?, target), &all).await?;
-        let mut files = Self::default();
+        start.judge(&call.probe, facts, (rules, target), &all).await?;
+        let mut files = Self { rewritten, ..Self::default() };
         for file in &all {
             files.changing.extend(differs(call, &units, file).await?);
         }
@@ -75,14 +84,9 @@ impl Files {
 
 /// Whether one of the files is newer than the process, which then does not run with it.
 async fn stale(probe: &Probe, facts: &Facts, all: &[Wanted]) -> Result<bool, Failure> {
-    let there: Vec<&str> = all.iter().filter(|file| file.text.is_some()).map(|file| file.dest.as_str()).collect();
-    newer(probe, facts, &there).await
-}
-
-/// The same of any files.
-pub(super) async fn newer(probe: &Probe, facts: &Facts, files: &[&str]) -> Result<bool, Failure> {
+    let files = all.iter().filter(|file| file.text.is_some()).map(|file| file.dest.as_str());
     let start = facts.state.get("ExecMainStartTimestampMonotonic");
-    let args: Vec<&str> = std::iter::once(start).chain(files.iter().copied()).collect();
+    let args: Vec<&str> = std::iter::once(start).chain(files).collect();
     let ran = probe.script("compare the files' times", NEWER, &args, None).await?;
     if !ran.success() {
         return Err(refused(probe.name(), format!("when {} was started is not known: {}", facts.unit, ran.words())));
@@ -114,7 +118,7 @@ async fn differs(call: &Call<'_>, units: &Units, file: &Wanted) -> Result<Option
 }
 
 /// The files that systemd reads of the unit.
-struct Units {
+pub(super) struct Units {
     fragment: RemotePath,
     folder: RemotePath,
     drop_ins: Vec<RemotePath>,
@@ -124,7 +128,8 @@ struct Units {
 }
 
 impl Units {
-    fn of(host: &str, facts: &Facts, all: &[Wanted]) -> Result<Self, Failure> {
+    /// With the files that are to go with the program.
+    pub(super) fn of(host: &str, facts: &Facts, all: &[Wanted]) -> Result<Self, Failure> {
         let (unit, state) = (&facts.unit, &facts.state);
         let fragment = state.fragment_path().ok_or_else(|| refused(host, format!("{unit} has no file")))?;
         let id = Some(state.get("Id")).filter(|id| !id.is_empty()).unwrap_or(unit);
@@ -165,16 +170,22 @@ impl Units {
     }
 
     /// Whether systemd itself reads it: the unit's file, or a drop-in of the host's own.
-    fn owns(&self, path: &RemotePath) -> bool {
+    pub(super) fn owns(&self, path: &RemotePath) -> bool {
         *path == self.fragment
             || (path.parent() == self.folder && path.name().ends_with(".conf") && path.name() != ".conf")
+    }
+
+    /// The unit's own file.
+    pub(super) fn fragment(&self) -> &RemotePath {
+        &self.fragment
     }
 
     fn now(&self) -> ReadAs {
         ReadAs { fragment: self.fragment.clone(), drop_ins: self.drop_ins.clone() }
     }
 
-    fn then(&self) -> ReadAs {
+    /// What systemd shall have read once the files are there.
+    pub(super) fn then(&self) -> ReadAs {
         let stays = |path: &&RemotePath| !self.gone.contains(path);
         let mut drop_ins: Vec<RemotePath> = self.drop_ins.iter().chain(&self.new).filter(stays).cloned().collect();
         drop_ins.sort_by(|a, b| a.name().cmp(b.name()));
@@ -309,6 +320,7 @@ impl Start {
         let argv = with_variables(&self.command, &environment);
         let argv = argv.certain().map_err(|why| refused(host, format!("ExecStart of {unit}: {why}")))?;
         let flags = Flags::from_process(&argv, &environment);
+        let flags = config_file::with_file(probe, &facts.cwd, flags, all).await?;
         same_options(host, facts, &flags, &IDENTITY)?;
         let faults: Vec<String> = flags.faults(rules, target).iter().map(ToString::to_string).collect();
         if !faults.is_empty() {

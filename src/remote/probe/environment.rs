@@ -1,6 +1,7 @@
 //! Environment files and the variables of a command line, as systemd reads and puts them in (systemd.exec(5), systemd.service(5)).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::remote::shell::is_variable;
 
@@ -23,11 +24,39 @@ impl<T> Reading<T> {
     }
 }
 
+/// A line of an environment file that sets a variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// The variable.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// The bytes of the line, with its end.
+    pub line: Range<usize>,
+    /// Those of the name.
+    pub name_at: Range<usize>,
+    /// Those of the value, quotes included.
+    pub value_at: Range<usize>,
+}
+
 /// What an environment file sets. A line that sets nothing is passed over, and not sure.
 #[must_use]
 pub fn environment_of(text: &str) -> Reading<Vec<(String, String)>> {
-    let (mut value, mut unclear) = (Vec::new(), None);
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', ';'])) {
+    let Reading { value, unclear } = assignments_of(text);
+    Reading { value: value.into_iter().map(|set| (set.name, set.value)).collect(), unclear }
+}
+
+/// The same, with where it stands.
+#[must_use]
+pub fn assignments_of(text: &str) -> Reading<Vec<Assignment>> {
+    let (mut value, mut unclear, mut next) = (Vec::new(), None, 0);
+    for physical in text.split_inclusive('\n') {
+        let start = next;
+        next += physical.len();
+        let line = physical.trim();
+        if line.is_empty() || line.starts_with(['#', ';']) {
+            continue;
+        }
         let pair = line.split_once('=').map(|(name, value)| (name.trim_end(), value.trim_start()));
         let Some((name, set)) = pair.filter(|(name, _)| is_variable(name)) else {
             unclear.get_or_insert_with(|| format!("`{line}` sets no variable"));
@@ -38,7 +67,15 @@ pub fn environment_of(text: &str) -> Reading<Vec<(String, String)>> {
         if plain.contains(['"', '\'', '\\']) || plain.chars().any(|c| c.is_control() && c != '\t') {
             unclear.get_or_insert_with(|| format!("{name}: a backslash, or a quote other than around the whole value"));
         }
-        value.push((name.to_owned(), plain.to_owned()));
+        let begins = start + physical.len() - physical.trim_start().len();
+        let ends = begins + line.len();
+        value.push(Assignment {
+            name: name.to_owned(),
+            value: plain.to_owned(),
+            line: start..next,
+            name_at: begins..begins + name.len(),
+            value_at: ends - set.len()..ends,
+        });
     }
     Reading { value, unclear }
 }
@@ -97,6 +134,16 @@ mod tests {
         let text = "ETCD_DATA_DIR = '/var/lib/etcd'\nETCD_X=a=b # c\n\nEMPTY=\n";
         let expected = vec![pair("ETCD_DATA_DIR", "/var/lib/etcd"), pair("ETCD_X", "a=b # c"), pair("EMPTY", "")];
         assert_eq!(environment_of(text).certain(), Ok(expected));
+    }
+
+    #[test]
+    fn it_is_known_where_an_assignment_stands() {
+        let text = "# c\n\n ETCD_X = \"a b\" \nETCD_Y=";
+        let found: Vec<_> = assignments_of(text).certain().unwrap();
+        let parts = |at: &Range<usize>| &text[at.clone()];
+        let parts: Vec<_> =
+            found.iter().map(|set| (parts(&set.line), parts(&set.name_at), parts(&set.value_at))).collect();
+        assert_eq!(parts, [(" ETCD_X = \"a b\" \n", "ETCD_X", "\"a b\""), ("ETCD_Y=", "ETCD_Y", "")]);
     }
 
     #[test]

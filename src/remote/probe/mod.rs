@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWrite};
 
-pub use environment::{environment_of, with_variables};
+pub use environment::{Assignment, Reading, assignments_of, environment_of, with_variables};
 pub(super) use files::carry_deadline;
 pub use files::{Listing, Space, Stat};
 pub use process::Process;
 pub(super) use unit::check_unit_name;
 pub use unit::{ExecStart, UnitState};
-pub use unit_text::{SURROUNDINGS, ServiceText};
+pub use unit_text::{Patch, SURROUNDINGS, ServiceText, WordEdit, WordPlace, longer, patched, renamed, with_words};
 
 use super::job::{Job, Ran, RunOptions};
 use super::sink::Sink;

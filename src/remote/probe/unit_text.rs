@@ -3,6 +3,7 @@
 //! Rules of systemd.syntax(7), systemd.service(5) and systemd.exec(5). What is not understood for sure is refused, never guessed.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::remote::RemotePath;
 use crate::remote::shell::is_variable;
@@ -34,11 +35,25 @@ pub const SURROUNDINGS: &[&str] = &[
     "WorkingDirectory",
 ];
 
+/// Where a word of a setting stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WordPlace {
+    /// In which of the files, in the order in which they were read.
+    pub file: usize,
+    /// Its bytes there, quotes included.
+    pub word: Range<usize>,
+    /// The bytes of the setting's line, with those that it goes on in and the end of the last.
+    pub line: Range<usize>,
+}
+
 /// What the texts of a service's files say of its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceText {
-    starts: Vec<Vec<String>>,
+    /// How many files were read.
+    files: usize,
+    starts: Vec<(Vec<String>, Vec<WordPlace>)>,
     environment: Vec<(String, String)>,
+    environment_places: Vec<WordPlace>,
     environment_files: Vec<(RemotePath, bool)>,
     kind: Option<String>,
     surroundings: BTreeMap<String, Vec<String>>,
@@ -50,36 +65,46 @@ impl ServiceText {
     /// # Errors
     /// What in it is not understood for sure.
     pub fn read(&mut self, text: &str) -> Result<(), String> {
-        let mut section = "";
-        let lines = logical_lines(text)?;
-        for line in &lines {
-            if let Some(name) = line.strip_prefix('[') {
-                section = name.strip_suffix(']').ok_or_else(|| format!("`{line}` is no section"))?;
+        let mut section = String::new();
+        for line in logical_lines(text)? {
+            if let Some(name) = line.text.strip_prefix('[') {
+                let name = name.strip_suffix(']').ok_or_else(|| format!("`{}` is no section", line.text))?;
+                section = name.to_owned();
                 continue;
             }
-            let (name, value) = line.split_once('=').ok_or_else(|| format!("`{line}` is no setting"))?;
-            match section {
-                "" => return Err(format!("`{line}` stands before any section")),
+            let (name, value) = line.text.split_once('=').ok_or_else(|| format!("`{}` is no setting", line.text))?;
+            match section.as_str() {
+                "" => return Err(format!("`{}` stands before any section", line.text)),
                 "Service" => {
                     let (name, value) = (name.trim_end(), value.trim_start());
-                    self.set(name, value).map_err(|why| format!("{name}={value}: {why}"))?;
+                    self.set(name, value, &line).map_err(|why| format!("{name}={value}: {why}"))?;
                 }
                 _ => {}
             }
         }
+        self.files += 1;
         Ok(())
     }
 
-    fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+    /// `value` is the end of the line.
+    fn set(&mut self, name: &str, value: &str, line: &Line) -> Result<(), String> {
         match name {
             "ExecStart" if value.is_empty() => self.starts.clear(),
-            "ExecStart" => self.starts.push(words(value)?),
-            "Environment" if value.is_empty() => self.environment.clear(),
+            "ExecStart" => {
+                let words = words(value)?;
+                let places = words.iter().map(|(_, at)| self.place(line, value, at)).collect();
+                self.starts.push((words.into_iter().map(|(word, _)| word).collect(), places));
+            }
+            "Environment" if value.is_empty() => {
+                self.environment.clear();
+                self.environment_places.clear();
+            }
             "Environment" => {
-                for word in words(value)? {
+                for (word, at) in words(value)? {
                     let pair = word.split_once('=').filter(|(name, _)| is_variable(name));
-                    let (name, value) = pair.ok_or_else(|| format!("`{word}` sets no variable"))?;
-                    self.environment.push((name.to_owned(), value.to_owned()));
+                    let (name, set) = pair.ok_or_else(|| format!("`{word}` sets no variable"))?;
+                    self.environment.push((name.to_owned(), set.to_owned()));
+                    self.environment_places.push(self.place(line, value, &at));
                 }
             }
             "EnvironmentFile" if value.is_empty() => self.environment_files.clear(),
@@ -99,12 +124,18 @@ impl ServiceText {
         Ok(())
     }
 
+    fn place(&self, line: &Line, value: &str, word: &Range<usize>) -> WordPlace {
+        let before = line.text.len() - value.len();
+        let at = |byte: usize| line.at.get(before + byte).copied().unwrap_or(line.whole.end);
+        WordPlace { file: self.files, word: at(word.start)..at(word.end - 1) + 1, line: line.whole.clone() }
+    }
+
     /// The words of the one command that starts it, variables not yet put in.
     ///
     /// # Errors
     /// When there is none or more than one, or its program is not named by its path alone.
     pub fn command(&self) -> Result<&[String], String> {
-        let [command] = self.starts.as_slice() else {
+        let [(command, _)] = self.starts.as_slice() else {
             return Err(format!("expected one ExecStart, found {}", self.starts.len()));
         };
         match command.first() {
@@ -112,6 +143,18 @@ impl ServiceText {
             Some(program) => Err(format!("ExecStart begins with `{program}`; expected a path without a prefix")),
             None => Err("ExecStart is empty".to_owned()),
         }
+    }
+
+    /// Where the words of that command stand.
+    #[must_use]
+    pub fn command_places(&self) -> &[WordPlace] {
+        self.starts.first().map(|(_, places)| places.as_slice()).unwrap_or_default()
+    }
+
+    /// Where the words of `Environment=` stand.
+    #[must_use]
+    pub fn environment_places(&self) -> &[WordPlace] {
+        &self.environment_places
     }
 
     /// `Environment=`.
@@ -140,15 +183,45 @@ impl ServiceText {
     }
 }
 
+/// A line with those that it goes on in.
+#[derive(Default)]
+struct Line {
+    /// Its text without blanks around it.
+    text: String,
+    /// Where in the file each byte of the text stands.
+    at: Vec<usize>,
+    /// All of its bytes in the file.
+    whole: Range<usize>,
+}
+
+impl Line {
+    fn push(&mut self, text: &str, at: usize) {
+        self.text.push_str(text);
+        self.at.extend(at..at + text.len());
+    }
+
+    fn trimmed(mut self) -> Self {
+        self.text.truncate(self.text.trim_end().len());
+        let blanks = self.text.len() - self.text.trim_start().len();
+        self.text.drain(..blanks);
+        self.at.drain(..blanks);
+        self.at.truncate(self.text.len());
+        self
+    }
+}
+
 /// Lines without comments and blank ones, those that go on joined.
-fn logical_lines(text: &str) -> Result<Vec<String>, String> {
+fn logical_lines(text: &str) -> Result<Vec<Line>, String> {
     let odd = |c: char| c != '\n' && c != '\t' && (c.is_control() || c == '\u{feff}');
     if let Some(c) = text.chars().find(|c| odd(*c)) {
         return Err(format!("holds the character {:?}", c.escape_default().to_string()));
     }
-    let (mut lines, mut begun) = (Vec::new(), None::<String>);
-    for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
-        let line = line.trim_start_matches([' ', '\t']);
+    let (mut lines, mut begun, mut next) = (Vec::new(), None::<Line>, 0);
+    for physical in text.split_inclusive('\n') {
+        let start = next;
+        next += physical.len();
+        let physical = physical.strip_suffix('\n').unwrap_or(physical);
+        let line = physical.trim_start_matches([' ', '\t']);
         if line.starts_with(['#', ';']) {
             // Whether the line goes on behind a comment depends on the release of systemd.
             if begun.is_some() {
@@ -156,23 +229,28 @@ fn logical_lines(text: &str) -> Result<Vec<String>, String> {
             }
             continue;
         }
-        let whole = begun.take().unwrap_or_default() + line;
+        let mut whole = begun.take().unwrap_or_else(|| Line { whole: start..start, ..Line::default() });
+        whole.push(line, start + physical.len() - line.len());
+        whole.whole.end = next;
         // An even number of backslashes is that many halves, and no line that goes on.
-        let ends = whole.chars().rev().take_while(|c| *c == '\\').count();
-        match whole.strip_suffix('\\').filter(|_| ends % 2 == 1) {
-            Some(part) => begun = Some(format!("{part} ")),
-            None if whole.trim().is_empty() => {}
-            None => lines.push(whole.trim().to_owned()),
+        let ends = whole.text.chars().rev().take_while(|c| *c == '\\').count();
+        if ends % 2 == 1 {
+            // It stands for a blank, in the very place of the backslash.
+            whole.text.pop();
+            whole.text.push(' ');
+            begun = Some(whole);
+        } else if !whole.text.trim().is_empty() {
+            lines.push(whole.trimmed());
         }
     }
     match begun {
-        Some(line) => Err(format!("`{line}` goes on behind the end of the file")),
+        Some(line) => Err(format!("`{}` goes on behind the end of the file", line.text)),
         None => Ok(lines),
     }
 }
 
-/// Words parted at blanks, quotes around whole words and escapes in them undone.
-fn words(value: &str) -> Result<Vec<String>, String> {
+/// Words parted at blanks, quotes around whole words and escapes in them undone; and where they stand, quotes included.
+fn words(value: &str) -> Result<Vec<(String, Range<usize>)>, String> {
     let (mut words, mut rest) = (Vec::new(), value.trim_start());
     while let Some(first) = rest.chars().next() {
         let quote = Some(first).filter(|c| matches!(c, '"' | '\''));
@@ -202,6 +280,7 @@ fn words(value: &str) -> Result<Vec<String>, String> {
             (None, None) => rest.len(),
             (None, Some(_)) => return Err("a quote that is not closed".to_owned()),
         };
+        let start = value.len() - rest.len();
         rest = rest.get(end..).unwrap_or_default();
         if quote.is_some() && !rest.is_empty() && !rest.starts_with([' ', '\t']) {
             return Err("a quote that ends amid a word".to_owned());
@@ -209,7 +288,7 @@ fn words(value: &str) -> Result<Vec<String>, String> {
         if word == ";" {
             return Err("more than one command in a line".to_owned());
         }
-        words.push(specifiers(&word)?);
+        words.push((specifiers(&word)?, start..start + end));
         rest = rest.trim_start();
     }
     Ok(words)
@@ -224,5 +303,8 @@ fn specifiers(text: &str) -> Result<String, String> {
     Ok(plain.replace('\0', "%"))
 }
 
+mod edit;
 #[cfg(test)]
 mod tests;
+
+pub use edit::{Patch, WordEdit, longer, patched, renamed, with_words};

@@ -108,6 +108,7 @@ impl Lines {
             | Kind::ClusterUpgraded { .. }
             | Kind::ClusterDowngraded { .. }
             | Kind::MemberDefragmented { .. }
+            | Kind::OptionRewritten { .. }
             | Kind::BackupTaken { .. } => self.milestone(kind),
             Kind::Warning { text } => self.say(Tone::Warning, &format!("[WARNING]: {}", line(text))),
             Kind::Halted { reason, .. } => {
@@ -208,6 +209,9 @@ impl Lines {
                     Tone::Changed,
                     &format!("defragmented: [{host}] member {member}: {before} -> {after}, busy {took}"),
                 )
+            }
+            Kind::OptionRewritten { host, what } => {
+                self.say(Tone::Changed, &format!("rewrite: [{}] {}", line(host), line(what)))
             }
             Kind::BackupTaken { host, path, size, proof } => {
                 let (host, path, proof) = (line(host), line(path), line(proof));

@@ -10,12 +10,13 @@ use crate::modules::{Call, Failure, Module, Outcome};
 use crate::remote::{Change, SURROUNDINGS, UnitAction};
 use crate::transport::BoxFuture;
 
+use super::super::config_file;
 use super::super::facts::{Facts, refused};
 use super::super::files::Files;
 use super::super::next_start::{is_read, next_command, same_options};
 use super::super::place::Place;
 use super::super::survey::survey;
-use super::super::would_be::{IDENTITY, judge_unread, newer};
+use super::super::would_be::{IDENTITY, judge_unread};
 use super::super::{ACCEPT_DOWNTIME, UNIT, at_work, preflight};
 use super::{CATCH_UP_TIMEOUT, Roll, START, gate, outcome, seconds};
 
@@ -135,18 +136,11 @@ async fn same_member(call: &Call<'_>, facts: &Facts, version: &Version) -> Resul
     is_read(&call.probe, &facts.unit, &facts.state).await?;
     let (argv, environment) = next_command(&call.probe, &facts.unit, &facts.state).await?;
     let next = Flags::from_process(&argv, &environment);
+    let next = config_file::with_file(&call.probe, &facts.cwd, next, &[]).await?;
     same_options(call.host, facts, &next, &IDENTITY)?;
     let faults: Vec<String> = next.faults(Rules::built_in(), version).iter().map(ToString::to_string).collect();
     if !faults.is_empty() {
         return Err(refused(call.host, faults.join("\n")));
-    }
-    let Some(file) = facts.flags.get("config-file").filter(|file| !file.is_empty()) else { return Ok(()) };
-    if newer(&call.probe, facts, &[file]).await? {
-        let what = format!(
-            "{file} was changed since the member was started, and may name other data; quorate does not read it\n\
-             look at it and restart this member by hand"
-        );
-        return Err(refused(call.host, what));
     }
     Ok(())
 }

@@ -69,6 +69,12 @@ impl Stopped {
         is_read(probe, &unit, &state).await?;
         let (argv, environment) = next_command(probe, &unit, &state).await?;
         let flags = Flags::from_process(&argv, &environment);
+        if let Some(file) = flags.config_file() {
+            // The first start of a restored member says what it is by flags, which etcd passes over then.
+            let what =
+                format!("{unit} is started with a configuration file, {file}; such a member is restored by hand");
+            return Err(refused(host, what));
+        }
         let program = state.binary().ok_or_else(|| refused(host, format!("{unit} has no absolute ExecStart")))?;
         let home = Some(state.get("WorkingDirectory")).filter(|dir| dir.starts_with('/')).unwrap_or("/");
         let dir = flags.data_dir();

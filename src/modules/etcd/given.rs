@@ -1,0 +1,352 @@
+//! Where the options of a member stand on its host, and the texts in which they are said otherwise. Texts in, texts out: what is on the
+//! host is read by `rewriting.rs`.
+
+use std::collections::BTreeMap;
+
+use semver::Version;
+
+use crate::etcd::{
+    Becomes, By, Flags, Key, Rules, Said, Shape, option_of_variable, rewrite, spoken, variable_of_option,
+};
+use crate::remote::{Assignment, RemotePath, ServiceText, assignments_of, with_variables};
+
+use super::config_file::{self, KeyPlace};
+use edits::Edits;
+
+mod edits;
+
+/// A file in which options may stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct File {
+    pub(super) path: RemotePath,
+    pub(super) text: String,
+    /// Why it is not edited, if so.
+    pub(super) fixed: Option<String>,
+}
+
+/// All with which a unit starts its etcd.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    /// The unit's file and its drop-ins, in their order; or why their texts are not understood for sure.
+    pub(super) units: Result<Vec<File>, String>,
+    /// The environment files, in their order.
+    pub(super) environment_files: Vec<File>,
+    /// The configuration file that takes the place of flags and variables, if one is named.
+    pub(super) config: Option<File>,
+    /// What systemd says of the command and of `Environment=`, for where the texts are not understood.
+    pub(super) of_systemd: (Vec<String>, Vec<(String, String)>),
+    /// With what the process runs.
+    pub(super) running: Flags,
+}
+
+/// Where an option stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stands {
+    /// In those words of the command, from the first to the last.
+    Words(usize, usize),
+    /// In that word of `Environment=`.
+    Setting(usize),
+    /// In that assignment of that environment file.
+    Line(usize, usize),
+    /// In that key of the configuration file.
+    Key(usize),
+    /// Where it is not edited: why.
+    Fixed(String),
+}
+
+/// What a version makes of it.
+pub(super) struct Rewritten {
+    pub(super) given: Given,
+    /// What is said otherwise and where, a line each.
+    pub(super) lines: Vec<String>,
+    /// What a version passes over and could not be taken away.
+    pub(super) left: Vec<String>,
+    /// What stands in the way: the option that it is about, and the words.
+    pub(super) faults: Vec<(String, String)>,
+}
+
+/// The texts, read.
+struct Parts {
+    service: Option<ServiceText>,
+    /// The words of the command as they are written, quotes undone.
+    command: Vec<String>,
+    settings: Vec<(String, String)>,
+    assignments: Vec<Vec<Assignment>>,
+    environment: BTreeMap<String, String>,
+    keys: Vec<KeyPlace>,
+}
+
+impl Given {
+    fn parts(&self) -> Parts {
+        let service = self.units.as_ref().ok().and_then(|files| {
+            let mut service = ServiceText::default();
+            files.iter().try_for_each(|file| service.read(&file.text)).ok().map(|()| service)
+        });
+        let of_text =
+            service.as_ref().and_then(|text| Some((text.command().ok()?.to_vec(), text.environment().to_vec())));
+        let service = service.filter(|_| of_text.is_some());
+        let (command, settings) = of_text.unwrap_or_else(|| self.of_systemd.clone());
+        let assignments: Vec<Vec<Assignment>> =
+            self.environment_files.iter().map(|file| assignments_of(&file.text).value).collect();
+        let mut environment: BTreeMap<String, String> = settings.iter().cloned().collect();
+        for set in assignments.iter().flatten() {
+            environment.insert(set.name.clone(), set.value.clone());
+        }
+        let keys = self.config.as_ref().and_then(|file| config_file::keys(&file.path, &file.text).ok());
+        Parts { service, command, settings, assignments, environment, keys: keys.unwrap_or_default() }
+    }
+
+    /// The options as the texts say them.
+    fn flags(&self) -> Flags {
+        let parts = self.parts();
+        let words = with_variables(&parts.command, &parts.environment).value;
+        let flags = Flags::from_process(&words, &parts.environment);
+        match &self.config {
+            Some(_) => flags.with_file(parts.keys.into_iter().map(|place| place.key).collect()),
+            None => flags,
+        }
+    }
+
+    /// Every option that is said, and where.
+    fn said(&self, parts: &Parts) -> Vec<(Said, Stands)> {
+        if let Some(file) = &self.config {
+            let key = |(number, place): (usize, &KeyPlace)| {
+                let Key { name, value, shape } = place.key.clone();
+                let fixed = file.fixed.as_ref().map(|why| Stands::Fixed(format!("{}: {why}", file.path)));
+                let said = Said { name, value, by: By::Key, uses: Vec::new(), shape };
+                (said, fixed.unwrap_or(Stands::Key(number)))
+            };
+            return parts.keys.iter().enumerate().map(key).collect();
+        }
+        let mut all = self.of_command(parts);
+        for (number, (name, value)) in parts.settings.iter().enumerate() {
+            let stands = match &parts.service {
+                Some(service) => self.in_unit(service.environment_places().get(number).map(|place| place.file)),
+                None => Err(self.not_understood()),
+            };
+            all.extend(variable(name, value, stands.map_or_else(Stands::Fixed, |()| Stands::Setting(number))));
+        }
+        for (file, (place, sets)) in self.environment_files.iter().zip(&parts.assignments).enumerate() {
+            // What is unclear in one line may be about the next.
+            let unclear = assignments_of(&place.text).unclear.map(|why| format!("{}: {why}", place.path));
+            let fixed = place.fixed.as_ref().map(|why| format!("{}: {why}", place.path)).or(unclear);
+            for (number, set) in sets.iter().enumerate() {
+                let stands = fixed.clone().map_or(Stands::Line(file, number), Stands::Fixed);
+                all.extend(variable(&set.name, &set.value, stands));
+            }
+        }
+        self.elsewhere(&mut all);
+        all
+    }
+
+    /// The flags. A word that systemd parts into several once its variable is put in is not edited.
+    fn of_command(&self, parts: &Parts) -> Vec<(Said, Stands)> {
+        let (mut words, mut origins) = (Vec::new(), Vec::new());
+        for (number, word) in parts.command.iter().enumerate() {
+            let put_in = with_variables(std::slice::from_ref(word), &parts.environment).value;
+            origins.extend(put_in.iter().map(|_| number));
+            words.extend(put_in);
+        }
+        let origin = |word: usize| origins.get(word).copied().unwrap_or_default();
+        let written = |word: usize| parts.command.get(word).map(String::as_str).unwrap_or_default();
+        let several = |word: usize| origins.iter().filter(|of| **of == word).count() != 1;
+        let mut all = Vec::new();
+        for option in spoken(&words) {
+            let (first, last) = (origin(option.first), origin(option.last));
+            let name = written(first).trim_start_matches('-');
+            let plain = name.split('=').next() == Some(option.name.as_str());
+            let stands = if several(first) || several(last) || !plain {
+                Stands::Fixed(format!("`{}` in ExecStart, which takes it from a variable", written(first)))
+            } else {
+                let in_unit = match &parts.service {
+                    Some(service) => self.in_unit(service.command_places().first().map(|place| place.file)),
+                    None => Err(self.not_understood()),
+                };
+                in_unit.map_or_else(Stands::Fixed, |()| Stands::Words(first, last))
+            };
+            let uses = (first..=last).flat_map(|word| variables_in(written(word))).collect();
+            all.push((Said { name: option.name, value: option.value, by: By::Flag, uses, shape: Shape::Text }, stands));
+        }
+        all
+    }
+
+    /// What the process was started with and no text says.
+    fn elsewhere(&self, all: &mut Vec<(Said, Stands)>) {
+        let mut more = Vec::new();
+        for name in self.running.names() {
+            let value = self.running.get(name).unwrap_or_default().to_owned();
+            for (by, is) in [(By::Flag, self.running.is_spoken(name)), (By::Variable, self.running.is_variable(name))] {
+                if is && !all.iter().any(|(said, _)| said.name == name && said.by == by) {
+                    let why = "neither the unit's files nor its environment files; the program that the unit starts, or systemd itself, may add it";
+                    // What adds a flag may make it from the variable.
+                    let uses = vec![variable_of_option(name)];
+                    let said = Said { name: name.to_owned(), value: value.clone(), by, uses, shape: Shape::Text };
+                    more.push((said, Stands::Fixed(why.to_owned())));
+                }
+            }
+        }
+        all.extend(more);
+    }
+
+    fn not_understood(&self) -> String {
+        match &self.units {
+            Err(why) => why.clone(),
+            Ok(_) => "the unit's files, which are not understood for sure".to_owned(),
+        }
+    }
+
+    fn in_unit(&self, file: Option<usize>) -> Result<(), String> {
+        let files = self.units.as_deref().map_err(Clone::clone)?;
+        match file.and_then(|file| files.get(file)) {
+            Some(File { path, fixed: Some(why), .. }) => Err(format!("{path}: {why}")),
+            Some(_) => Ok(()),
+            None => Err(self.not_understood()),
+        }
+    }
+
+    /// The texts with which a version is started.
+    pub(super) fn rewritten(&self, rules: &Rules, target: &Version) -> Rewritten {
+        let parts = self.parts();
+        let (said, stands): (Vec<Said>, Vec<Stands>) = self.said(&parts).into_iter().unzip();
+        let plan = rewrite(&said, rules, target);
+        let mut faults: Vec<(String, String)> =
+            plan.faults.iter().map(|fault| (fault.subject().to_owned(), fault.to_string())).collect();
+        let (mut lines, mut left) = (Vec::new(), Vec::new());
+        let mut edits = Edits::default();
+        for (which, becomes) in &plan.becomes {
+            let Some((said, stands)) = said.get(*which).zip(stands.get(*which)) else { continue };
+            let edited = match stands {
+                Stands::Fixed(why) => Err(why.clone()),
+                stands => edits.add(self, &parts, said, stands, becomes),
+            };
+            match edited {
+                Ok(path) => lines.push(format!("{path}: {}", words(said, becomes))),
+                // A variable that a release does not know it only warns of (etcd v3.7.3 pkg/flags/flag.go, read 2026-11-27).
+                Err(why) if said.by == By::Variable && rules.gone(&said.name, target).is_some() => {
+                    left.push(format!(
+                        "{}, which {target} passes over, is not rewritten; it stands in {why}",
+                        name(said)
+                    ));
+                }
+                Err(why) => {
+                    let fault =
+                        self.running.faults(rules, target).into_iter().find(|fault| fault.subject() == said.name);
+                    let fault = fault.map_or_else(|| format!("{} has to go", name(said)), |fault| fault.to_string());
+                    let text = format!("{fault}\nquorate does not edit it where it stands: {why}");
+                    faults.push((said.name.clone(), text));
+                }
+            }
+        }
+        for (name, value) in &plan.added {
+            match edits.add_key(self, name, value) {
+                Ok(path) => lines.push(format!("{path}: `{name}: {value}` added")),
+                Err(why) => {
+                    let text = format!("`{name}: {value}` has to stand in {why}; put it there");
+                    faults.push((name.clone(), text));
+                }
+            }
+        }
+        if let Some(file) = &self.config {
+            let dropped = plan.dropped.iter();
+            left.extend(dropped.map(|name| format!("`{name}` in {}: {target} drops it without a word", file.path)));
+        }
+        let given = match edits.made(self, &parts) {
+            Ok(given) => given,
+            Err(why) => {
+                faults.push((String::new(), why));
+                self.clone()
+            }
+        };
+        let remains =
+            given.flags().faults(rules, target).into_iter().chain(self.not_in_texts(rules, target, &said, &stands));
+        for fault in remains {
+            if !faults.iter().any(|(name, _)| name == fault.subject()) {
+                faults.push((fault.subject().to_owned(), fault.to_string()));
+            }
+        }
+        Rewritten { given, lines, left, faults }
+    }
+
+    /// Faults of the process that come from no text, and so from none that was edited.
+    fn not_in_texts(
+        &self,
+        rules: &Rules,
+        target: &Version,
+        said: &[Said],
+        stands: &[Stands],
+    ) -> Vec<crate::etcd::FlagFault> {
+        let fixed = |name: &str| {
+            said.iter().zip(stands).any(|(said, stands)| said.name == name && matches!(stands, Stands::Fixed(_)))
+        };
+        let faults = self.running.faults(rules, target).into_iter();
+        faults.filter(|fault| fixed(fault.subject())).collect()
+    }
+
+    /// The same for a process that was started with these texts.
+    pub(super) fn started_with(mut self) -> Self {
+        self.running = self.flags();
+        self
+    }
+
+    /// The text of one of the files.
+    pub(super) fn text(&self, path: &RemotePath) -> Option<&str> {
+        let mut files = self.units.iter().flatten().chain(&self.environment_files).chain(&self.config);
+        files.find(|file| file.path == *path).map(|file| file.text.as_str())
+    }
+
+    /// The files whose texts differ.
+    pub(super) fn changed(&self, before: &Self) -> Vec<(RemotePath, String)> {
+        let files = |given: &Self| -> Vec<File> {
+            given.units.iter().flatten().chain(&given.environment_files).chain(&given.config).cloned().collect()
+        };
+        let pairs = files(self).into_iter().zip(files(before));
+        pairs.filter(|(now, before)| now.text != before.text).map(|(now, _)| (now.path, now.text)).collect()
+    }
+}
+
+fn variable(name: &str, value: &str, stands: Stands) -> Option<(Said, Stands)> {
+    let name = option_of_variable(name)?;
+    let (value, uses) = (value.to_owned(), Vec::new());
+    Some((Said { name, value, by: By::Variable, uses, shape: Shape::Text }, stands))
+}
+
+/// The names of the variables in a word, `$NAME` and `${NAME}`.
+fn variables_in(word: &str) -> Vec<String> {
+    let parts = word.split('$').skip(1);
+    let name = |part: &str| {
+        let part = part.strip_prefix('{').unwrap_or(part);
+        part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>()
+    };
+    parts.map(name).filter(|name| !name.is_empty()).collect()
+}
+
+/// How an option is written, by its name.
+fn name(said: &Said) -> String {
+    match said.by {
+        By::Flag => format!("`--{}`", said.name),
+        By::Variable => format!("`{}`", variable_of_option(&said.name)),
+        By::Key => format!("`{}`", said.name),
+    }
+}
+
+/// What becomes of it, in words. Values that the host's files hold are not repeated.
+fn words(said: &Said, becomes: &Becomes) -> String {
+    let write = |name: &str, value: Option<&str>| match (said.by, value) {
+        (By::Flag, value) => format!("`--{name}{}`", value.map(|value| format!("={value}")).unwrap_or_default()),
+        (By::Variable, value) => {
+            format!("`{}{}`", variable_of_option(name), value.map(|value| format!("={value}")).unwrap_or_default())
+        }
+        (By::Key, value) => format!("`{name}{}`", value.map(|value| format!(": {value}")).unwrap_or_default()),
+    };
+    match becomes {
+        Becomes::Nothing => format!("{} taken out", name(said)),
+        Becomes::Other { name: new, value, also } => {
+            let also = also.as_ref().map(|(name, value)| format!(" and {}", write(name, Some(value))));
+            format!("{} -> {}{}", name(said), write(new, value.as_deref()), also.unwrap_or_default())
+        }
+        Becomes::Longer(more) => format!("{} and `{}` behind it", name(said), more.trim_start_matches(',')),
+    }
+}
+
+#[cfg(test)]
+mod tests;
