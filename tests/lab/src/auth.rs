@@ -17,7 +17,7 @@ use ureq::{Agent, RequestBuilder};
 use crate::act::{ActError, ROOT, wait_until, write};
 use crate::lab::LabError;
 use crate::site::Site;
-use crate::{gateway, login, network, tls};
+use crate::{gateway, login, network, tls, version};
 
 /// Who may all: etcd knows the name.
 pub(crate) const ROOT_USER: &str = "root";
@@ -119,10 +119,11 @@ impl Login {
 
 /// Whether a member wants a token, or another one than it was shown. It has done nothing then. The second is of a token that the member
 /// does not know (it was restarted, or 300 s have passed), the third of one that is older than a change of the users
-/// (etcd v3.5.35 api/v3rpc/rpctypes/error.go).
-pub(crate) fn wants_token(answer: &Value) -> bool {
+/// (etcd v3.5.35 api/v3rpc/rpctypes/error.go). 3.0 says "permission denied" to who shows none (seen in the lab 2026-11-27).
+pub(crate) fn wants_token(answer: &Value, asked_with: Option<&str>) -> bool {
     let wants = ["user name is empty", "invalid auth token", "revision of auth store is old"];
-    gateway::complaint(answer).is_some_and(|said| wants.iter().any(|words| said.contains(words)))
+    let nobody = asked_with.is_none().then_some("permission denied");
+    gateway::complaint(answer).is_some_and(|said| wants.iter().chain(&nobody).any(|words| said.contains(words)))
 }
 
 /// Makes the users and switches auth on, by way of the first member.
@@ -152,14 +153,15 @@ struct Enabling<'s> {
 impl Enabling<'_> {
     /// 2.1 to 2.3 (etcd v2.1.1 Documentation/auth_api.md).
     fn by_v2(&self) -> Result<(), LabError> {
-        let all = json!({ "read": ["/*"], "write": ["/*"] });
+        let all = |keys| json!({ "read": [keys], "write": [keys] });
         let password = |user| EtcdUser::of(self.site, user).password();
         self.put("users/root", &json!({ "user": ROOT_USER, "password": password(ROOT_USER) }))?;
-        self.put("roles/writer", &json!({ "role": WRITER, "permissions": { "kv": all } }))?;
+        self.put("roles/writer", &json!({ "role": WRITER, "permissions": { "kv": all("/*") } }))?;
         self.put("users/writer", &json!({ "user": WRITER, "password": password(WRITER), "roles": [WRITER] }))?;
         self.put("enable", &json!({}))?;
-        // Until then who gives no password is a guest, who may write all keys.
-        self.put("roles/guest", &json!({ "role": "guest", "revoke": { "kv": all } }))
+        // Until then who gives no password is a guest, who may write all keys. Their pattern got its slash with 2.2 (seen in the lab 2026-11-27).
+        let theirs = if version::minor(&self.site.spec().etcd) < Some((2, 2)) { "*" } else { "/*" };
+        self.put("roles/guest", &json!({ "role": "guest", "revoke": { "kv": all(theirs) } }))
     }
 
     fn put(&self, path: &str, body: &Value) -> Result<(), LabError> {
@@ -218,11 +220,11 @@ mod tests {
             r#"{"error":"etcdserver: invalid auth token","code":16}"#,
             r#"{"code":3,"message":"etcdserver: revision of auth store is old"}"#,
         ] {
-            assert!(wants_token(&serde_json::from_str(text).unwrap()), "{text}");
+            assert!(wants_token(&serde_json::from_str(text).unwrap(), Some("t.7")), "{text}");
         }
-        for text in [r#"{"error":"etcdserver: permission denied","code":7}"#, "{}"] {
-            assert!(!wants_token(&serde_json::from_str(text).unwrap()), "{text}");
-        }
+        let denied = serde_json::from_str(r#"{"Error":"etcdserver: permission denied","Code":9}"#).unwrap();
+        assert!(wants_token(&denied, None) && !wants_token(&denied, Some("t.7")));
+        assert!(!wants_token(&json!({}), None));
     }
 
     #[test]

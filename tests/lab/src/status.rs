@@ -175,7 +175,10 @@ impl Member {
         let asked_with = self.login.as_ref().and_then(Login::token);
         let answer = self.post_once(&path, body)?;
         match &self.login {
-            Some(login) if auth::wants_token(&answer) && login.renew(&self.agent, prefix, asked_with.as_deref()) => {
+            Some(login)
+                if auth::wants_token(&answer, asked_with.as_deref())
+                    && login.renew(&self.agent, prefix, asked_with.as_deref()) =>
+            {
                 self.post_once(&path, body)
             }
             _ => Some(answer),

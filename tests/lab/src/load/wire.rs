@@ -73,7 +73,8 @@ impl Wire {
         let answer = send()?;
         match &self.login {
             Some(login)
-                if auth::wants_token(&answer.body) && login.renew(&self.agent, prefix, asked_with.as_deref()) =>
+                if auth::wants_token(&answer.body, asked_with.as_deref())
+                    && login.renew(&self.agent, prefix, asked_with.as_deref()) =>
             {
                 send()
             }
