@@ -99,7 +99,7 @@ fn asked(arguments: &Arguments) -> Result<Vec<MemberRow>, Exit> {
     let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
     running::somebody(&run)?;
     let gate = running::gate(connection, &run)?;
-    let passwords = running::passwords(connection)?;
+    let passwords = running::passwords(connection)?.with_etcd(&arguments.login)?;
     let rows = Rows::default();
     running::perform(&run, &gate, passwords, Box::new(rows.clone()), Vec::new());
     let rows = std::mem::take(&mut *rows.0.lock().unwrap_or_else(PoisonError::into_inner));

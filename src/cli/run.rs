@@ -40,7 +40,7 @@ fn one(arguments: &Arguments, path: &Path) -> Result<Exit, Exit> {
     }
     running::somebody(&run)?;
     let gate = running::gate(connection, &run)?;
-    let passwords = running::passwords(connection)?;
+    let passwords = running::passwords(connection)?.with_etcd(&arguments.login)?;
     let (journal, path) = running::journal(&state, &id)?;
     let terminal = || Box::new(Terminal::on_stdout(Look::of_stdout(output.verbose, Some(path)))) as _;
     Ok(running::perform(&run, &gate, passwords, Box::new(journal), running::reader(output, terminal)))

@@ -4,6 +4,7 @@
 
 mod alarm;
 mod answer;
+mod auth;
 mod binary;
 mod catch_up;
 mod defrag;
@@ -25,6 +26,7 @@ pub use answer::{
     AnswerError, Health, KeyCount, MemberEntry, SelfStats, count_keys, health, members, read_probe, self_stats,
     v2_deleted, v2_top,
 };
+pub use auth::{Asks, Login, asks, login, v2_asks};
 pub use binary::{Architecture, BinaryFault, architecture, architecture_of_machine};
 pub use catch_up::{CatchUp, Lag, Stability};
 pub use defrag::{Worth, may_defragment, patience, quota as quota_of_database};

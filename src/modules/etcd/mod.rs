@@ -3,11 +3,13 @@
 mod at_work;
 mod backup;
 mod client;
+mod client_certificate;
 mod defrag;
 mod facts;
 mod files;
 mod guard;
 mod health;
+mod login;
 mod member;
 mod next_start;
 mod often;

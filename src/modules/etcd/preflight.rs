@@ -51,7 +51,7 @@ impl Module for EtcdPreflight {
             let target = version_argument(&call)?;
             let unit = call.text("unit").unwrap_or("etcd");
             at_work::wait(&call, unit).await?;
-            let facts = Facts::gather(&call.probe, unit).await?;
+            let facts = Facts::gather(call.fleet, &call.probe, unit).await?;
             let view = facts.view().await?;
             let version = view.version.server.clone();
             if version != target {

@@ -56,7 +56,7 @@ impl Module for EtcdRestart {
 async fn restart(call: &Call<'_>) -> Result<Outcome, Failure> {
     let unit = call.text("unit").unwrap_or("etcd").to_owned();
     at_work::wait(call, &unit).await?;
-    let facts = Facts::gather(&call.probe, &unit).await?;
+    let facts = Facts::gather(call.fleet, &call.probe, &unit).await?;
     let view = facts.view().await?;
     let version = view.version.server.clone();
     preflight::unit(call, &facts, &version)?;
@@ -157,7 +157,7 @@ async fn reread(call: &Call<'_>, change: &Change, facts: &Facts, version: &Versi
     let act = format!("have systemd read the files of {} anew", facts.unit);
     (call.say)(Kind::ActBegins { host: call.host.to_owned(), act })?;
     change.unit(&facts.unit, UnitAction::DaemonReload, false).await?;
-    let facts = Facts::gather(&call.probe, &facts.unit).await?;
+    let facts = Facts::gather(call.fleet, &call.probe, &facts.unit).await?;
     // It is changed now, so "refused before any change" would not be true.
     let changed = |what: &str| {
         let text = format!(
