@@ -7,6 +7,7 @@ mod answer;
 mod auth;
 mod binary;
 mod catch_up;
+mod certificate;
 mod defrag;
 mod flags;
 mod gateway;
@@ -29,6 +30,7 @@ pub use answer::{
 pub use auth::{Asks, Login, asks, login, v2_asks};
 pub use binary::{Architecture, BinaryFault, architecture, architecture_of_machine};
 pub use catch_up::{CatchUp, Lag, Stability};
+pub use certificate::{Certificate, CertificateFault, Term, certificates};
 pub use defrag::{Worth, may_defragment, patience, quota as quota_of_database};
 pub use flags::{FlagFault, Flags};
 pub use gateway::{

@@ -88,6 +88,11 @@ impl ClientError {
         matches!(self, Self::Http(error) if matches!(error.kind, HttpErrorKind::Lost(_)))
     }
 
+    /// Whether certificates, names or keys do not fit.
+    pub(super) fn tls(&self) -> bool {
+        matches!(self, Self::Http(error) if matches!(error.kind, HttpErrorKind::Tls))
+    }
+
     /// Whether it does not know us, or knows us as somebody who may not; that does not pass.
     pub(super) fn strange(&self) -> bool {
         matches!(self, Self::Stranger(_))
@@ -165,6 +170,11 @@ impl Client {
         self.probe.name()
     }
 
+    /// What may be asked of that host.
+    pub(super) fn probe(&self) -> &Probe {
+        &self.probe
+    }
+
     /// Whether it speaks TLS.
     pub(super) fn secure(&self) -> bool {
         self.scheme == Scheme::Https
@@ -178,6 +188,12 @@ impl Client {
     /// Whether it has asked who we are.
     pub(super) fn has_auth(&self) -> bool {
         self.login.asked(&self.member())
+    }
+
+    /// Whether the certificate that we show it has a common name.
+    pub(super) fn shows_common_name(&self) -> bool {
+        let shown = self.tls.as_ref().and_then(|tls| etcd::certificates(tls.cert_pem.as_ref()?).ok());
+        shown.is_some_and(|chain| chain.first().is_some_and(|own| own.common_name.is_some()))
     }
 
     /// Its name among the members that gave tokens.

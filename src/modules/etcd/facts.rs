@@ -14,13 +14,14 @@ use crate::modules::{Call, Failure, Fleet, Module, Outcome};
 use crate::remote::{Probe, Process, RemotePath, Tls, UnitState, Window};
 use crate::transport::BoxFuture;
 
+use super::certificates;
 use super::client::{Client, ClientTls, names};
 use super::client_certificate::ClientCertificate;
 use super::login::Login;
 use super::{UNIT, at_work};
 
 /// A certificate or key is a few KiB; a chain of ten some 20.
-const PEM_CAP: usize = 256 * 1024;
+pub(super) const PEM_CAP: usize = 256 * 1024;
 
 /// Why the facts of a host are not to be had.
 pub(super) fn refused(host: &str, what: impl std::fmt::Display) -> Failure {
@@ -40,6 +41,8 @@ pub(super) struct Facts {
     pub(super) data_dir: RemotePath,
     /// The directory of the write-ahead log.
     pub(super) wal_dir: RemotePath,
+    /// Where the process started: what its options name relative to it.
+    pub(super) cwd: String,
     /// Who wrote it.
     pub(super) identity: WalIdentity,
     /// The program as the unit names it; may be a link.
@@ -94,7 +97,7 @@ impl Facts {
         let login = Login::of(fleet, &host, identity.cluster)?;
         let shown = ClientCertificate::of(fleet, &host)?;
         let client = Self::client(probe, &process, &flags, login, shown).await?;
-        Ok(Self { unit, state, flags, data_dir, wal_dir, identity, program, machine, client })
+        Ok(Self { unit, state, flags, data_dir, wal_dir, cwd: process.cwd, identity, program, machine, client })
     }
 
     async fn real_dir(probe: &Probe, process: &Process, dir: &str) -> Result<RemotePath, Failure> {
@@ -193,6 +196,11 @@ impl Facts {
         let view = match self.client.view().await {
             Ok(view) => view,
             Err(error) if error.lost() => return Err(Failure::new(Fault::Unreachable, format!("{host}: {error}"))),
+            // Which file it is that is over, the handshake does not say.
+            Err(error) if error.tls() => {
+                certificates::hold(self.client.probe(), self).await?;
+                return Err(refused(&host, error));
+            }
             // The first releases lack what is asked for; then the release is the reason, not what was missing.
             Err(error) => {
                 let left = self

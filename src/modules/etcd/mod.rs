@@ -1,7 +1,9 @@
 //! The modules that know etcd: what runs, whether the roll may begin, backup, staging, the member's transaction, health, restart, defragmentation.
 
 mod at_work;
+mod auth_hop;
 mod backup;
+mod certificates;
 mod client;
 mod client_certificate;
 mod defrag;

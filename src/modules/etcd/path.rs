@@ -11,6 +11,7 @@ use crate::modules::table::{Argument, CheckMode, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
 use crate::transport::BoxFuture;
 
+use super::auth_hop::{self, ACCEPT_AUTH_HOP};
 use super::facts::{Facts, refused, version_argument};
 use super::files::has_files;
 use super::often;
@@ -31,6 +32,7 @@ pub(crate) const ROW: Row = Row {
         BINARY,
         BINARY_SHA256,
         RULES,
+        ACCEPT_AUTH_HOP,
         Argument::new(
             "v2_data",
             Shape::Text,
@@ -71,6 +73,10 @@ impl Module for EtcdPath {
             let mut steps = steps(&call, &survey, &rules, running, &to)?;
             without_young_snapshots(&call, &survey, &mut steps).await?;
             options(&call, &survey, &rules, &steps)?;
+            for (facts, step) in survey.facts.values().flatten().flat_map(|facts| steps.iter().map(move |s| (facts, s)))
+            {
+                auth_hop::allowed(&call, &rules, facts, (&step.from, &step.to))?;
+            }
             v2_data(&call, &survey, &view, &mut steps).await?;
             if steps.len() > 1 {
                 let names: Vec<String> = steps.iter().map(name).collect();

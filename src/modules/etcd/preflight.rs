@@ -10,7 +10,9 @@ use crate::modules::{Call, Failure, Module, Outcome};
 use crate::transport::BoxFuture;
 
 use super::at_work;
+use super::auth_hop::{self, ACCEPT_AUTH_HOP};
 use super::backup;
+use super::certificates;
 use super::facts::{Facts, refused, version_argument};
 use super::files::{FILES, Files, has_files, on_paper};
 use super::next_start::{is_read, next_start};
@@ -32,6 +34,7 @@ pub(crate) const ROW: Row = Row {
         FILES,
         RULES,
         ACCEPT_DOWNTIME,
+        ACCEPT_AUTH_HOP,
         Argument::new("data_dir", Shape::Text, "the data directory that the process must be using"),
     ],
     one_of: ORIGIN,
@@ -55,7 +58,12 @@ impl Module for EtcdPreflight {
             let view = facts.view().await?;
             let version = view.version.server.clone();
             if version != target {
-                etcd::judge(&rules(&call)?, &version, &target).map_err(|refusal| refused(call.host, refusal))?;
+                let rules = rules(&call)?;
+                etcd::judge(&rules, &version, &target).map_err(|refusal| refused(call.host, refusal))?;
+                auth_hop::allowed(&call, &rules, &facts, (&version, &target))?;
+            }
+            for text in certificates::hold(&call.probe, &facts).await? {
+                (call.say)(Kind::Warning { text })?;
             }
             self::options(&call, &facts, &target)?;
             self::unit(&call, &facts, &target)?;

@@ -12,8 +12,8 @@ use crate::site::Site;
 /// Where a member finds its certificates.
 pub(crate) const HOST_DIR: &str = "/etc/etcd/tls";
 
-/// Longer than any lab lives, short enough that a forgotten key is soon worth nothing.
-const DAYS: &str = "30";
+/// Longer than any lab lives, short enough that a forgotten key is soon worth nothing, and not so short that quorate speaks of it.
+const DAYS: &str = "40";
 
 /// What a member gets: the CA's certificate, its own, and its key.
 pub(crate) fn member_files() -> [&'static str; 3] {

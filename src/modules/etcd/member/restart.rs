@@ -10,6 +10,7 @@ use crate::modules::{Call, Failure, Module, Outcome};
 use crate::remote::{Change, SURROUNDINGS, UnitAction};
 use crate::transport::BoxFuture;
 
+use super::super::certificates;
 use super::super::facts::{Facts, refused};
 use super::super::files::Files;
 use super::super::next_start::{is_read, next_command, same_options};
@@ -60,6 +61,7 @@ async fn restart(call: &Call<'_>) -> Result<Outcome, Failure> {
     let view = facts.view().await?;
     let version = view.version.server.clone();
     preflight::unit(call, &facts, &version)?;
+    certificates::hold(&call.probe, &facts).await?;
     let place = Place::find(&call.probe, &facts, &version).await?;
     same_program(call, &place).await?;
     let unread = call.probe.unread_drop_ins(&facts.state).await?;
