@@ -9,6 +9,7 @@
     reason = "a test ends at the first thing that is not as it should be"
 )]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -88,6 +89,7 @@ fn execute(run: &Run) -> (u8, Vec<Event>) {
         interrupt: Interrupt::new(),
         login_password: None,
         become_password: None,
+        secrets: BTreeMap::new(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let code = runtime.block_on(run.execute(means));

@@ -110,6 +110,15 @@ pub(super) struct Connection {
     pub(super) ssh_timeout: Option<u64>,
 }
 
+/// Who we are to a cluster with authentication.
+#[derive(Clone, Debug, Args)]
+pub(super) struct EtcdLogin {
+    /// Read etcd's password, where the variable `etcd_password` gives none, from this file: mode 0600, ours. The user is the variable
+    /// `etcd_user`, root unless said otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub(super) etcd_password_file: Option<PathBuf>,
+}
+
 /// What is shown, and where the run is recorded.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Output {
@@ -156,6 +165,8 @@ pub(super) struct Plan {
     pub(super) output: Output,
     #[command(flatten)]
     pub(super) part: Part,
+    #[command(flatten)]
+    pub(super) login: EtcdLogin,
 }
 
 /// `quorate run`.
@@ -168,6 +179,8 @@ pub(super) struct Run {
     pub(super) connection: Connection,
     #[command(flatten)]
     pub(super) output: Output,
+    #[command(flatten)]
+    pub(super) login: EtcdLogin,
     /// Change nothing; say what would be changed.
     #[arg(short = 'C', long)]
     pub(super) check: bool,
@@ -254,6 +267,8 @@ pub(super) struct Status {
     pub(super) group: String,
     #[command(flatten)]
     pub(super) connection: Connection,
+    #[command(flatten)]
+    pub(super) login: EtcdLogin,
     #[command(flatten)]
     pub(super) output: Output,
 }

@@ -99,7 +99,7 @@ fn asked(arguments: &Arguments) -> Result<Vec<MemberRow>, Exit> {
     let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
     running::somebody(&run)?;
     let gate = running::gate(connection, &run)?;
-    let passwords = running::passwords(connection)?;
+    let passwords = running::passwords(connection)?.with_etcd(&arguments.login)?;
     let rows = Rows::default();
     running::perform(&run, &gate, passwords, Box::new(rows.clone()), Vec::new());
     let rows = std::mem::take(&mut *rows.0.lock().unwrap_or_else(PoisonError::into_inner));
@@ -156,7 +156,7 @@ fn as_table(rows: &[MemberRow]) -> String {
             None => "unknown",
         };
         let health = match &row.note {
-            Some(note) => format!("{health}: {}", escaped_line(note)),
+            Some(note) => format!("{health}: {}", escaped_line(&note.replace('\n', "; "))),
             None => health.to_owned(),
         };
         let (host, id) = (escaped_line(&row.host), text(&row.id));
@@ -214,5 +214,8 @@ mod tests {
         let table = as_table(&[liar, row("n2", "follower", Some(true))]);
         assert_eq!(table.lines().count(), 3, "{table}");
         assert!(!table.contains('\u{1b}'));
+        let mut note = row("n1", "leader", None);
+        note.note = Some("it is so\ndo that".to_owned());
+        assert!(as_table(&[note]).contains("unknown: it is so; do that"));
     }
 }

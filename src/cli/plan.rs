@@ -17,12 +17,12 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 }
 
 fn planned(arguments: &Arguments) -> Result<Exit, Exit> {
-    let Arguments { playbook, connection, output, part } = arguments;
+    let Arguments { playbook, connection, output, part, login } = arguments;
     let prepared = Prepared::new(connection, output, part, playbook, |options| {
         options.check = true;
         options.diff = true;
     })?;
-    prepared.perform(output, |state, _| {
+    prepared.perform(output, login, |state, _| {
         Box::new(Plan::new(stdout(), Style::for_terminal(stdout().is_terminal()), history(state)))
     })
 }

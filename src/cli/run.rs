@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::arguments::{Connection, Output, Part, Run as Arguments};
+use super::arguments::{Connection, EtcdLogin, Output, Part, Run as Arguments};
 use super::exit::Exit;
 use super::{console, diagnostic, listing, running};
 use crate::engine::{Options, Run};
@@ -37,7 +37,9 @@ fn one(arguments: &Arguments, path: &Path) -> Result<Exit, Exit> {
     if let Some(text) = listing::asked_for(arguments, path, &prepared.run) {
         return Ok(console::answer(&text));
     }
-    prepared.perform(output, |_, journal| Box::new(Terminal::on_stdout(Look::of_stdout(output.verbose, Some(journal)))))
+    prepared.perform(output, &arguments.login, |_, journal| {
+        Box::new(Terminal::on_stdout(Look::of_stdout(output.verbose, Some(journal))))
+    })
 }
 
 /// A playbook with which nothing is wrong on paper.
@@ -73,11 +75,12 @@ impl<'a> Prepared<'a> {
     pub(super) fn perform(
         self,
         output: &Output,
+        login: &EtcdLogin,
         people: impl FnOnce(&StateDir, String) -> Box<dyn Sink>,
     ) -> Result<Exit, Exit> {
         running::somebody(&self.run)?;
         let gate = running::gate(self.connection, &self.run)?;
-        let passwords = running::passwords(self.connection)?;
+        let passwords = running::passwords(self.connection)?.with_etcd(login)?;
         let (journal, path) = running::journal(&self.state, &self.id)?;
         let readers = running::reader(output, || people(&self.state, path));
         Ok(running::perform(&self.run, &gate, passwords, Box::new(journal), readers))

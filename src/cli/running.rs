@@ -1,5 +1,6 @@
 //! What `run` and `exec` have in common: inventory, passwords, connections, journal, and the run itself.
 
+use std::collections::BTreeMap;
 use std::io::{Read, stdout};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use secrecy::SecretString;
 
-use super::arguments::{Connection, Output};
+use super::arguments::{Connection, EtcdLogin, Output};
 use super::exit::Exit;
 use super::{console, diagnostic, secret};
 use crate::engine::{Interrupt, Means, Options, Run};
@@ -136,6 +137,7 @@ fn journal_fault(error: &JournalError) -> Exit {
 pub(super) struct Passwords {
     login: Option<SecretString>,
     r#become: Option<SecretString>,
+    secrets: BTreeMap<&'static str, SecretString>,
 }
 
 /// Asks for the passwords that are asked for, and reads the file that is named.
@@ -147,7 +149,18 @@ pub(super) fn passwords(connection: &Connection) -> Result<Passwords, Exit> {
         Some(path) => Some(secret::from_file(path).map_err(wrong)?),
         None => asked(connection.ask_become_pass, "BECOME password: ")?,
     };
-    Ok(Passwords { login, r#become })
+    Ok(Passwords { login, r#become, secrets: BTreeMap::new() })
+}
+
+impl Passwords {
+    /// The same with etcd's, if a file is named.
+    pub(super) fn with_etcd(mut self, login: &EtcdLogin) -> Result<Self, Exit> {
+        if let Some(path) = &login.etcd_password_file {
+            let password = secret::from_file(path).map_err(|why| refuse(Fault::Input, &why))?;
+            self.secrets.insert("etcd_password", password);
+        }
+        Ok(self)
+    }
 }
 
 /// The run's journal, and its path for people.
@@ -207,9 +220,9 @@ pub(super) fn perform(
         let interrupt = Interrupt::of_signals()?;
         let connector: Arc<dyn Connector> = Arc::clone(gate) as Arc<dyn Connector>;
         let emitter = Arc::clone(&emitter);
-        let Passwords { login: login_password, r#become: become_password } = passwords;
+        let Passwords { login: login_password, r#become: become_password, secrets } = passwords;
         Ok::<u8, std::io::Error>(
-            run.execute(Means { connector, emitter, interrupt, login_password, become_password }).await,
+            run.execute(Means { connector, emitter, interrupt, login_password, become_password, secrets }).await,
         )
     });
     // What a detached run left behind must not keep this process: hosts end their transactions by themselves.

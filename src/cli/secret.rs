@@ -12,13 +12,14 @@ const LONGEST: u64 = 4096;
 
 /// Names of variables that hold passwords; their values may stand in files, never on the command line, where every
 /// user of this machine can read them (`ps`, `/proc/PID/cmdline`).
-const PASSWORDS: [&str; 6] = [
+const PASSWORDS: [&str; 7] = [
     "ansible_password",
     "ansible_ssh_pass",
     "ansible_ssh_password",
     "ansible_become_password",
     "ansible_become_pass",
     "ansible_sudo_pass",
+    "etcd_password",
 ];
 
 /// Asks on the terminal, without echo.
@@ -117,6 +118,7 @@ mod tests {
         let seen = |text: &str| given_openly(&[text.to_owned()]);
         assert_eq!(seen("a=1 ansible_become_password=x"), Some("ansible_become_password"));
         assert_eq!(seen(r#"{"ansible_password": "x"}"#), Some("ansible_password"));
+        assert_eq!(seen("etcd_user=root etcd_password=x"), Some("etcd_password"));
         assert_eq!(seen("@secrets.yml"), None);
         assert_eq!(seen("my_ansible_password=x"), None);
         assert_eq!(seen("etcd_version=2.1.1"), None);

@@ -1,8 +1,9 @@
 //! The other hosts of the play, for modules and guards that look at a whole cluster.
 
+use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::modules::{Failure, Fleet};
+use crate::modules::{Failure, Fleet, Kept};
 use crate::playbook::{Directives, Scope, Variable};
 use crate::remote::{Become, Probe, RemoteHost};
 use crate::transport::BoxFuture;
@@ -58,6 +59,19 @@ impl Fleet for PlayFleet<'_> {
             Variable::Ready(ready) => Some(ready.to_data()),
             Variable::Source(node) => self.engine.run.templates.value(&node, &scope).ok(),
         }
+    }
+
+    fn secret(&self, host: &str, name: &str) -> Option<SecretString> {
+        match self.var(host, name) {
+            None | Some(Value::Null) => self.engine.secrets.get(name).cloned(),
+            Some(Value::String(text)) => Some(SecretString::from(text)),
+            // YAML takes a password of digits for a number.
+            Some(other) => Some(SecretString::from(other.to_string())),
+        }
+    }
+
+    fn kept(&self) -> &Kept {
+        &self.engine.kept
     }
 
     fn probe<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Probe, Failure>> {

@@ -1,6 +1,6 @@
 //! A run: what was checked on paper, and then its plays one after the other.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::SecretString;
@@ -58,6 +58,8 @@ pub struct Means {
     pub login_password: Option<SecretString>,
     /// Become password that the operator typed (`--ask-become-pass`), for hosts without their own.
     pub become_password: Option<SecretString>,
+    /// Further secrets that the operator gave beside the inventory, by the variable that each stands for.
+    pub secrets: BTreeMap<&'static str, SecretString>,
 }
 
 /// Why the run can't go on.
@@ -123,6 +125,8 @@ pub(super) struct Engine<'r> {
     pub(super) interrupt: Interrupt,
     /// Leave to change hosts; a check run has none.
     pub(super) permit: Option<Permit>,
+    /// What the operator gave beside the inventory.
+    pub(super) secrets: BTreeMap<&'static str, SecretString>,
     /// What modules keep for each other.
     pub(super) kept: Kept,
     pub(super) progress: Mutex<Progress>,
@@ -179,6 +183,7 @@ impl Run {
             interrupt: means.interrupt,
             // The one place where leave to change hosts is given.
             permit: (!self.options.check).then(Permit::of_a_real_run),
+            secrets: means.secrets,
             kept: Kept::default(),
             progress: Mutex::new(Progress { started: self.options.start_at.is_none(), ..Progress::default() }),
         };

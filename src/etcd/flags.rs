@@ -102,6 +102,18 @@ impl FlagFault {
     }
 }
 
+/// Options that name files of certificates (etcd v2.0.5 etcdmain/config.go, v3.7.1 embed/config.go).
+const CERTIFICATES: [&str; 8] = [
+    "cert-file",
+    "client-cert-file",
+    "trusted-ca-file",
+    "ca-file",
+    "peer-cert-file",
+    "peer-client-cert-file",
+    "peer-trusted-ca-file",
+    "peer-ca-file",
+];
+
 impl Flags {
     /// The options of a process with that command line (the program first) and environment.
     #[must_use]
@@ -234,6 +246,12 @@ impl Flags {
     #[must_use]
     pub fn peer_tls(&self) -> (Option<&str>, Option<&str>) {
         (self.path("peer-cert-file"), self.path("peer-key-file"))
+    }
+
+    /// Every file of certificates that it reads, as paths on the host, each with its option.
+    #[must_use]
+    pub fn certificate_files(&self) -> Vec<(&'static str, &str)> {
+        CERTIFICATES.iter().filter_map(|name| Some((*name, self.path(name)?))).collect()
     }
 
     fn path(&self, name: &str) -> Option<&str> {

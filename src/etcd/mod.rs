@@ -4,8 +4,10 @@
 
 mod alarm;
 mod answer;
+mod auth;
 mod binary;
 mod catch_up;
+mod certificate;
 mod command_line;
 mod config_file;
 mod defrag;
@@ -31,8 +33,10 @@ pub use answer::{
     AnswerError, Health, KeyCount, MemberEntry, SelfStats, count_keys, health, members, read_probe, self_stats,
     v2_deleted, v2_top,
 };
+pub use auth::{Asks, Login, asks, login, v2_asks};
 pub use binary::{Architecture, BinaryFault, architecture, architecture_of_machine};
 pub use catch_up::{CatchUp, Lag, Stability};
+pub use certificate::{Certificate, CertificateFault, Term, certificates};
 pub use command_line::{Spoken, is_switch, is_true, option_of_variable, spoken, variable_of_option};
 pub use config_file::{Key, Reshape, Shape, reshapes};
 pub use defrag::{Worth, may_defragment, patience, quota as quota_of_database};

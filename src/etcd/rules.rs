@@ -87,6 +87,10 @@ pub struct Hop {
     pub first: Vec<First>,
     /// Why, where there is more to say than that it is the next minor.
     pub why: Option<String>,
+    /// Why a cluster with authentication takes it only if told to.
+    pub auth: Option<String>,
+    /// Where that is from.
+    pub auth_source: Option<String>,
     /// Where the rule is from.
     pub source: String,
     /// When it was read or seen.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::events::{Diff, Fault, Kind};
@@ -46,6 +47,10 @@ pub trait Fleet: Send + Sync {
     fn hosts(&self) -> Vec<String>;
     /// A variable of a host, rendered.
     fn var(&self, host: &str, name: &str) -> Option<Value>;
+    /// A variable that opens doors, or what the operator gave in its place where the host has none.
+    fn secret(&self, host: &str, name: &str) -> Option<SecretString>;
+    /// What is kept in memory for the whole run.
+    fn kept(&self) -> &super::Kept;
     /// What may be asked of a host; connects if need be.
     fn probe<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<crate::remote::Probe, Failure>>;
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use super::arguments::complete;
@@ -51,6 +52,15 @@ impl Fleet for Alone {
 
     fn var(&self, _: &str, _: &str) -> Option<Value> {
         None
+    }
+
+    fn secret(&self, _: &str, _: &str) -> Option<SecretString> {
+        None
+    }
+
+    fn kept(&self) -> &Kept {
+        static KEPT: LazyLock<Kept> = LazyLock::new(Kept::default);
+        &KEPT
     }
 
     fn probe<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Probe, Failure>> {

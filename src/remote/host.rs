@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::transport::{ExecError, Session};
 
@@ -93,6 +93,13 @@ impl RemoteHost {
     #[must_use]
     pub fn with_environment(mut self, environment: Vec<(String, String)>) -> Self {
         self.environment = environment;
+        self
+    }
+
+    /// The same host with one more variable, which is as secret as the rest: it travels in the command's input.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: &SecretString) -> Self {
+        self.environment.push((name.to_owned(), value.expose_secret().to_owned()));
         self
     }
 

@@ -216,6 +216,7 @@ async fn perform(playbook: &str, lab: Lab, set: impl FnOnce(&mut Options), break
             interrupt,
             login_password: None,
             become_password: None,
+            secrets: BTreeMap::new(),
         })
         .await;
     let kinds = events.lock().unwrap().iter().map(|event: &Event| event.kind.clone()).collect();

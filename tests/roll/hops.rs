@@ -18,10 +18,10 @@ const WRITERS: Writers = Writers {
 };
 
 /// Rolls a cluster from one version to another and wants nothing lost, one member down at a time, and a proven backup of each.
-fn hop(from: &str, to: &str) {
+fn hop(from: &str, to: &str, tls: bool) {
     let _turn = own_turn();
     let name = format!("hop-{}-{}", from.replace('.', ""), process::id());
-    let lab = Lab::builder().name(&name).etcd(from).release(to).user(User::Ops).sudo(Sudo::Password);
+    let lab = Lab::builder().name(&name).etcd(from).release(to).tls(tls).user(User::Ops).sudo(Sudo::Password);
     let rolled = Rolled::new(lab, &WRITERS, |lab, state| {
         let roll = Roll::new(lab, &lab.inventory(), &lab.ssh_config(), state).to(to, lab);
         roll.with("--become-password-file", lab.become_password_file().expect("a password"))
@@ -32,23 +32,25 @@ fn hop(from: &str, to: &str) {
 }
 
 macro_rules! hops {
-    ($($name:ident: $from:literal, $to:literal;)*) => {$(
+    ($($name:ident: $from:literal, $to:literal, tls: $tls:literal;)*) => {$(
         #[test]
         fn $name() {
-            hop($from, $to);
+            hop($from, $to, $tls);
         }
     )*};
 }
 
 hops! {
-    rolls_2_1_to_2_2: "2.1.1", "2.2.5";
-    rolls_2_2_to_2_3: "2.2.5", "2.3.8";
-    rolls_2_3_to_3_0: "2.3.8", "3.0.17";
-    rolls_3_0_to_3_1: "3.0.17", "3.1.20";
-    rolls_3_1_to_3_2: "3.1.20", "3.2.32";
-    rolls_3_2_to_3_3: "3.2.32", "3.3.27";
-    rolls_3_3_to_3_4: "3.3.27", "3.4.13";
-    rolls_3_4_to_3_5: "3.4.23", "3.5.35";
-    rolls_3_5_to_3_6: "3.5.35", "3.6.16";
-    rolls_3_6_to_3_7: "3.6.16", "3.7.3";
+    rolls_2_1_to_2_2: "2.1.1", "2.2.5", tls: false;
+    rolls_2_2_to_2_3: "2.2.5", "2.3.8", tls: false;
+    rolls_2_3_to_3_0: "2.3.8", "3.0.17", tls: false;
+    rolls_3_0_to_3_1: "3.0.17", "3.1.20", tls: false;
+    rolls_3_1_to_3_2: "3.1.20", "3.2.32", tls: false;
+    rolls_3_2_to_3_3: "3.2.32", "3.3.27", tls: false;
+    rolls_3_3_to_3_4: "3.3.27", "3.4.13", tls: false;
+    rolls_3_4_to_3_5: "3.4.23", "3.5.35", tls: false;
+    rolls_3_5_to_3_6: "3.5.35", "3.6.16", tls: false;
+    rolls_3_6_to_3_7: "3.6.16", "3.7.3", tls: false;
+    rolls_3_5_to_3_6_over_tls: "3.5.35", "3.6.16", tls: true;
+    rolls_3_6_to_3_7_over_tls: "3.6.16", "3.7.3", tls: true;
 }

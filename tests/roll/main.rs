@@ -9,6 +9,7 @@
 )]
 
 mod archive;
+mod auth;
 mod by_hand;
 mod downgrade;
 mod files;

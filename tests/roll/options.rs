@@ -7,9 +7,9 @@ use std::process;
 use quorate_lab::{HEALTHY, Lab};
 use sha2::{Digest as _, Sha256};
 
+use crate::own_turn;
 use crate::quorate::Roll;
 use crate::standing::{assert_nothing_to_do, said};
-use crate::turn;
 use crate::unrolled::changes_nothing;
 use crate::way_back::ends_at_once;
 
@@ -72,7 +72,7 @@ fn roll(lab: &Lab, state: &Path) -> Roll {
 
 #[test]
 fn options_go_with_the_program_and_back_with_it() {
-    let _turn = turn();
+    let _turn = own_turn();
     let lab = lab_3_4("way");
     let (unit, environment, drop_in) = (texts(&lab, UNIT), texts(&lab, ENVIRONMENT), texts(&lab, DROP_IN));
     let started = started_with(&lab);
@@ -183,7 +183,7 @@ fn with_config(lab: &Lab, scheme: &str, more: &str) {
 
 #[test]
 fn a_member_with_a_configuration_file_is_rolled_and_its_file_rewritten() {
-    let _turn = turn();
+    let _turn = own_turn();
     let name = format!("options-file-{}", process::id());
     let lab = Lab::builder().name(&name).bastion(false).etcd("3.3.27").tls(true).start().unwrap();
     lab.wait_healthy(HEALTHY).unwrap();
@@ -225,7 +225,7 @@ fn a_member_with_a_configuration_file_is_rolled_and_its_file_rewritten() {
 
 #[test]
 fn a_configuration_file_is_rewritten_at_the_hop_that_needs_it_and_snapshots_are_asked_for_in_it() {
-    let _turn = turn();
+    let _turn = own_turn();
     let name = format!("options-hops-{}", process::id());
     let lab =
         Lab::builder().name(&name).bastion(false).etcd("3.5.35").release("3.6.16").release("3.7.3").start().unwrap();

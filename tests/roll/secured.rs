@@ -144,3 +144,56 @@ fn refuses_a_member_whose_certificate_its_authority_has_not_signed() {
     assert_eq!(starts(lab), before, "{ran}");
     standing.assert_unchanged(lab);
 }
+
+/// A certificate for etcd2's key by the lab's authority that holds between these moments.
+fn issue_between(lab: &Lab, begins: &str, ends: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let text = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let tls = |name: &str| lab.site().path("tls").join(name).to_str().unwrap().to_owned();
+    let config = format!(
+        "[ca]\ndefault_ca=lab\n[lab]\ndatabase={}\nserial={}\nnew_certs_dir={}\ndefault_md=sha256\npolicy=any\n\
+         x509_extensions=both\n[any]\ncommonName=optional\n\
+         [both]\nbasicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=IP:{}\n",
+        text("index"),
+        text("serial"),
+        folder.path().display(),
+        lab.host("etcd2").unwrap().address
+    );
+    for (name, content) in [("config", config.as_str()), ("index", ""), ("serial", "01\n")] {
+        fs::write(text(name), content).unwrap();
+    }
+    openssl(&["req", "-new", "-key", &tls("etcd2/member.key"), "-subj", "/CN=etcd2", "-out", &text("csr")]);
+    let signer =
+        ["ca", "-batch", "-notext", "-config", &text("config"), "-cert", &tls("ca.crt"), "-keyfile", &tls("ca.key")];
+    let what = ["-in", &text("csr"), "-startdate", begins, "-enddate", ends, "-out", &text("crt")];
+    openssl(&[&signer[..], &what[..]].concat());
+    fs::read_to_string(text("crt")).unwrap()
+}
+
+#[test]
+fn refuses_a_certificate_that_is_over_and_speaks_of_one_that_ends_soon() {
+    let (Rolled { lab, state, .. }, _turn) = rolled();
+    // 2.1 has read its own at its start, and shows that.
+    let put = |pem: &str| {
+        let keep = "cd /etc/etcd/tls; [ -e kept.crt ] || cp -p member.crt kept.crt; cat >member.crt";
+        said(lab, "etcd2", &format!("{keep} <<'EOF'\n{pem}EOF"));
+    };
+    put(&issue_between(lab, "20250101000000Z", "20260401000000Z"));
+    let (standing, before) = (Standing::of(lab), starts(lab));
+    let over = Roll::to_2_1_1(lab, state.path()).run();
+    standing.assert_unchanged(lab);
+    let ends = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(10 * 24 + 1);
+    put(&issue_between(lab, "20250101000000Z", &ends.strftime("%Y%m%d%H%M%SZ").to_string()));
+    let soon = Roll::to_2_1_1(lab, state.path()).run();
+    said(lab, "etcd2", "mv /etc/etcd/tls/kept.crt /etc/etcd/tls/member.crt");
+    assert_eq!(starts(lab), before);
+    over.ended(3).says(&[
+        "etcd2: cert-file: /etc/etcd/tls/member.crt",
+        "CN=etcd2 ended on 2026-04-01",
+        "refused before any change",
+    ]);
+    let day = ends.strftime("%F").to_string();
+    let words =
+        format!("etcd2: cert-file: /etc/etcd/tls/member.crt: the certificate of CN=etcd2 ends on {day}, in 10 days");
+    assert_eq!(soon.ended(0).to_string().matches(&words).count(), 1, "{soon}");
+}

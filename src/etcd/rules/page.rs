@@ -19,7 +19,10 @@ impl Rules {
         );
         for hop in &self.hops {
             let first: Vec<&str> = hop.first.iter().map(|first| first.word()).collect();
-            let (why, source, date) = (hop.why.as_deref().unwrap_or_default(), &hop.source, hop.date);
+            let (mut why, source, date) = (hop.why.clone().unwrap_or_default(), &hop.source, hop.date);
+            if let (Some(auth), Some(source)) = (&hop.auth, &hop.auth_source) {
+                let _ = write!(why, "; with auth on only by `etcd_accept_auth_hop`: {auth} ({source})");
+            }
             let _ = writeln!(
                 page,
                 "| {} to {} | {} | {} | {why} | {source} | {date} |",

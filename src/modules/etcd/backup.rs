@@ -95,7 +95,7 @@ struct EtcdBackup;
 impl Module for EtcdBackup {
     fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
         Box::pin(async move {
-            let facts = Facts::gather(&call.probe, call.text("unit").unwrap_or("etcd")).await?;
+            let facts = Facts::gather(call.fleet, &call.probe, call.text("unit").unwrap_or("etcd")).await?;
             let view = facts.view().await?;
             let into = folder(&call)?.join(format!("{:x}", view.cluster)).join(call.run);
             let size = facts.data_size(&call.probe).await?;

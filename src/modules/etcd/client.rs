@@ -1,5 +1,7 @@
 //! Asking one member over HTTP, through the tunnel of its own host.
 
+mod asking;
+
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -9,6 +11,8 @@ use crate::etcd::{
     self, Alarm, AnswerError, Api, Health, KeyCount, KeyHash, MemberView, Removed, V2Key, VersionAnswer,
 };
 use crate::remote::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Probe, Scheme, Tls};
+
+use super::login::{Login, Stranger};
 
 /// For one question. A sound member answers within milliseconds; `/health` of 2.0 waits up to 750 ms for its index to move and a read
 /// through raft up to one election. Longer than that is silence.
@@ -37,6 +41,8 @@ pub(super) struct Client {
     /// Its port.
     pub(super) port: u16,
     tls: Option<Tls>,
+    /// Who we are, should it ask.
+    login: Login,
 }
 
 /// Whom a member's client port trusts, and the certificate and key that open it.
@@ -66,6 +72,12 @@ pub(super) enum ClientError {
     /// The cluster is below 3.0, or has not decided yet.
     #[error("the v3 API does not serve yet")]
     NoV3,
+    /// It wants to know who we are, and that did not do.
+    #[error(transparent)]
+    Stranger(#[from] Stranger),
+    /// It has given no token, and not for a reason that lasts.
+    #[error("auth/authenticate: {0}")]
+    NoToken(String),
     /// A header is missing or no number.
     #[error("/v2/keys/: expected a number in the header {header}, found `{found}`")]
     Header {
@@ -80,6 +92,16 @@ impl ClientError {
     /// Whether the session itself is gone: then it is the host that is unreachable, not the member.
     pub(super) fn lost(&self) -> bool {
         matches!(self, Self::Http(error) if matches!(error.kind, HttpErrorKind::Lost(_)))
+    }
+
+    /// Whether certificates, names or keys do not fit.
+    pub(super) fn tls(&self) -> bool {
+        matches!(self, Self::Http(error) if matches!(error.kind, HttpErrorKind::Tls))
+    }
+
+    /// Whether it does not know us, or knows us as somebody who may not; that does not pass.
+    pub(super) fn strange(&self) -> bool {
+        matches!(self, Self::Stranger(_))
     }
 }
 
@@ -106,6 +128,14 @@ fn escaped(key: &str) -> String {
     text
 }
 
+/// Why a read has failed, for the view; not that we are strangers, which no waiting helps.
+fn told(read: Result<(), ClientError>) -> Result<Result<(), String>, ClientError> {
+    match read {
+        Err(error) if error.strange() => Err(error),
+        read => Ok(read.map_err(|error| error.to_string())),
+    }
+}
+
 /// Host and port of a URL without its scheme.
 fn place(rest: &str) -> Option<(&str, &str)> {
     let (address, port) = rest.split('/').next()?.rsplit_once(':')?;
@@ -120,7 +150,7 @@ pub(super) fn names(urls: &[String]) -> Vec<String> {
 
 impl Client {
     /// The member that listens at `url` on the host of `probe`; `None` if it is no URL with host and port.
-    pub(super) fn new(probe: &Probe, url: &str, tls: Option<ClientTls>) -> Option<Self> {
+    pub(super) fn new(probe: &Probe, url: &str, tls: Option<ClientTls>, login: Login) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
         let scheme = match scheme {
             "http" => Scheme::Http,
@@ -137,7 +167,8 @@ impl Client {
             Tls { ca_pem, known_pem: Some(server_pem), cert_pem, key_pem, server_names }
         });
         let tls = if scheme == Scheme::Https { tls } else { None };
-        Some(Self { probe: probe.clone(), scheme, address: address.to_owned(), port: port.parse().ok()?, tls })
+        let port = port.parse().ok()?;
+        Some(Self { probe: probe.clone(), scheme, address: address.to_owned(), port, tls, login })
     }
 
     /// The host it is on.
@@ -145,17 +176,49 @@ impl Client {
         self.probe.name()
     }
 
+    /// What may be asked of that host.
+    pub(super) fn probe(&self) -> &Probe {
+        &self.probe
+    }
+
     /// Whether it speaks TLS.
     pub(super) fn secure(&self) -> bool {
         self.scheme == Scheme::Https
     }
 
-    async fn ask(&self, path: &str, deadline: Duration, cap: usize) -> Result<HttpResponse, ClientError> {
+    /// Who we are to it.
+    pub(super) fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// Whether it has asked who we are.
+    pub(super) fn has_auth(&self) -> bool {
+        self.login.asked(&self.member())
+    }
+
+    /// Whether the certificate that we show it has a common name.
+    pub(super) fn shows_common_name(&self) -> bool {
+        let shown = self.tls.as_ref().and_then(|tls| etcd::certificates(tls.cert_pem.as_ref()?).ok());
+        shown.is_some_and(|chain| chain.first().is_some_and(|own| own.common_name.is_some()))
+    }
+
+    /// Its name among the members that gave tokens.
+    fn member(&self) -> String {
+        format!("{} {}:{}", self.host(), self.address, self.port)
+    }
+
+    fn request(&self, method: &str, path: &str, deadline: Duration) -> HttpRequest {
         let mut request = HttpRequest::get(self.scheme, &self.address, self.port, path);
+        request.method = method.to_owned();
         request.deadline = deadline;
-        request.cap = cap;
         request.tls = self.tls.clone();
-        self.probe.http(request).await.map_err(|error| ClientError::Http(Box::new(error)))
+        request
+    }
+
+    async fn ask(&self, path: &str, deadline: Duration, cap: usize) -> Result<HttpResponse, ClientError> {
+        let mut request = self.request("GET", path, deadline);
+        request.cap = cap;
+        self.perform(request).await
     }
 
     async fn get(&self, path: &str) -> Result<HttpResponse, ClientError> {
@@ -179,13 +242,10 @@ impl Client {
         body: &serde_json::Value,
         deadline: Duration,
     ) -> Result<HttpResponse, ClientError> {
-        let mut request = HttpRequest::get(self.scheme, &self.address, self.port, path);
-        request.method = method.to_owned();
+        let mut request = self.request(method, path, deadline);
         request.headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
         request.body = body.to_string().into_bytes();
-        request.deadline = deadline;
-        request.tls = self.tls.clone();
-        self.probe.http(request).await.map_err(|error| ClientError::Http(Box::new(error)))
+        self.perform(request).await
     }
 
     /// `/version`.
@@ -195,11 +255,7 @@ impl Client {
 
     /// Index and term in the headers of the root of the store. Its body may be long, so only the headers are asked for.
     pub(super) async fn position(&self) -> Result<Position, ClientError> {
-        let mut request = HttpRequest::get(self.scheme, &self.address, self.port, "/v2/keys/");
-        request.method = "HEAD".to_owned();
-        request.deadline = QUESTION;
-        request.tls = self.tls.clone();
-        let answer = self.probe.http(request).await.map_err(|error| ClientError::Http(Box::new(error)))?;
+        let answer = self.perform(self.request("HEAD", "/v2/keys/", QUESTION)).await?;
         let text = |header: &'static str| {
             let value = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(header));
             value.map(|(_, value)| value.as_str()).unwrap_or_default()
@@ -351,7 +407,7 @@ impl Client {
             term: position.term,
             // 2.0 has none, and somebody may have shut it off: then the indices alone are compared.
             raft: vars.ok().and_then(|vars| etcd::raft_status(vars.status, &vars.body)),
-            read: read.map_err(|error| error.to_string()),
+            read: told(read)?,
             alarms: Vec::new(),
             store: None,
         })
@@ -384,7 +440,7 @@ impl Client {
             index: status.index,
             term: status.term,
             raft: vars.ok().and_then(|vars| etcd::raft_status(vars.status, &vars.body)),
-            read: read.map_err(|error| error.to_string()),
+            read: told(read)?,
             alarms,
             store: Some(status.store),
         })

@@ -97,7 +97,7 @@ impl<'c> Turn<'c> {
     async fn new(call: &'c Call<'c>) -> Result<Self, Failure> {
         let unit = call.text("unit").unwrap_or("etcd");
         at_work::wait(call, unit).await?;
-        let facts = Facts::gather(&call.probe, unit).await?;
+        let facts = Facts::gather(call.fleet, &call.probe, unit).await?;
         let view = facts.view().await?;
         etcd::may_defragment(&view.version.server).map_err(|why| refused(call.host, why))?;
         let (Api::V3 { prefix }, Some(store)) = (etcd::api(&view.version), view.store.clone()) else {

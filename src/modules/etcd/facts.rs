@@ -9,17 +9,20 @@ use serde_json::{Map, json};
 use crate::etcd::{self, ClusterVersion, Flags, MemberView, Rules, WalIdentity};
 use crate::events::Fault;
 use crate::modules::table::{CheckMode, Row};
-use crate::modules::{Call, Failure, Module, Outcome};
+use crate::modules::{Call, Failure, Fleet, Module, Outcome};
 
 use crate::remote::{Probe, Process, RemotePath, Tls, UnitState, Window};
 use crate::transport::BoxFuture;
 
+use super::certificates;
 use super::client::{Client, ClientTls, names};
+use super::client_certificate::ClientCertificate;
 use super::config_file;
+use super::login::Login;
 use super::{UNIT, at_work};
 
 /// A certificate or key is a few KiB; a chain of ten some 20.
-const PEM_CAP: usize = 256 * 1024;
+pub(super) const PEM_CAP: usize = 256 * 1024;
 
 /// Why the facts of a host are not to be had.
 pub(super) fn refused(host: &str, what: impl std::fmt::Display) -> Failure {
@@ -72,7 +75,7 @@ impl Facts {
     ///
     /// # Errors
     /// A refusal when etcd does not run there as a unit whose process, data and log can be found.
-    pub(super) async fn gather(probe: &Probe, unit: &str) -> Result<Self, Failure> {
+    pub(super) async fn gather(fleet: &dyn Fleet, probe: &Probe, unit: &str) -> Result<Self, Failure> {
         let host = probe.name().to_owned();
         let unit = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
         let (state, machine) = tokio::join!(probe.unit(&unit), probe.script("uname", MACHINE, &[], None));
@@ -111,7 +114,9 @@ impl Facts {
             }
         }
         let machine = String::from_utf8_lossy(&machine.stdout).trim().to_owned();
-        let client = Self::client(probe, &host, &process, &flags).await?;
+        let login = Login::of(fleet, &host, identity.cluster)?;
+        let shown = ClientCertificate::of(fleet, &host)?;
+        let client = Self::client(probe, &process, &flags, login, shown).await?;
         let cwd = process.cwd;
         Ok(Self { unit, state, flags, cwd, config, data_dir, wal_dir, identity, program, machine, client })
     }
@@ -142,18 +147,31 @@ impl Facts {
         Ok((dir.clone(), identity))
     }
 
-    async fn client(probe: &Probe, host: &str, process: &Process, flags: &Flags) -> Result<Client, Failure> {
+    async fn client(
+        probe: &Probe,
+        process: &Process,
+        flags: &Flags,
+        login: Login,
+        shown: Option<ClientCertificate>,
+    ) -> Result<Client, Failure> {
+        let host = probe.name();
         let urls = flags.http_urls();
         // Plain HTTP first if it offers any: one thing less that can be wrong.
         let url = urls.iter().find(|url| url.starts_with("http://")).or_else(|| urls.first());
         let url = url.ok_or_else(|| refused(host, "it listens for no clients"))?;
-        let tls = if url.starts_with("https://") { Some(Self::tls(probe, host, process, flags).await?) } else { None };
-        Client::new(probe, url, tls)
+        let tls = if url.starts_with("https://") { Some(Self::tls(probe, process, flags, shown).await?) } else { None };
+        Client::new(probe, url, tls, login)
             .ok_or_else(|| refused(host, format!("`{url}` is no client URL with host and port")))
     }
 
-    /// The member's own certificates and keys open its own client port; they are read into memory and go nowhere else.
-    async fn tls(probe: &Probe, host: &str, process: &Process, flags: &Flags) -> Result<ClientTls, Failure> {
+    /// The member's own certificates and keys open its own client port, unless the operator gives others; they are read into memory and go nowhere else.
+    async fn tls(
+        probe: &Probe,
+        process: &Process,
+        flags: &Flags,
+        shown: Option<ClientCertificate>,
+    ) -> Result<ClientTls, Failure> {
+        let host = probe.name();
         let read = |path| Self::pem(probe, host, process, path);
         let (cert, key, ca) = flags.client_tls();
         let cert = cert.ok_or_else(|| refused(host, "it speaks TLS but no certificate is named in its options"))?;
@@ -162,6 +180,9 @@ impl Facts {
         // A member that names no authority asks clients for nothing; that it is this member its own certificate says.
         let Some(ca) = ca else { return Ok(ClientTls { ca_pem: None, server_pem, names, own: None }) };
         let ca_pem = read(ca).await?;
+        if let Some(ClientCertificate { cert_pem, key }) = shown {
+            return Ok(ClientTls { ca_pem: Some(ca_pem), server_pem, names, own: Some((cert_pem, key)) });
+        }
         // One for servers alone opens no port that wants clients' certificates. That for peers is for both, since they call each other.
         let peer = flags.peer_tls();
         let (cert_pem, key) = match peer {
@@ -196,6 +217,11 @@ impl Facts {
         let view = match self.client.view().await {
             Ok(view) => view,
             Err(error) if error.lost() => return Err(Failure::new(Fault::Unreachable, format!("{host}: {error}"))),
+            // Which file it is that is over, the handshake does not say.
+            Err(error) if error.tls() => {
+                certificates::hold(self.client.probe(), self).await?;
+                return Err(refused(&host, error));
+            }
             // The first releases lack what is asked for; then the release is the reason, not what was missing.
             Err(error) => {
                 let left = self
@@ -310,7 +336,7 @@ impl Module for EtcdFacts {
         Box::pin(async move {
             let unit = call.text("unit").unwrap_or("etcd");
             at_work::wait(&call, unit).await?;
-            let facts = Facts::gather(&call.probe, unit).await?;
+            let facts = Facts::gather(call.fleet, &call.probe, unit).await?;
             let view = facts.view().await?;
             let alarms: Vec<String> = view.alarms.iter().map(ToString::to_string).collect();
             let note = view

@@ -124,7 +124,7 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     let to = version_argument(call)?;
     let unit = call.text("unit").unwrap_or("etcd").to_owned();
     at_work::wait(call, &unit).await?;
-    let facts = Facts::gather(&call.probe, &unit).await?;
+    let facts = Facts::gather(call.fleet, &call.probe, &unit).await?;
     // Side by side, since none needs another: a member's turn is as long as its questions one after the other.
     let (view, binary, place, tool, survey, gate) = tokio::join!(
         facts.view(),

@@ -1,8 +1,11 @@
 //! The modules that know etcd: what runs, whether the roll may begin, backup, staging, the member's transaction, health, restart, defragmentation.
 
 mod at_work;
+mod auth_hop;
 mod backup;
+mod certificates;
 mod client;
+mod client_certificate;
 mod config_file;
 mod defrag;
 mod downgrade;
@@ -11,6 +14,7 @@ mod files;
 mod given;
 mod guard;
 mod health;
+mod login;
 mod member;
 mod migrate;
 mod next_start;

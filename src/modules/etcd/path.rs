@@ -11,6 +11,7 @@ use crate::modules::table::{Argument, CheckMode, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
 use crate::transport::BoxFuture;
 
+use super::auth_hop::{self, ACCEPT_AUTH_HOP};
 use super::downgrade::{DOWNGRADE, judged};
 use super::facts::{Facts, refused, version_argument};
 use super::files::{FILES, has_files};
@@ -36,6 +37,7 @@ pub(crate) const ROW: Row = Row {
         RULES,
         DOWNGRADE,
         REWRITE_OPTIONS,
+        ACCEPT_AUTH_HOP,
         Argument::new(
             "v2_data",
             Shape::Text,
@@ -76,6 +78,10 @@ impl Module for EtcdPath {
             let mut steps = steps(&call, &survey, &rules, running, &to)?;
             without_young_snapshots(&call, &survey, &mut steps).await?;
             options(&call, &survey, &rules, &steps).await?;
+            for (facts, step) in survey.facts.values().flatten().flat_map(|facts| steps.iter().map(move |s| (facts, s)))
+            {
+                auth_hop::allowed(&call, &rules, facts, (&step.from, &step.to))?;
+            }
             v2_data(&call, &survey, &view, &mut steps).await?;
             (call.say)(Kind::PathFound { steps: steps.iter().map(told).collect() })?;
             let path: Vec<Value> = steps.iter().map(row).collect();

@@ -10,7 +10,9 @@ use crate::modules::{Call, Failure, Module, Outcome};
 use crate::transport::BoxFuture;
 
 use super::at_work;
+use super::auth_hop::{self, ACCEPT_AUTH_HOP};
 use super::backup;
+use super::certificates;
 use super::downgrade::{DOWNGRADE, judged};
 use super::facts::{Facts, refused, version_argument};
 use super::files::{FILES, Files, has_files, on_paper};
@@ -37,6 +39,7 @@ pub(crate) const ROW: Row = Row {
         REWRITE_OPTIONS,
         ACCEPT_DOWNTIME,
         DOWNGRADE,
+        ACCEPT_AUTH_HOP,
         Argument::new("data_dir", Shape::Text, "the data directory that the process must be using"),
     ],
     one_of: ORIGIN,
@@ -56,11 +59,16 @@ impl Module for EtcdPreflight {
             let target = version_argument(&call)?;
             let unit = call.text("unit").unwrap_or("etcd");
             at_work::wait(&call, unit).await?;
-            let facts = Facts::gather(&call.probe, unit).await?;
+            let facts = Facts::gather(call.fleet, &call.probe, unit).await?;
             let view = facts.view().await?;
             let version = view.version.server.clone();
             if version != target {
-                judged(&call, &rules(&call)?, &version, &target).map_err(|refusal| refused(call.host, refusal))?;
+                let rules = rules(&call)?;
+                judged(&call, &rules, &version, &target).map_err(|refusal| refused(call.host, refusal))?;
+                auth_hop::allowed(&call, &rules, &facts, (&version, &target))?;
+            }
+            for text in certificates::hold(&call.probe, &facts).await? {
+                (call.say)(Kind::Warning { text })?;
             }
             let hop = Hop::from(&version, &target);
             self::options(&call, &facts, hop)?;

@@ -149,7 +149,8 @@ async fn begin(
         return Err(Failure::new(Fault::Failed, format!("{}: open the backup: {}", facts.host(), ran.words())));
     }
     let url = format!("http://127.0.0.1:{client}");
-    Client::new(change.probe(), &url, None).ok_or_else(|| Failure::new(Fault::Bug, format!("`{url}` is no URL")))
+    Client::new(change.probe(), &url, None, facts.client.login().clone())
+        .ok_or_else(|| Failure::new(Fault::Bug, format!("`{url}` is no URL")))
 }
 
 /// `$1` a unit that has ended; prints why it panicked, else its last word.

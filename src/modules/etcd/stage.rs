@@ -42,7 +42,7 @@ impl Module for EtcdStage {
     fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
         Box::pin(async move {
             let version = version_argument(&call)?;
-            let facts = Facts::gather(&call.probe, call.text("unit").unwrap_or("etcd")).await?;
+            let facts = Facts::gather(call.fleet, &call.probe, call.text("unit").unwrap_or("etcd")).await?;
             let binary = obtain_unless_running(&call, &facts, &version).await?;
             let place = Place::find(&call.probe, &facts, &version).await?;
             let mut result = Map::new();

@@ -30,7 +30,7 @@ pub(super) async fn survey(fleet: &dyn Fleet, unit: &str, known: Option<&Facts>)
         if let Some(facts) = known.filter(|facts| facts.host() == host) {
             return (host, Ok(facts.clone()));
         }
-        let facts = async { Facts::gather(&fleet.probe(&host).await?, unit).await }.await;
+        let facts = async { Facts::gather(fleet, &fleet.probe(&host).await?, unit).await }.await;
         (host, facts)
     };
     Survey { facts: join_all(fleet.hosts().into_iter().map(ask)).await.into_iter().collect(), past_no_space: false }

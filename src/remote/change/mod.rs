@@ -4,6 +4,8 @@ mod files;
 mod unit;
 mod upload;
 
+use secrecy::SecretString;
+
 use super::job::{Ran, RunOptions};
 use super::{Probe, RemoteError, RemoteHost};
 
@@ -61,6 +63,13 @@ impl Change {
     #[must_use]
     pub fn with_host(&self, host: RemoteHost) -> Self {
         Self { probe: Probe { host } }
+    }
+
+    /// The same leave with one more variable for what is run. It is in no argument and on no disk: only root and the user who runs it can
+    /// read it, as long as that runs.
+    #[must_use]
+    pub fn with_variable(&self, name: &str, value: &SecretString) -> Self {
+        Self { probe: Probe { host: self.probe.host.clone().with_variable(name, value) } }
     }
 
     /// Runs a program, no shell between.

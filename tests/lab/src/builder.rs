@@ -11,7 +11,7 @@ use crate::lab::{HEALTHY, Lab, LabError};
 use crate::site::{Host, Site, labs};
 use crate::spec::{Spec, Sudo, User};
 use crate::takedown::Reaper;
-use crate::{binaries, container, disk, inventory, login, member, network, rootfs, tls};
+use crate::{auth, binaries, container, disk, inventory, login, member, network, rootfs, tls};
 
 /// Chooses what a lab is made of. Without a word it is three members of 2.0.5 behind a bastion,
 /// root logging in, under a name nobody else has.
@@ -81,6 +81,13 @@ impl LabBuilder {
     #[must_use]
     pub fn tls(mut self, tls: bool) -> Self {
         self.spec.tls = tls;
+        self
+    }
+
+    /// Whether clients of etcd must give a password.
+    #[must_use]
+    pub fn auth(mut self, auth: bool) -> Self {
+        self.spec.auth = auth;
         self
     }
 
@@ -163,6 +170,9 @@ fn make(lab: &Lab) -> Result<(), LabError> {
     let programs = binaries::folder(&site.spec().etcd)?;
     binaries::collect(&site.spec().releases, &lab.releases())?;
     login::make_identity(site)?;
+    if site.spec().auth {
+        auth::make_passwords(site)?;
+    }
     if site.spec().tls {
         tls::make(site)?;
     }
@@ -179,7 +189,12 @@ fn make(lab: &Lab) -> Result<(), LabError> {
     login::write_ssh_config(site)?;
     inventory::write_all(site)?;
     each(&site.hosts(), |host| Ok(container::wait_booted(site, &host.name)?))?;
-    lab.wait_healthy(HEALTHY)
+    lab.wait_healthy(HEALTHY)?;
+    if site.spec().auth {
+        auth::enable(site)?;
+        lab.wait_healthy(HEALTHY)?;
+    }
+    Ok(())
 }
 
 fn furnish(site: &Site, host: &Host, programs: &Path) -> Result<(), LabError> {

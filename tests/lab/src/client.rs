@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ureq::Agent;
 
+use crate::auth::{self, EtcdUser, Login};
 use crate::site::Site;
 use crate::tls;
 
@@ -18,6 +19,7 @@ const MOST: u64 = 64 << 20;
 pub struct Client {
     agent: Agent,
     scheme: &'static str,
+    user: Option<EtcdUser>,
 }
 
 impl Client {
@@ -25,7 +27,8 @@ impl Client {
     pub(crate) fn new(site: &Site, limit: Duration) -> Option<Self> {
         let config = Agent::config_builder().timeout_global(Some(limit)).proxy(None).max_idle_connections(0);
         let config = if site.spec().tls { config.tls_config(tls::client_config(&site.path("tls"))?) } else { config };
-        Some(Self { agent: config.build().new_agent(), scheme: site.scheme() })
+        let user = site.spec().auth.then(|| EtcdUser::of(site, auth::ROOT_USER));
+        Some(Self { agent: config.build().new_agent(), scheme: site.scheme(), user })
     }
 
     /// The body of a member's answer with a good status.
@@ -33,8 +36,13 @@ impl Client {
     /// # Errors
     /// Why there is none.
     pub fn get(&self, address: Ipv4Addr, path: &str) -> Result<String, String> {
-        let url = format!("{}://{address}:{PORT}{path}", self.scheme);
-        let mut answer = self.agent.get(&url).call().map_err(|error| error.to_string())?;
+        let base = format!("{}://{address}:{PORT}", self.scheme);
+        let request = self.agent.get(format!("{base}{path}"));
+        let request = match self.user.clone() {
+            Some(user) => Login::new(user, &base, &base).sign(path, request),
+            None => request,
+        };
+        let mut answer = request.call().map_err(|error| error.to_string())?;
         answer.body_mut().with_config().limit(MOST).read_to_string().map_err(|error| error.to_string())
     }
 }

@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::site::{CLIENTS, CONTROL, Host, Site, labs};
 use crate::status::{self, MemberStatus};
 use crate::takedown::{self, Reaper};
-use crate::{container, login, network, process};
+use crate::{auth, container, login, network, process};
 
 /// A fresh cluster of three elects its leader within two election timeouts (1 s each); starts of
 /// several labs on a busy machine take ten times that.
@@ -187,6 +187,12 @@ impl Lab {
     #[must_use]
     pub fn become_password_file(&self) -> Option<PathBuf> {
         login::asks_password(&self.site).then(|| self.site.path("become-password"))
+    }
+
+    /// The file with the password of etcd's user `root`, where etcd asks for one.
+    #[must_use]
+    pub fn etcd_password_file(&self) -> Option<PathBuf> {
+        self.site.spec().auth.then(|| auth::password_file(&self.site, auth::ROOT_USER))
     }
 
     /// A host's first process as this machine numbers it; `None` while it is down.

@@ -12,6 +12,7 @@
 //! Needs root, and what `scripts/setup` installs.
 
 mod act;
+mod auth;
 pub mod binaries;
 mod builder;
 pub mod cache;
@@ -36,6 +37,7 @@ mod tls;
 mod version;
 
 pub use act::{ActError, wait_until};
+pub use auth::EtcdUser;
 pub use builder::LabBuilder;
 pub use client::Client;
 pub use disk::Disk;

@@ -17,14 +17,15 @@ pub(crate) const HOST_KEYS: [&str; 2] = ["ed25519", "ecdsa"];
 pub(crate) fn make_identity(site: &Site) -> Result<(), ActError> {
     keygen("ed25519", &site.path("identity"), "control@quorate-lab")?;
     if asks_password(site) {
-        let mut password = String::new();
-        for _ in 0..20 {
-            password.push(char::from(rand::Rng::sample(&mut rand::rng(), rand::distr::Alphanumeric)));
-        }
-        password.push('\n');
-        write(&site.path("become-password"), password, 0o600, ROOT)?;
+        write(&site.path("become-password"), new_password(), 0o600, ROOT)?;
     }
     Ok(())
+}
+
+/// A line that nobody guesses.
+pub(crate) fn new_password() -> String {
+    let letters = (0..20).map(|_| char::from(rand::Rng::sample(&mut rand::rng(), rand::distr::Alphanumeric)));
+    letters.chain(['\n']).collect()
 }
 
 /// Sudo wants a password in this lab.

@@ -78,6 +78,8 @@ pub struct Spec {
     pub bastion: bool,
     /// Clients and peers of etcd use TLS, both sides with certificates.
     pub tls: bool,
+    /// Clients of etcd must give a password: `root` may all, `writer` what the load does.
+    pub auth: bool,
     /// Who logs in.
     pub user: User,
     /// Whether sudo asks.
@@ -96,6 +98,7 @@ impl Default for Spec {
             enable_v2: false,
             bastion: true,
             tls: false,
+            auth: false,
             user: User::Root,
             sudo: Sudo::NoPassword,
             // Sparse, so it costs what is written. Archives, old and new binary and several
@@ -122,6 +125,10 @@ impl Spec {
         // 3.6 has no v2 interface, and before 3.4 it is on anyway (CHANGELOG-3.4.md, CHANGELOG-3.6.md).
         if self.enable_v2 && !matches!(version::minor(&self.etcd), Some((3, 4 | 5))) {
             return Err(format!("the v2 interface can be switched on in 3.4 and 3.5, not in {}", self.etcd));
+        }
+        // 2.1 is the first that has passwords (Documentation/auth_api.md of 2.1).
+        if self.auth && version::minor(&self.etcd) < Some((2, 1)) {
+            return Err(format!("etcd {} knows no passwords", self.etcd));
         }
         // It panics on the first connection: its keep-alive takes every one for plain TCP
         // (pkg/transport/keepalive_listener.go; etcd v2.0.0 with `--ca-file`, seen in the lab 2026-11-27).
@@ -153,6 +160,14 @@ mod tests {
     fn a_2_0_0_has_no_tls() {
         for (etcd, fits) in [("2.0.0", false), ("2.0.5", true), ("3.7.3", true)] {
             let spec = Spec { etcd: etcd.to_owned(), tls: true, ..Spec::default() };
+            assert_eq!(spec.check().is_ok(), fits, "{etcd}");
+        }
+    }
+
+    #[test]
+    fn passwords_begin_with_2_1() {
+        for (etcd, fits) in [("2.0.5", false), ("2.1.1", true), ("3.7.3", true)] {
+            let spec = Spec { etcd: etcd.to_owned(), auth: true, ..Spec::default() };
             assert_eq!(spec.check().is_ok(), fits, "{etcd}");
         }
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use ureq::Agent;
 
 use crate::act::run;
+use crate::auth::{self, EtcdUser, Login};
 use crate::member::UNIT;
 use crate::site::{Host, Site};
 use crate::{gateway, network, process, tls, version};
@@ -90,7 +91,7 @@ fn one(site: &Site, host: &Host) -> MemberStatus {
         pid: unit.get("MainPID").and_then(|text| text.parse().ok()).filter(|pid| *pid != 0),
     };
     // From inside the host, so that a cut network does not look like a dead member.
-    let asked = network::inside(&site.netns_path(&host.name), || ask(site));
+    let asked = network::inside(&site.netns_path(&host.name), || ask(site, host));
     if let Ok(Some(answers)) = asked {
         status.version = answers.version;
         status.cluster_version = answers.cluster_version;
@@ -120,8 +121,11 @@ struct Answers {
     healthy: bool,
 }
 
-fn ask(site: &Site) -> Option<Answers> {
-    let member = Member { agent: agent(site)?, base: format!("{}://127.0.0.1:2379", site.scheme()) };
+fn ask(site: &Site, host: &Host) -> Option<Answers> {
+    let base = format!("{}://127.0.0.1:2379", site.scheme());
+    let user = site.spec().auth.then(|| EtcdUser::of(site, auth::ROOT_USER));
+    let login = user.map(|user| Login::new(user, &host.name, &base));
+    let member = Member { agent: agent(site)?, base, login };
     let (version, cluster_version) = version::said(&member.get("/version")?);
     let prefix = version.as_deref().and_then(gateway::prefix);
     let (role, healthy) = match prefix {
@@ -135,6 +139,7 @@ fn ask(site: &Site) -> Option<Answers> {
 struct Member {
     agent: Agent,
     base: String,
+    login: Option<Login>,
 }
 
 impl Member {
@@ -149,14 +154,14 @@ impl Member {
     /// 3.0 on: the v3 status, and a read agreed by the quorum for health. Not `/health`: from 3.1 to 3.4.28
     /// each call is a proposal that stays in the log as a v2 entry (etcd v3.4.13, etcdserver/api/etcdhttp/metrics.go).
     fn state_by_gateway(&self, prefix: &str, version: Option<&str>) -> (Option<String>, bool) {
-        let status = self.post(&format!("{prefix}/maintenance/status"), "{}").unwrap_or_default();
+        let status = self.post(prefix, "maintenance/status", "{}").unwrap_or_default();
         // Beside members of 2.3 a 3.0 answers v2 only.
         let beside_2_3 = version.and_then(version::minor) == Some((3, 0));
         if beside_2_3 && gateway::complaint(&status) == Some(gateway::NOT_CAPABLE) {
             return self.state_by_statistics();
         }
         // A key that nobody writes: base64 of "quorate-lab".
-        let range = self.post(&format!("{prefix}/kv/range"), r#"{"key":"cXVvcmF0ZS1sYWI="}"#);
+        let range = self.post(prefix, "kv/range", r#"{"key":"cXVvcmF0ZS1sYWI="}"#);
         (role_of_gateway(&status), range.as_ref().is_some_and(has_revision))
     }
 
@@ -165,8 +170,28 @@ impl Member {
         answer.body_mut().with_config().limit(MOST).read_to_string().ok()
     }
 
-    fn post(&self, path: &str, body: &str) -> Option<Value> {
-        let mut answer = self.agent.post(format!("{}{path}", self.base)).send(body).ok()?;
+    fn post(&self, prefix: &str, name: &str, body: &str) -> Option<Value> {
+        let path = format!("{prefix}/{name}");
+        let asked_with = self.login.as_ref().and_then(Login::token);
+        let answer = self.post_once(&path, body)?;
+        match &self.login {
+            Some(login)
+                if auth::wants_token(&answer, asked_with.as_deref())
+                    && login.renew(&self.agent, prefix, asked_with.as_deref()) =>
+            {
+                self.post_once(&path, body)
+            }
+            _ => Some(answer),
+        }
+    }
+
+    fn post_once(&self, path: &str, body: &str) -> Option<Value> {
+        let request = self.agent.post(format!("{}{path}", self.base));
+        let request = match &self.login {
+            Some(login) => login.sign(path, request),
+            None => request,
+        };
+        let mut answer = request.send(body).ok()?;
         let text = answer.body_mut().with_config().limit(MOST).read_to_string().ok()?;
         serde_json::from_str(&text).ok()
     }

@@ -12,8 +12,8 @@ use crate::site::Site;
 /// Where a member finds its certificates.
 pub(crate) const HOST_DIR: &str = "/etc/etcd/tls";
 
-/// Longer than any lab lives, short enough that a forgotten key is soon worth nothing.
-const DAYS: &str = "30";
+/// Longer than any lab lives, short enough that a forgotten key is soon worth nothing, and not so short that quorate speaks of it.
+const DAYS: &str = "40";
 
 /// What a member gets: the CA's certificate, its own, and its key.
 pub(crate) fn member_files() -> [&'static str; 3] {
@@ -55,10 +55,12 @@ pub(crate) fn make(site: &Site) -> Result<(), ActError> {
         let names = format!("IP:{},IP:127.0.0.1,DNS:{},DNS:localhost", host.address, host.name);
         let place = dir.join(&host.name);
         fs::create_dir_all(&place).map_err(at("make folder", &place))?;
-        sign(&dir, &place.join("member"), &host.name, &names)?;
+        sign(&dir, &place.join("member"), &format!("/CN={}", host.name), &names)?;
         fs::copy(&ca, place.join("ca.crt")).map_err(at("copy", &ca))?;
     }
-    sign(&dir, &dir.join("client"), "client", "DNS:client")
+    // With auth on the gateway refuses a client whose certificate has a common name (embed/serve.go of 3.3 on).
+    let subject = if site.spec().auth { "/O=clients" } else { "/CN=client" };
+    sign(&dir, &dir.join("client"), subject, "DNS:client")
 }
 
 fn new_key(subject: &str) -> Vec<&str> {
@@ -66,14 +68,13 @@ fn new_key(subject: &str) -> Vec<&str> {
     [&key[..], &["-subj", subject]].concat()
 }
 
-/// Makes `STEM.key` and `STEM.crt` for a name.
-fn sign(dir: &Path, stem: &Path, name: &str, names: &str) -> Result<(), ActError> {
+/// Makes `STEM.key` and `STEM.crt` for a subject.
+fn sign(dir: &Path, stem: &Path, subject: &str, names: &str) -> Result<(), ActError> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let (ca, ca_key) = (text(&dir.join("ca.crt")), text(&dir.join("ca.key")));
     let (key, crt) = (text(&stem.with_extension("key")), text(&stem.with_extension("crt")));
-    let subject = format!("/CN={name}");
     let names = format!("subjectAltName={names}");
-    let mut argv = new_key(&subject);
+    let mut argv = new_key(subject);
     argv.extend(["-x509", "-CA", &ca, "-CAkey", &ca_key, "-days", DAYS]);
     for extension in [
         &*names,

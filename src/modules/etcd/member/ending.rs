@@ -53,7 +53,9 @@ impl Roll<'_> {
     /// A host of the cluster that cannot be reached now: then nobody can say whether the member has caught up.
     async fn unreached(&self) -> Option<Failure> {
         for host in self.survey.facts.keys() {
-            let asked = async { Facts::gather(&self.call.fleet.probe(host).await?, &self.facts.unit).await }.await;
+            let asked =
+                async { Facts::gather(self.call.fleet, &self.call.fleet.probe(host).await?, &self.facts.unit).await }
+                    .await;
             match asked {
                 Err(failure) if matches!(failure.fault, Fault::Unreachable | Fault::HostKey) => return Some(failure),
                 _ => {}
@@ -166,7 +168,7 @@ impl Roll<'_> {
     }
 
     async fn back_window(&self) -> Result<Receipt, Failure> {
-        let now = Facts::gather(&self.probe().await?, &self.facts.unit).await?;
+        let now = Facts::gather(self.call.fleet, &self.probe().await?, &self.facts.unit).await?;
         let program = self.swapped.then(|| self.place.swap_back(&self.from, &self.want));
         let tool = self.tool.as_ref().map(Tool::swap_back);
         let swaps = program.into_iter().chain(tool).chain(self.files.swaps_back()).collect();

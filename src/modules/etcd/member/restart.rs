@@ -10,6 +10,7 @@ use crate::modules::{Call, Failure, Module, Outcome};
 use crate::remote::{Change, SURROUNDINGS, UnitAction};
 use crate::transport::BoxFuture;
 
+use super::super::certificates;
 use super::super::config_file;
 use super::super::facts::{Facts, refused};
 use super::super::files::Files;
@@ -57,10 +58,11 @@ impl Module for EtcdRestart {
 async fn restart(call: &Call<'_>) -> Result<Outcome, Failure> {
     let unit = call.text("unit").unwrap_or("etcd").to_owned();
     at_work::wait(call, &unit).await?;
-    let facts = Facts::gather(&call.probe, &unit).await?;
+    let facts = Facts::gather(call.fleet, &call.probe, &unit).await?;
     let view = facts.view().await?;
     let version = view.version.server.clone();
     preflight::unit(call, &facts, &version)?;
+    certificates::hold(&call.probe, &facts).await?;
     let place = Place::find(&call.probe, &facts, &version).await?;
     same_program(call, &place).await?;
     let unread = call.probe.unread_drop_ins(&facts.state).await?;
@@ -151,7 +153,7 @@ async fn reread(call: &Call<'_>, change: &Change, facts: &Facts, version: &Versi
     let act = format!("have systemd read the files of {} anew", facts.unit);
     (call.say)(Kind::ActBegins { host: call.host.to_owned(), act })?;
     change.unit(&facts.unit, UnitAction::DaemonReload, false).await?;
-    let facts = Facts::gather(&call.probe, &facts.unit).await?;
+    let facts = Facts::gather(call.fleet, &call.probe, &facts.unit).await?;
     // It is changed now, so "refused before any change" would not be true.
     let changed = |what: &str| {
         let text = format!(

@@ -9,6 +9,7 @@ use crate::modules::{Failure, Outcome};
 use crate::remote::{Change, RemotePath};
 
 use super::super::client::Client;
+use super::super::login::Login;
 use super::super::proof::{self, Count};
 use super::start::FIRST_START;
 use super::stopped::{self, Stopped};
@@ -72,7 +73,7 @@ impl Restore<'_> {
             ],
         )
         .await?;
-        let client = Client::new(change.probe(), &client_url, None)
+        let client = Client::new(change.probe(), &client_url, None, Login::of(self.call.fleet, self.host(), 0)?)
             .ok_or_else(|| failed(self.host(), format!("`{client_url}` is no URL")))?;
         let begun = Instant::now();
         let (_, found) = proof::wait_and_count(&client, change.probe(), FIRST_START, self.deadline()).await?;

@@ -71,7 +71,7 @@ impl Restore<'_> {
         let ask = |host: &String| {
             let host = host.clone();
             async move {
-                let facts = Facts::gather(&self.call.fleet.probe(&host).await?, self.unit()).await?;
+                let facts = Facts::gather(self.call.fleet, &self.call.fleet.probe(&host).await?, self.unit()).await?;
                 let view = facts.view().await?;
                 Ok::<_, Failure>((facts, view))
             }

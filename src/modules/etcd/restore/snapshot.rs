@@ -117,7 +117,7 @@ impl Restore<'_> {
         let mut first: Option<MemberView> = None;
         let mut all = Vec::new();
         for host in hosts {
-            let facts = Facts::gather(&self.call.fleet.probe(host).await?, self.unit()).await?;
+            let facts = Facts::gather(self.call.fleet, &self.call.fleet.probe(host).await?, self.unit()).await?;
             let view = facts.view().await?;
             if let Err(reason) = &view.read {
                 return Err(refused(host, format!("no read through raft: {reason}")));

@@ -89,7 +89,7 @@ impl Restore<'_> {
     }
 
     async fn look(&self, unit: &str, voters: usize, goal: u64) -> Result<Facts, Failure> {
-        let facts = Facts::gather(&self.call.probe, unit).await?;
+        let facts = Facts::gather(self.call.fleet, &self.call.probe, unit).await?;
         let view = facts.view().await?;
         let not_yet = |what: String| Err(failed(self.host(), what));
         if let Err(reason) = &view.read {

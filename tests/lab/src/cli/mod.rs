@@ -136,6 +136,9 @@ struct Up {
     /// TLS for etcd's clients and peers
     #[arg(long)]
     tls: bool,
+    /// Passwords for etcd's clients, from 2.1 on
+    #[arg(long)]
+    auth: bool,
     /// Who logs in: root or ops
     #[arg(long, default_value = "root")]
     user: User,
@@ -210,6 +213,7 @@ fn up(options: Up) -> Result<ExitCode, LabError> {
         .enable_v2(options.enable_v2)
         .bastion(!options.no_bastion)
         .tls(options.tls)
+        .auth(options.auth)
         .user(options.user)
         .sudo(options.sudo);
     for version in &options.releases {

@@ -66,6 +66,9 @@ fn variables(lab: &Lab) -> Vec<(&'static str, String)> {
     if let Some(file) = lab.become_password_file() {
         pairs.push(("BECOME_PASSWORD_FILE", path(file)));
     }
+    if let Some(file) = lab.etcd_password_file() {
+        pairs.push(("ETCD_PASSWORD_FILE", path(file)));
+    }
     if spec.tls {
         pairs.push(("TLS_CA", path(site.path("tls/ca.crt"))));
         pairs.push(("TLS_CERT", path(site.path("tls/client.crt"))));

@@ -100,7 +100,7 @@ pub trait Driver: Send {
 /// The certificates cannot be read.
 pub fn connect(plan: &Plan, endpoint: &str, limit: Duration) -> Result<Box<dyn Driver>, LoadError> {
     match plan.api {
-        Api::V2 => Ok(Box::new(V2::new(endpoint, plan.tls.as_deref(), limit)?)),
-        Api::V3 => Ok(Box::new(V3::new(endpoint, plan.tls.as_deref(), limit)?)),
+        Api::V2 => Ok(Box::new(V2::new(plan, endpoint, limit)?)),
+        Api::V3 => Ok(Box::new(V3::new(plan, endpoint, limit)?)),
     }
 }

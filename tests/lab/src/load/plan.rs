@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::auth::EtcdUser;
+
 /// Which of etcd's interfaces the clients speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -38,6 +40,8 @@ pub struct Plan {
     pub endpoints: Vec<String>,
     /// The folder with `ca.crt`, `client.crt` and `client.key`, where the cluster uses TLS.
     pub tls: Option<PathBuf>,
+    /// Who the clients are, where etcd asks.
+    pub user: Option<EtcdUser>,
     /// Clients, one operation in flight each. Those with even numbers stay with one member each, the
     /// others go round all of them.
     pub clients: u32,
@@ -64,6 +68,7 @@ impl Plan {
             api: Api::V2,
             endpoints,
             tls: None,
+            user: None,
             clients: 48,
             rate: 300.0,
             chains: 8,

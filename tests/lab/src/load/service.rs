@@ -11,6 +11,7 @@ use super::plan::{Api, Plan};
 use super::read_back::read_back;
 use super::run::{HISTORY, Load, LoadError, STOP, run, runs};
 use crate::act::{ActError, at, wait_until};
+use crate::auth::{self, EtcdUser};
 use crate::lab::{Lab, LabError};
 use crate::version;
 
@@ -56,6 +57,7 @@ impl Lab {
         Plan {
             api: options.api.unwrap_or_else(|| self.usual_api()),
             tls: site.spec().tls.then(|| site.path("tls")),
+            user: site.spec().auth.then(|| EtcdUser::of(site, auth::WRITER)),
             clients: options.clients.unwrap_or(usual.clients),
             rate: options.rate.unwrap_or(usual.rate),
             value_bytes: options.value_bytes.unwrap_or(usual.value_bytes),

@@ -1,12 +1,12 @@
 //! The v2 interface: `Documentation/api.md` and `error/error.go` of etcd 2.0.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::driver::{Driver, Entry, Membership, No, Outcome, Reading};
+use super::plan::Plan;
 use super::run::LoadError;
 use super::wire::{Answer, Wire, failed};
 
@@ -24,8 +24,8 @@ pub(super) struct V2 {
 }
 
 impl V2 {
-    pub(super) fn new(endpoint: &str, tls: Option<&Path>, limit: Duration) -> Result<Self, LoadError> {
-        Ok(Self { wire: Wire::new(endpoint, tls, limit)? })
+    pub(super) fn new(plan: &Plan, endpoint: &str, limit: Duration) -> Result<Self, LoadError> {
+        Ok(Self { wire: Wire::new(plan, endpoint, limit)? })
     }
 
     fn write(&self, key: &str, value: &str, condition: (&str, &str)) -> Outcome {

@@ -5,7 +5,6 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -14,6 +13,7 @@ use serde_json::{Value, json};
 use ureq::Error;
 
 use super::driver::{Driver, Entry, Membership, No, Outcome, Reading};
+use super::plan::Plan;
 use super::run::LoadError;
 use super::wire::{Answer, Wire, failed};
 use crate::{gateway, version};
@@ -35,8 +35,8 @@ pub(super) struct V3 {
 }
 
 impl V3 {
-    pub(super) fn new(endpoint: &str, tls: Option<&Path>, limit: Duration) -> Result<Self, LoadError> {
-        Ok(Self { wire: Wire::new(endpoint, tls, limit)?, prefix: Cell::new(None) })
+    pub(super) fn new(plan: &Plan, endpoint: &str, limit: Duration) -> Result<Self, LoadError> {
+        Ok(Self { wire: Wire::new(plan, endpoint, limit)?, prefix: Cell::new(None) })
     }
 
     /// One call. What was sent to a path that is not served was not done, so it is sent to the right one.
@@ -57,7 +57,7 @@ impl V3 {
     }
 
     fn post(&self, prefix: &str, name: &str, body: &Value) -> Result<Answer, Outcome> {
-        self.wire.post(&format!("{prefix}/{name}"), body).map_err(|error| self.lost(&error))
+        self.wire.post(prefix, name, body).map_err(|error| self.lost(&error))
     }
 
     /// Asks the member for its version.

@@ -1,15 +1,16 @@
 //! HTTP to one member, for either interface: nothing is sent twice, and nothing but an answer is one.
 
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 use ureq::http::Response;
-use ureq::{Agent, Body, Error};
+use ureq::{Agent, Body, Error, RequestBuilder};
 
 use super::driver::{No, Outcome};
+use super::plan::Plan;
 use super::run::LoadError;
+use crate::auth::{self, Login};
 use crate::tls;
 
 /// The largest answer that is read: a listing of 20 000 keys of 100 bytes is about 5 MB.
@@ -20,6 +21,7 @@ const MOST: u64 = 256 << 20;
 pub(super) struct Wire {
     agent: Agent,
     base: String,
+    login: Option<Login>,
 }
 
 /// An answer, read in full.
@@ -38,7 +40,7 @@ pub(super) struct Answer {
 }
 
 impl Wire {
-    pub(super) fn new(endpoint: &str, tls: Option<&Path>, limit: Duration) -> Result<Self, LoadError> {
+    pub(super) fn new(plan: &Plan, endpoint: &str, limit: Duration) -> Result<Self, LoadError> {
         let mut config = Agent::config_builder()
             .timeout_global(Some(limit))
             .proxy(None)
@@ -46,23 +48,45 @@ impl Wire {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false);
-        if let Some(folder) = tls {
+        if let Some(folder) = plan.tls.as_deref() {
             let tls = tls::client_config(folder).ok_or_else(|| LoadError::Certificates(folder.to_owned()))?;
             config = config.tls_config(tls);
         }
-        Ok(Self { agent: config.build().new_agent(), base: endpoint.trim_end_matches('/').to_owned() })
+        let base = endpoint.trim_end_matches('/').to_owned();
+        let login = plan.user.clone().map(|user| Login::new(user, &base, &base));
+        Ok(Self { agent: config.build().new_agent(), base, login })
     }
 
     pub(super) fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, Error> {
-        self.agent.get(self.url(path)).query_pairs(query.iter().copied()).call().and_then(take)
+        self.signed(path, self.agent.get(self.url(path))).query_pairs(query.iter().copied()).call().and_then(take)
     }
 
     pub(super) fn put(&self, path: &str, query: (&str, &str), form: (&str, &str)) -> Result<Answer, Error> {
-        self.agent.put(self.url(path)).query(query.0, query.1).send_form([form]).and_then(take)
+        self.signed(path, self.agent.put(self.url(path))).query(query.0, query.1).send_form([form]).and_then(take)
     }
 
-    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Answer, Error> {
-        self.agent.post(self.url(path)).send(body.to_string()).and_then(take)
+    /// A call of the gateway below `prefix`. One that was refused for want of a token was not done, so it is sent again with one.
+    pub(super) fn post(&self, prefix: &str, name: &str, body: &Value) -> Result<Answer, Error> {
+        let path = format!("{prefix}/{name}");
+        let send = || self.signed(&path, self.agent.post(self.url(&path))).send(body.to_string()).and_then(take);
+        let asked_with = self.login.as_ref().and_then(Login::token);
+        let answer = send()?;
+        match &self.login {
+            Some(login)
+                if auth::wants_token(&answer.body, asked_with.as_deref())
+                    && login.renew(&self.agent, prefix, asked_with.as_deref()) =>
+            {
+                send()
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    fn signed<Any>(&self, path: &str, request: RequestBuilder<Any>) -> RequestBuilder<Any> {
+        match &self.login {
+            Some(login) => login.sign(path, request),
+            None => request,
+        }
     }
 
     fn url(&self, path: &str) -> String {

@@ -102,7 +102,7 @@ fn member_that_changes(turns: Vec<(&'static str, &'static str)>) -> (String, thr
 fn the_prefix_is_asked_for_once_and_again_after_an_upgrade() {
     let (old, new) = (("3.2.32", "/v3alpha"), ("3.4.13", "/v3"));
     let (url, served) = member_that_changes(vec![old, old, old, new, new, new]);
-    let driver = V3::new(&url, None, Duration::from_secs(5)).unwrap();
+    let driver = V3::new(&Plan::new(Vec::new()), &url, Duration::from_secs(5)).unwrap();
     for key in ["/a", "/b", "/c"] {
         assert_eq!(driver.create(key, "v"), Outcome::Ok(7));
     }
@@ -113,7 +113,7 @@ fn the_prefix_is_asked_for_once_and_again_after_an_upgrade() {
 #[test]
 fn nothing_is_sent_to_a_member_of_2_3() {
     let (url, served) = member_that_changes(vec![("2.3.8", "")]);
-    let driver = V3::new(&url, None, Duration::from_secs(5)).unwrap();
+    let driver = V3::new(&Plan::new(Vec::new()), &url, Duration::from_secs(5)).unwrap();
     assert_eq!(driver.create("/a", "v"), Outcome::No(No::Incapable));
     assert_eq!(served.join().unwrap(), ["/version"]);
 }

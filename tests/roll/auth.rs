@@ -1,0 +1,153 @@
+//! Clusters whose clients must give passwords: of v2 and of v3, with TLS and without.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::Arc;
+
+use quorate_lab::load::LoadOptions;
+use quorate_lab::{Lab, Sudo, User};
+
+use crate::own_turn;
+use crate::quorate::{Ran, Roll};
+use crate::standing::{assert_nothing_to_do, said};
+use crate::unrolled::changes_nothing;
+use crate::watched::{Rolled, Writers};
+
+/// Fewer than in the other hops: two cores have five members and TLS to look after.
+const WRITERS: Writers = Writers {
+    load: LoadOptions { clients: Some(10), rate: Some(15.0), ..LoadOptions::USUAL },
+    before: 100,
+    in_all: 800,
+};
+/// Each request with a password costs 2.x 70 ms of the lab's two cores: bcrypt, at a cost that cannot be chosen.
+const FEW: Writers =
+    Writers { load: LoadOptions { clients: Some(4), rate: Some(4.0), ..LoadOptions::USUAL }, before: 20, in_all: 80 };
+
+fn roll(lab: &Lab, state: &Path, to: &str) -> Roll {
+    let roll = Roll::new(lab, &lab.inventory(), &lab.ssh_config(), state).to(to, lab);
+    match lab.become_password_file() {
+        Some(file) => roll.with("--become-password-file", file),
+        None => roll,
+    }
+}
+
+fn password_file(lab: &Lab) -> PathBuf {
+    lab.etcd_password_file().expect("a password")
+}
+
+/// Stops the test if the password stands in anything that quorate wrote, said or left on a host. In etcd's own log it is: up to 3.4 a new
+/// user is written there as it was sent.
+#[track_caller]
+fn assert_password_is_nowhere(lab: &Lab, state: &Path, ran: &Ran) {
+    let password = fs::read_to_string(password_file(lab)).unwrap().trim().to_owned();
+    assert!(!ran.to_string().contains(&password), "it was said");
+    let mut folders = vec![state.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = fs::read(&path).unwrap();
+                // A backup is etcd's.
+                let is_backup = path.file_name().is_some_and(|name| name == "snapshot.db" || name == "copy.tar");
+                let found = bytes.windows(password.len()).any(|window| window == password.as_bytes());
+                assert!(is_backup || !found, "{}", path.display());
+            }
+        }
+    }
+    for host in lab.members() {
+        let look = format!(
+            "grep -rlF '{password}' /etc /root /home /run /tmp /var --exclude-dir=etcd 2>/dev/null; \
+             journalctl --no-pager -o cat | grep -cF '{password}'; true"
+        );
+        assert_eq!(said(lab, &host.name, &look).trim(), "0", "{}", host.name);
+    }
+}
+
+#[test]
+fn rolls_five_members_with_tls_and_passwords_from_3_4_to_3_6() {
+    let _turn = own_turn();
+    let lab = Lab::builder().name(&format!("auth-tls-{}", process::id())).members(5).etcd("3.4.23").release("3.6.16");
+    let lab = lab.tls(true).auth(true).user(User::Ops).sudo(Sudo::Password).start().unwrap();
+    let lab = Arc::new(lab);
+    let with_password = |state: &Path| roll(&lab, state, "3.6.16").with("--etcd-password-file", password_file(&lab));
+    let certificate = lab.site().path("tls");
+    let known = |state: &Path| {
+        let roll = with_password(state).var("etcd_client_cert", certificate.join("client.crt"));
+        roll.var("etcd_client_key", certificate.join("client.key"))
+    };
+
+    // The members' own certificates have a common name.
+    let refused = changes_nothing(&lab, with_password);
+    refused.ended(3).says(&["answer no client whose certificate has a common name", "etcd_client_cert"]);
+    let refused = changes_nothing(&lab, known);
+    refused.ended(3).says(&["3.4.23 to 3.5.35 with auth on", "etcd_accept_auth_hop=true"]);
+
+    let accepted = |state: &Path| known(state).var("etcd_accept_auth_hop", "true");
+    let rolled = Rolled::on(Arc::clone(&lab), &WRITERS, |_, state| accepted(state));
+    rolled.assert_all_members_run("3.6.16");
+    rolled.assert_no_write_is_lost(WRITERS.in_all);
+    rolled.assert_one_member_down_at_a_time();
+    assert_password_is_nowhere(&lab, rolled.state.path(), &rolled.ran);
+    assert_nothing_to_do(&lab, accepted(rolled.state.path()));
+}
+
+#[test]
+fn rolls_2_1_to_2_2_with_passwords() {
+    let _turn = own_turn();
+    let lab = Lab::builder().name(&format!("auth-v2-{}", process::id())).etcd("2.1.1").release("2.2.5").auth(true);
+    let rolled =
+        Rolled::new(lab, &FEW, |lab, state| roll(lab, state, "2.2.5").with("--etcd-password-file", password_file(lab)));
+    rolled.assert_all_members_run("2.2.5");
+    rolled.assert_no_write_is_lost(FEW.in_all);
+    rolled.assert_one_member_down_at_a_time();
+    assert_password_is_nowhere(&rolled.lab, rolled.state.path(), &rolled.ran);
+}
+
+/// How often the members were given a wrong password, by their own logs.
+fn wrong_logins(lab: &Lab) -> usize {
+    let count = "journalctl -u etcd -o cat --no-pager | grep -c 'invalid authentication was requested'; true";
+    lab.members().iter().map(|host| said(lab, &host.name, count).trim().parse::<usize>().unwrap()).sum()
+}
+
+#[test]
+fn refuses_without_a_password_and_with_a_wrong_one_that_is_tried_once() {
+    let _turn = own_turn();
+    let lab = Lab::builder().name(&format!("auth-no-{}", process::id())).etcd("3.5.35").release("3.6.16").auth(true);
+    let lab = lab.start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    };
+
+    let nobody = changes_nothing(&lab, |state| roll(&lab, state, "3.6.16"));
+    nobody.ended(3).says(&["asks for a name and a password", "etcd_password", "refused before any change"]);
+
+    assert_eq!(wrong_logins(&lab), 0);
+    let wrong = file("wrong", "not the password\n");
+    let refused = changes_nothing(&lab, |state| roll(&lab, state, "3.6.16").with("--etcd-password-file", &wrong));
+    refused.ended(3).says(&["refuses the user `root` with the password given", "refused before any change"]);
+    assert_eq!(wrong_logins(&lab), 1, "{refused}");
+    assert!(!refused.to_string().contains("not the password"), "{refused}");
+
+    // The variable in a file of variables counts before the option, as with sudo's password.
+    let variables = file("vars.yml", "etcd_password: neither is this\n");
+    let refused = changes_nothing(&lab, |state| {
+        let roll = roll(&lab, state, "3.6.16").with("--etcd-password-file", password_file(&lab));
+        roll.with("-e", format!("@{}", variables.display()))
+    });
+    refused.ended(3).says(&["refuses the user `root`"]);
+    assert!(!refused.to_string().contains("neither is this"), "{refused}");
+
+    let writer = lab.site().path("etcd-password-writer");
+    let refused = changes_nothing(&lab, |state| {
+        roll(&lab, state, "3.6.16").with("--etcd-password-file", &writer).var("etcd_user", "writer")
+    });
+    refused.ended(3).says(&["the user `writer` may not do it", "the role root"]);
+}
