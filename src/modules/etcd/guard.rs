@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::etcd::{self, Alarm, ClusterView, Health, Rank, may_stop};
 use crate::events::{Fault, Kind, Verdict};
+use crate::modules::arguments::boolean;
 use crate::modules::guard::{Ask, Choice, Guard};
 use crate::modules::{Failure, Fleet};
 use crate::playbook::TaskOrder;
@@ -20,7 +21,7 @@ impl Guard for EtcdGuard {
     fn next<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Choice, Failure>> {
         Box::pin(async move {
             let unit = variable(ask.fleet, "etcd_unit").and_then(|v| v.as_str().map(str::to_owned));
-            let accept = variable(ask.fleet, "accept_downtime").and_then(|v| v.as_bool()).unwrap_or(false);
+            let accept = is_true(variable(ask.fleet, "accept_downtime").as_ref());
             let past = accepted_alarm(variable(ask.fleet, "etcd_accept_alarm").as_ref())?;
             let survey = survey(ask.fleet, unit.as_deref().unwrap_or("etcd"), None).await;
             let survey = if past { survey.past_no_space() } else { survey };
@@ -47,6 +48,11 @@ impl Guard for EtcdGuard {
 /// A variable of the first host that has it: the guard asks about a cluster, not about a host.
 fn variable(fleet: &dyn Fleet, name: &str) -> Option<serde_json::Value> {
     fleet.hosts().iter().find_map(|host| fleet.var(host, name))
+}
+
+/// What `-e name=value` sets is text; a word that is none of Ansible's for true is no.
+fn is_true(value: Option<&serde_json::Value>) -> bool {
+    value.and_then(boolean).unwrap_or(false)
 }
 
 /// Whether `NOSPACE` is no reason against a stop. No other alarm can be accepted.
@@ -101,6 +107,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn downtime_is_accepted_by_ansibles_words_and_by_no_other() {
+        for yes in [json!(true), json!("true"), json!("yes"), json!(1)] {
+            assert!(is_true(Some(&yes)), "{yes}");
+        }
+        for no in [json!(false), json!("false"), json!("perhaps"), json!(""), json!(null), json!([true])] {
+            assert!(!is_true(Some(&no)), "{no}");
+        }
+        assert!(!is_true(None));
+    }
 
     #[test]
     fn no_alarm_but_no_space_can_be_accepted() {

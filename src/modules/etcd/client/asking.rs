@@ -80,9 +80,8 @@ impl Client {
     }
 
     async fn once(&self, mut request: HttpRequest) -> Result<HttpResponse, ClientError> {
-        // The gateway passes it on, and by it alone 3.2 and 3.3 know that the certificate which they see is the gateway's own: without it 3.2
-        // takes that one's common name for the user, before any token (etcd v3.2.32 and v3.3.27 auth/store.go, AuthInfoFromTLS; seen in the
-        // lab 2026-11-27).
+        // Without it 3.2 over TLS denies calls with a good token, and its log names the member's own certificate as the user: it seems to
+        // know by this header, which the gateway passes on, that the certificate is the gateway's (3.2.32 seen in the lab 2026-11-27).
         request.headers.push(("Accept".to_owned(), "*/*".to_owned()));
         self.probe.http(request).await.map_err(|error| ClientError::Http(Box::new(error)))
     }
