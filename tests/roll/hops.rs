@@ -20,7 +20,8 @@ const WRITERS: Writers = Writers {
 /// Rolls a cluster from one version to another and wants nothing lost, one member down at a time, and a proven backup of each.
 fn hop(from: &str, to: &str, tls: bool) {
     let _turn = own_turn();
-    let name = format!("hop-{}-{}", from.replace('.', ""), process::id());
+    // Two of them may be at work at once.
+    let name = format!("{}-{}-{}", if tls { "tls" } else { "hop" }, from.replace('.', ""), process::id());
     let lab = Lab::builder().name(&name).etcd(from).release(to).tls(tls).user(User::Ops).sudo(Sudo::Password);
     let rolled = Rolled::new(lab, &WRITERS, |lab, state| {
         let roll = Roll::new(lab, &lab.inventory(), &lab.ssh_config(), state).to(to, lab);
