@@ -55,7 +55,8 @@ pub use rewrite::{Becomes, By, Rewrite, RewriteFault, Said, rewrite, touches};
 pub use rules::{Avoid, Down, First, Floor, Gone, Hop, Minor, New, Rejected, Rules, RulesFault, WayBack};
 pub use usage::{options_of_usage, unnamed};
 pub use v2_keys::{
-    Copied, Copy, Removed, V2Key, copied, copy_found, copy_of, copy_read, lease_granted, lease_of, v2_keys, v2_removed,
+    Copied, Copy, Removed, V2Key, V2Store, copied, copy_found, copy_of, copy_read, lease_granted, lease_of, v2_removed,
+    v2_store,
 };
 pub use version::{
     ClusterVersion, VersionAnswer, VersionFault, from_binary_output, from_tool_output, from_version_body,

@@ -20,11 +20,20 @@ pub struct V2Key {
     pub ttl: Option<u64>,
 }
 
-/// Reads the keys, without folders, from the answer to `GET /v2/keys/?recursive=true`.
+/// What is in the v2 store, but for what is hidden.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct V2Store {
+    /// Its keys.
+    pub keys: Vec<V2Key>,
+    /// Its folders, each behind those that are in it.
+    pub folders: Vec<String>,
+}
+
+/// Reads the answer to `GET /v2/keys/?recursive=true`.
 ///
 /// # Errors
 /// When it is no tree of nodes.
-pub fn v2_keys(status: u16, body: &[u8]) -> Result<Vec<V2Key>, AnswerError> {
+pub fn v2_store(status: u16, body: &[u8]) -> Result<V2Store, AnswerError> {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Node {
@@ -44,22 +53,24 @@ pub fn v2_keys(status: u16, body: &[u8]) -> Result<Vec<V2Key>, AnswerError> {
     struct Listing {
         node: Node,
     }
-    fn leaves(node: Node, keys: &mut Vec<V2Key>) {
+    fn gather(node: Node, store: &mut V2Store) {
         let Node { key, value, dir, nodes, modified_index, ttl } = node;
+        for node in nodes {
+            gather(node, store);
+        }
         if !dir {
             // One that ends right now says 0, or less.
             let ttl = ttl.map(|seconds| u64::try_from(seconds).unwrap_or(1).max(1));
-            keys.push(V2Key { key, value, modified: modified_index, ttl });
-        }
-        for node in nodes {
-            leaves(node, keys);
+            store.keys.push(V2Key { key, value, modified: modified_index, ttl });
+        } else if !matches!(key.as_str(), "" | "/") {
+            store.folders.push(key);
         }
     }
     let none = || unforeseen("/v2/keys/?recursive=true", "a tree of nodes", status, body);
     let listing: Listing = serde_json::from_slice(body).ok().filter(|_| status == 200).ok_or_else(none)?;
-    let mut keys = Vec::new();
-    leaves(listing.node, &mut keys);
-    Ok(keys)
+    let mut store = V2Store::default();
+    gather(listing.node, &mut store);
+    Ok(store)
 }
 
 /// What became of a key that was to be removed as it was read.
@@ -67,20 +78,21 @@ pub fn v2_keys(status: u16, body: &[u8]) -> Result<Vec<V2Key>, AnswerError> {
 pub enum Removed {
     /// It is gone.
     Gone,
-    /// It was changed since it was read, and is still there.
+    /// It was changed since it was read, or has got something in it, and is still there.
     Changed,
 }
 
-/// Reads the answer to `DELETE /v2/keys/…?prevIndex=…`.
+/// Reads the answer to `DELETE /v2/keys/…` with `prevIndex=…` for a key, or `dir=true` for a folder.
 ///
 /// # Errors
 /// When it says neither that the key is gone nor that it was changed.
 pub fn v2_removed(status: u16, body: &[u8]) -> Result<Removed, AnswerError> {
-    let none = || unforeseen("DELETE /v2/keys/…", "200, or error 100 or 101", status, body);
+    let none = || unforeseen("DELETE /v2/keys/…", "200, or error 100, 101 or 108", status, body);
     let value: Value = serde_json::from_slice(body).map_err(|_| none())?;
     match value.get("errorCode").and_then(Value::as_u64) {
         Some(100) => Ok(Removed::Gone),
-        Some(101) => Ok(Removed::Changed),
+        // Compare failed; directory not empty (both seen in the lab with 3.3.27).
+        Some(101 | 108) => Ok(Removed::Changed),
         None if status == 200 && value.get("node").is_some() => Ok(Removed::Gone),
         _ => Err(none()),
     }
@@ -203,12 +215,14 @@ mod tests {
         let body = r#"{"action":"get","node":{"dir":true,"nodes":[
             {"key":"/x","value":"1","modifiedIndex":5,"createdIndex":5},
             {"key":"/d","dir":true,"modifiedIndex":6,"nodes":[
-                {"key":"/d/y","value":"","ttl":30,"expiration":"2026-11-27T10:00:00Z","modifiedIndex":9}]},
+                {"key":"/d/z","dir":true},{"key":"/d/y","value":"","ttl":30,"expiration":"2026-11-27T10:00:00Z","modifiedIndex":9}]},
             {"key":"/e","dir":true}]}}"#;
         let of = |key: &str, value: &str, modified, ttl| V2Key { key: key.into(), value: value.into(), modified, ttl };
-        assert_eq!(v2_keys(200, body.as_bytes()), Ok(vec![of("/x", "1", 5, None), of("/d/y", "", 9, Some(30))]));
-        assert_eq!(v2_keys(200, br#"{"action":"get","node":{"dir":true}}"#), Ok(vec![]));
-        assert!(v2_keys(404, b"404 page not found").is_err());
+        let store = v2_store(200, body.as_bytes()).unwrap();
+        assert_eq!(store.keys, [of("/x", "1", 5, None), of("/d/y", "", 9, Some(30))]);
+        assert_eq!(store.folders, ["/d/z", "/d", "/e"]);
+        assert_eq!(v2_store(200, br#"{"action":"get","node":{"dir":true}}"#), Ok(V2Store::default()));
+        assert!(v2_store(404, b"404 page not found").is_err());
     }
 
     #[test]
@@ -216,6 +230,7 @@ mod tests {
         assert_eq!(v2_removed(200, br#"{"action":"compareAndDelete","node":{"key":"/a"}}"#), Ok(Removed::Gone));
         assert_eq!(v2_removed(404, br#"{"errorCode":100,"message":"Key not found"}"#), Ok(Removed::Gone));
         assert_eq!(v2_removed(412, br#"{"errorCode":101,"message":"Compare failed"}"#), Ok(Removed::Changed));
+        assert_eq!(v2_removed(403, br#"{"errorCode":108,"message":"Directory not empty"}"#), Ok(Removed::Changed));
         assert!(v2_removed(403, br#"{"errorCode":102}"#).is_err() && v2_removed(503, b"{}").is_err());
     }
 

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use crate::etcd::{
-    self, Alarm, AnswerError, Api, Health, KeyCount, KeyHash, MemberView, Removed, V2Key, VersionAnswer,
+    self, Alarm, AnswerError, Api, Health, KeyCount, KeyHash, MemberView, Removed, V2Key, V2Store, VersionAnswer,
 };
 use crate::remote::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Probe, Scheme, Tls};
 
@@ -347,15 +347,23 @@ impl Client {
         Ok(etcd::v2_deleted(answer.status, &answer.body)?)
     }
 
-    /// The keys of the v2 store that are not hidden, with their values.
-    pub(super) async fn v2_keys(&self) -> Result<Vec<V2Key>, ClientError> {
+    /// What is in the v2 store and not hidden.
+    pub(super) async fn v2_store(&self) -> Result<V2Store, ClientError> {
         let answer = self.ask("/v2/keys/?recursive=true&sorted=true", WHOLE_STORE, STORE_CAP).await?;
-        Ok(etcd::v2_keys(answer.status, &answer.body)?)
+        Ok(etcd::v2_store(answer.status, &answer.body)?)
     }
 
     /// Removes a key of the v2 store, if it still is what it was.
     pub(super) async fn v2_remove(&self, key: &V2Key) -> Result<Removed, ClientError> {
-        let path = format!("/v2/keys{}?prevIndex={}", escaped(&key.key), key.modified);
+        self.v2_removed(format!("/v2/keys{}?prevIndex={}", escaped(&key.key), key.modified)).await
+    }
+
+    /// Removes a folder of the v2 store, if nothing is in it.
+    pub(super) async fn v2_remove_folder(&self, folder: &str) -> Result<Removed, ClientError> {
+        self.v2_removed(format!("/v2/keys{}?dir=true", escaped(folder))).await
+    }
+
+    async fn v2_removed(&self, path: String) -> Result<Removed, ClientError> {
         let answer = self.json("DELETE", &path, &json!(null), CHANGE).await?;
         Ok(etcd::v2_removed(answer.status, &answer.body)?)
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::etcd::{self, Copied, Copy, Removed, V2Key};
+use crate::etcd::{self, Copied, Copy, Removed, V2Key, V2Store};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::client::{Client, ClientError};
@@ -27,15 +27,15 @@ impl<'c> Migration<'c> {
         Self { client, prefix, put: Mutex::default() }
     }
 
-    /// Moves all keys; gives how many, each counted as often as it was written meanwhile.
+    /// Moves all keys and removes the folders that are left; gives how many keys, each counted as often as it was written meanwhile.
     ///
     /// # Errors
     /// In words. A key is removed only after its copy was read back through raft, and only as it was read: nothing is lost.
     pub(super) async fn run(&self) -> Result<usize, String> {
         let mut moved = 0;
         for _ in 0..ROUNDS {
-            let keys = self.keys().await?;
-            if keys.is_empty() {
+            let V2Store { keys, folders } = self.store().await?;
+            if keys.is_empty() && folders.is_empty() {
                 return Ok(moved);
             }
             // All before the first is put: a name under which there is another value is for people to decide.
@@ -50,8 +50,13 @@ impl<'c> Migration<'c> {
             each(keys.iter().map(|key| self.copy(key)).collect()).await?;
             let gone = each(keys.iter().map(|key| self.remove(key)).collect()).await?;
             moved += gone.into_iter().filter(|gone| *gone == Removed::Gone).count();
+            for folder in &folders {
+                // One that is not empty has got a key meanwhile, and stays for the next round.
+                let gone = self.client.v2_remove_folder(folder).await;
+                gone.map_err(|error| format!("{folder}: {error}"))?;
+            }
         }
-        let left = self.keys().await?;
+        let left = self.store().await?.keys;
         if left.is_empty() {
             return Ok(moved);
         }
@@ -62,8 +67,8 @@ impl<'c> Migration<'c> {
         ))
     }
 
-    async fn keys(&self) -> Result<Vec<V2Key>, String> {
-        self.client.v2_keys().await.map_err(|error| error.to_string())
+    async fn store(&self) -> Result<V2Store, String> {
+        self.client.v2_store().await.map_err(|error| error.to_string())
     }
 
     /// The key's name, if under it the v3 store has a value that is neither the key's nor was put there by us.

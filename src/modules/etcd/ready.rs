@@ -208,7 +208,7 @@ impl<'c> Work<'c> {
         Ok(None)
     }
 
-    /// Moves every key of the v2 store that can be listed into the v3 store, and removes the folders that are left.
+    /// Moves every key of the v2 store that can be listed into the v3 store.
     async fn v2_migrate(&self) -> Result<bool, Failure> {
         let prefix = self.prefix()?;
         let top = self.facts.client.v2_top().await.map_err(|error| self.failed(error))?;
@@ -220,7 +220,7 @@ impl<'c> Work<'c> {
         let text = format!("{moved} keys were moved into the v3 store, each read back there");
         let (host, act) = (self.host().to_owned(), "v2 store".to_owned());
         (self.call.say)(Kind::Progress { host, act, text, done: None, total: None })?;
-        self.remove_all().await
+        Ok(true)
     }
 
     /// Removes every key of the v2 store that can be listed.
@@ -230,11 +230,6 @@ impl<'c> Work<'c> {
             return Ok(false);
         }
         self.begins(format!("delete {} of the v2 store, as `v2_data: delete` says", top.join(", ")))?;
-        self.remove_all().await
-    }
-
-    async fn remove_all(&self) -> Result<bool, Failure> {
-        let top = self.facts.client.v2_top().await.map_err(|error| self.failed(error))?;
         for key in &top {
             self.facts.client.v2_delete(key).await.map_err(|error| self.failed(error))?;
         }
