@@ -103,6 +103,10 @@ impl<W: Write + Send> Plan<W> {
             }
             Kind::GuardAsked { host, verdict } => self.wrong(host, &verdict.reason),
             Kind::PathFound { steps } => self.closed() + &path(steps),
+            Kind::OptionRewritten { host, what } => {
+                self.planned(host, &format!("rewrite {what}"));
+                String::new()
+            }
             Kind::TaskStarted { name, .. } => {
                 let text = self.closed();
                 self.task.clone_from(name);

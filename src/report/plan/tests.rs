@@ -82,6 +82,7 @@ fn what_hosts_share_is_one_line_and_what_changes_without_an_act_is_its_task() {
             act("n1", "stage it"),
             ended("n2", "Stage", Status::Ok, true, Vec::new()),
             ended("n1", "Stage", Status::Ok, true, Vec::new()),
+            Kind::OptionRewritten { host: "n2".to_owned(), what: "/etc/x: `--a` -> `--b`".to_owned() },
             task("Copy"),
             ended("n1", "Copy", Status::Ok, true, Vec::new()),
             ended("n2", "Copy", Status::Ok, false, Vec::new()),
@@ -91,7 +92,10 @@ fn what_hosts_share_is_one_line_and_what_changes_without_an_act_is_its_task() {
         ],
     );
     let (lines, rest) = text.split_once("nothing was changed").unwrap();
-    assert_eq!(lines, "PLAN of p.yml: n1, n2\n    n1, n2: stage it\n    n1: Copy\n\n");
+    assert_eq!(
+        lines,
+        "PLAN of p.yml: n1, n2\n    n1, n2: stage it\n    n2: rewrite /etc/x: `--a` -> `--b`\n    n1: Copy\n\n"
+    );
     assert!(rest.contains("no earlier run says how long it takes"), "{rest}");
 }
 
@@ -182,6 +186,7 @@ fn nothing_a_host_says_acts_on_the_terminal() {
             Kind::GuardAsked { host: evil.to_owned(), verdict: verdict(false) },
             task(evil),
             act(evil, evil),
+            Kind::OptionRewritten { host: evil.to_owned(), what: evil.to_owned() },
             Kind::Warning { text: evil.to_owned() },
             Kind::Halted { fault: Fault::Refused, reason: evil.to_owned(), next: evil.to_owned() },
             end(3),
