@@ -68,7 +68,6 @@ impl Ready<'_> {
             templates: &self.engine.run.templates,
             playbook_dir: &playbook_dir,
             run_dir: options.run_dir.clone(),
-            kept: &self.engine.kept,
             run: &options.run,
             diff: options.diff,
             verbosity: options.verbosity,

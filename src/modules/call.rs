@@ -49,7 +49,7 @@ pub trait Fleet: Send + Sync {
     fn var(&self, host: &str, name: &str) -> Option<Value>;
     /// A variable that opens doors, or what the operator gave in its place where the host has none.
     fn secret(&self, host: &str, name: &str) -> Option<SecretString>;
-    /// What is kept in memory for the whole run.
+    /// What modules keep in memory for the whole run.
     fn kept(&self) -> &super::Kept;
     /// What may be asked of a host; connects if need be.
     fn probe<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<crate::remote::Probe, Failure>>;
@@ -76,8 +76,6 @@ pub struct Call<'a> {
     pub playbook_dir: &'a Path,
     /// This run's own folder on the control machine, for what the run keeps.
     pub run_dir: PathBuf,
-    /// What modules keep in memory for the whole run.
-    pub kept: &'a super::Kept,
     /// The run's ID.
     pub run: &'a str,
     /// Whether `--diff` was asked for.

@@ -140,7 +140,6 @@ impl Bench {
             templates: &templates,
             playbook_dir: self.folder.path(),
             run_dir: self.path("run"),
-            kept: &Kept::default(),
             run: "01TEST",
             diff: true,
             verbosity: 0,

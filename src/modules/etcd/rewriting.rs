@@ -91,7 +91,7 @@ pub(super) async fn files(
     }
     for text in left.into_iter().filter(|_| hop.from.is_some()).map(|text| format!("{}: {text}", call.host)) {
         // Every task of the run that looks ahead comes to it; once is enough.
-        if call.kept.of::<Warned>().0.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone()) {
+        if call.fleet.kept().of::<Warned>().0.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone()) {
             (call.say)(Kind::Warning { text })?;
         }
     }

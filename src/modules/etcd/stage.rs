@@ -174,7 +174,7 @@ pub(super) async fn take(
     version: &semver::Version,
     machine: &str,
 ) -> Result<Binary, Failure> {
-    let unpacked = call.kept.of::<Unpacked>();
+    let unpacked = call.fleet.kept().of::<Unpacked>();
     let (version, machine, into) = (version.clone(), machine.to_owned(), call.run_dir.join("binaries"));
     let work = tokio::task::spawn_blocking(move || origin.obtain(name, &version, &machine, &into, &unpacked));
     work.await.map_err(|error| Failure::new(Fault::Bug, format!("unpacking: {error}")))?
