@@ -52,7 +52,7 @@ pub use path::{Missing, PathFault, Step, path, path_down};
 pub use raft_status::{Progress, RaftStatus, raft_status};
 pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex, version_of_archive};
 pub use rewrite::{Becomes, By, Rewrite, RewriteFault, Said, rewrite, touches};
-pub use rules::{Avoid, Down, First, Floor, Gone, Hop, Minor, New, Rejected, Rules, RulesFault, WayBack};
+pub use rules::{Avoid, Down, First, Floor, Gone, Hop, Minor, New, Rejected, Rules, RulesFault, WayBack, minor_of};
 pub use usage::{options_of_usage, unnamed};
 pub use v2_keys::{
     Copied, Copy, Removed, V2Key, V2Store, copied, copy_found, copy_of, copy_read, lease_granted, lease_of, v2_removed,

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use semver::Version;
 
 use super::hop::{HopRefusal, judge, judge_down};
-use super::rules::{First, Minor, Rules, WayBack};
+use super::rules::{First, Minor, Rules, WayBack, minor_of};
 
 /// One round over all members.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,14 +96,10 @@ fn at_least(least: Option<&Version>) -> String {
     least.map(|least| format!(", at least {least}")).unwrap_or_default()
 }
 
-fn minor(version: &Version) -> Minor {
-    (version.major, version.minor)
-}
-
 /// The newest of the releases of a minor that are good enough to go on from.
 fn best(rules: &Rules, available: &BTreeSet<Version>, of: Minor, least: Option<&Version>) -> Option<Version> {
     let good = |version: &&Version| {
-        minor(version) == of
+        minor_of(version) == of
             && version.pre.is_empty()
             && rules.avoided(version).is_none()
             && least.is_none_or(|least| *version >= least)
@@ -132,8 +128,8 @@ pub fn path(
     }
     let mut steps: Vec<Step> = Vec::new();
     let mut at = from.clone();
-    while minor(&at) != minor(to) {
-        let here = minor(&at);
+    while minor_of(&at) != minor_of(to) {
+        let here = minor_of(&at);
         let Some(hop) = rules.hop_from(here) else {
             // Its words say which hops there are.
             judge(rules, &at, to)?;
@@ -153,7 +149,7 @@ pub fn path(
             steps.push(step.by(&floor.source, floor.date));
             at = patch;
         }
-        let next = if hop.to == minor(to) {
+        let next = if hop.to == minor_of(to) {
             to.clone()
         } else {
             let least = rules.floor_of(hop.to).map(|floor| &floor.least);
@@ -206,25 +202,27 @@ pub fn path_down(
     let mut steps: Vec<Step> = Vec::new();
     let mut at = from.clone();
     while at > *to {
-        let down = rules.down_from(minor(&at)).filter(|down| minor(to) <= down.to);
-        let Some(down) = down.filter(|down| down.to != minor(to)) else {
-            let back = judge_down(rules, &at, to)?;
-            let step = Step::new(at.clone(), to.clone(), back, down.map_or("another patch of its minor", |_| BY_ETCD));
-            steps.push(down.map_or_else(|| step.clone(), |down| step.clone().by(&down.source, down.date)));
-            at = to.clone();
-            continue;
+        // None within a minor, and where there is no way: then the rules say why not.
+        let down = rules.down_from(minor_of(&at)).filter(|down| minor_of(to) <= down.to);
+        let next = match down {
+            Some(down) if down.to != minor_of(to) => {
+                let missing = || Missing {
+                    from: from.clone(),
+                    to: to.clone(),
+                    minor: down.to,
+                    least: None,
+                    why: "etcd is taken one minor at a time".to_owned(),
+                    found: found(available, down.to),
+                };
+                best(rules, available, down.to, None).ok_or_else(|| Box::new(missing()))?
+            }
+            _ => to.clone(),
         };
-        let missing = || Missing {
-            from: from.clone(),
-            to: to.clone(),
-            minor: down.to,
-            least: None,
-            why: "etcd is taken one minor at a time".to_owned(),
-            found: found(available, down.to),
-        };
-        let next = best(rules, available, down.to, None).ok_or_else(|| Box::new(missing()))?;
         let back = judge_down(rules, &at, &next)?;
-        steps.push(Step::new(at.clone(), next.clone(), back, BY_ETCD).by(&down.source, down.date));
+        steps.push(match down {
+            Some(down) => Step::new(at, next.clone(), back, BY_ETCD).by(&down.source, down.date),
+            None => Step::new(at, next.clone(), back, "another patch of its minor"),
+        });
         at = next;
     }
     if steps.is_empty() {
@@ -237,7 +235,7 @@ pub fn path_down(
 }
 
 fn found(available: &BTreeSet<Version>, of: Minor) -> String {
-    let of: Vec<String> = available.iter().filter(|version| minor(version) == of).map(ToString::to_string).collect();
+    let of: Vec<String> = available.iter().filter(|version| minor_of(version) == of).map(ToString::to_string).collect();
     if of.is_empty() { "none".to_owned() } else { of.join(", ") }
 }
 

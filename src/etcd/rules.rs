@@ -13,6 +13,12 @@ use serde::{Deserialize, Deserializer, de};
 /// A minor: major and minor number.
 pub type Minor = (u64, u64);
 
+/// The minor of a version.
+#[must_use]
+pub fn minor_of(version: &Version) -> Minor {
+    (version.major, version.minor)
+}
+
 /// Whether the old binary may come back on one member after it was swapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

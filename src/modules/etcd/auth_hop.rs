@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-use crate::etcd::Rules;
+use crate::etcd::{Rules, minor_of};
 use crate::modules::table::{Argument, Shape};
 use crate::modules::{Call, Failure};
 
@@ -32,8 +32,7 @@ pub(super) fn allowed(
     if !facts.client.has_auth() {
         return Ok(());
     }
-    let minor = |version: &Version| (version.major, version.minor);
-    let hop = rules.hop_from(minor(from)).filter(|hop| hop.to == minor(to));
+    let hop = rules.hop_from(minor_of(from)).filter(|hop| hop.to == minor_of(to));
     if let Some((hop, why)) = hop.and_then(|hop| Some((hop, hop.auth.as_ref()?)))
         && !call.flag("accept_auth_hop")
     {
@@ -45,7 +44,7 @@ pub(super) fn allowed(
     }
     let asks_clients =
         facts.flags.get("client-cert-auth").is_some_and(|value| !matches!(value, "false" | "0" | "f" | "F"));
-    if minor(to) >= NO_COMMON_NAME && asks_clients && facts.client.shows_common_name() {
+    if minor_of(to) >= NO_COMMON_NAME && asks_clients && facts.client.shows_common_name() {
         return Err(refused(&facts.host(), Stranger::CommonName));
     }
     Ok(())

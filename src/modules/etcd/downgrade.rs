@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use semver::Version;
 use serde_json::{Map, json};
 
-use crate::etcd::{self, ClusterVersion, ClusterView, HopRefusal, MemberView, Rules, WayBack};
+use crate::etcd::{self, ClusterVersion, ClusterView, HopRefusal, MemberView, Rules, WayBack, minor_of};
 use crate::events::{Fault, Kind};
 use crate::modules::table::{Argument, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
@@ -46,11 +46,11 @@ impl Module for EtcdDowngrade {
             let may_stop = survey.may_stop(call.host, true).await;
             let view = may_stop.map_err(|reason| refused(call.host, reason))?;
             let members: Vec<&MemberView> = view.hosts.values().flatten().collect();
-            if lowered(&view, &to).is_ok() || members.iter().all(|m| minor(&m.version.server) <= minor(&to)) {
+            if lowered(&view, &to).is_ok() || members.iter().all(|m| minor_of(&m.version.server) <= minor_of(&to)) {
                 return Ok(outcome(false));
             }
             if !is_under_way(call.host, &members, &to)? {
-                let above = |m: &&MemberView| minor(&m.version.server) == (to.major, to.minor + 1);
+                let above = |m: &&MemberView| minor_of(&m.version.server) == (to.major, to.minor + 1);
                 enable(&call, &survey, &to, members.iter().any(above)).await?;
             }
             if call.change.is_some() {
@@ -67,14 +67,10 @@ fn outcome(enabled: bool) -> Outcome {
     Outcome { changed: enabled, result, ..Outcome::default() }
 }
 
-fn minor(version: &Version) -> (u64, u64) {
-    (version.major, version.minor)
-}
-
 /// Whether a downgrade to that minor has begun, by a run that was ended or by somebody's hand.
 fn is_under_way(host: &str, members: &[&MemberView], to: &Version) -> Result<bool, Failure> {
     let Some(under_way) = members.iter().find_map(|m| m.store.as_ref()?.downgrade.as_ref()) else { return Ok(false) };
-    if Version::parse(under_way).is_ok_and(|version| minor(&version) == minor(to)) {
+    if Version::parse(under_way).is_ok_and(|version| minor_of(&version) == minor_of(to)) {
         return Ok(true);
     }
     let what =
@@ -128,12 +124,12 @@ fn lowered(view: &ClusterView, to: &Version) -> Result<(), String> {
     for (host, told) in &view.hosts {
         let member = told.as_ref().map_err(|reason| format!("{host}: {reason}"))?;
         match &member.version.cluster {
-            ClusterVersion::Is(version) if minor(version) == minor(to) => {}
+            ClusterVersion::Is(version) if minor_of(version) == minor_of(to) => {}
             _ => return Err(format!("the cluster version on {host} is not {}.{}", to.major, to.minor)),
         }
         // Members of 3.5 tell of none: they could not have opened the data otherwise.
         let storage = member.store.as_ref().and_then(|store| store.storage.as_ref());
-        if let Some(storage) = storage.filter(|storage| minor(storage) != minor(to)) {
+        if let Some(storage) = storage.filter(|storage| minor_of(storage) != minor_of(to)) {
             return Err(format!("the storage version on {host} is {storage}"));
         }
     }

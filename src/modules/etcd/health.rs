@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use semver::Version;
 use serde_json::{Map, json};
 
-use crate::etcd::{ClusterVersion, ClusterView, MemberView, may_stop};
+use crate::etcd::{ClusterVersion, ClusterView, MemberView, may_stop, minor_of};
 use crate::events::{Fault, Kind};
 use crate::modules::table::{Argument, CheckMode, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
@@ -149,10 +148,6 @@ fn differ(reason: &str) -> Failure {
         "{reason}\nevery member runs the new version and answers; compare them (`etcdctl endpoint hashkv`) before anything else is changed"
     );
     Failure::new(Fault::ForwardOnly, text)
-}
-
-fn minor_of(version: &Version) -> (u64, u64) {
-    (version.major, version.minor)
 }
 
 /// Whether a downgrade to that minor is over: every member runs it, and etcd has left its mode for it, some 5 s later (etcd v3.6.14

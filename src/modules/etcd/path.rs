@@ -271,8 +271,7 @@ async fn v2_data(
     view: &BTreeMap<String, MemberView>,
     steps: &mut Vec<Step>,
 ) -> Result<(), Failure> {
-    let minor = |version: &Version| (version.major, version.minor);
-    let Some(end) = steps.iter().position(|step| minor(&step.to) > LAST_V2 && step.from != step.to) else {
+    let Some(end) = steps.iter().position(|step| etcd::minor_of(&step.to) > LAST_V2 && step.from != step.to) else {
         return Ok(());
     };
     let Some((Ok(facts), member)) = survey.facts.get(call.host).zip(view.get(call.host)) else {
