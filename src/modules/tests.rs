@@ -94,8 +94,7 @@ impl Bench {
 
     /// Makes a program that is found first.
     pub(super) fn program(&self, name: &str, text: &str) {
-        let path = self.file(&format!("bin/{name}"), text);
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        crate::remote::tests::install("/dev/stdin", &self.path(&format!("bin/{name}")), text);
     }
 
     pub(super) fn read(&self, name: &str) -> String {

@@ -10,7 +10,7 @@ mod probe;
 mod shell;
 mod sink;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod window;
 
 pub use change::{Attributes, Change, Permit, UnitAction};

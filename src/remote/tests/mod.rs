@@ -9,8 +9,10 @@ mod quoting;
 mod system;
 mod writing;
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,10 +53,7 @@ impl Bench {
 
     /// Makes a program of this text, first in the search path of what [`Bench::with_programs`] runs.
     fn program(&self, name: &str, text: &str) {
-        let path = self.local("bin").join(name);
-        std::fs::create_dir_all(self.local("bin")).unwrap();
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        install("/dev/stdin", &self.local("bin").join(name), text);
     }
 
     fn with_programs(&self) -> RemoteHost {
@@ -69,6 +68,16 @@ impl Bench {
         names.sort();
         names
     }
+}
+
+/// Makes a program, by a process of its own: a thread that starts any other program while the file is
+/// open for writing here hands that one the open file until its `execve`, and to run the new program
+/// in that moment is refused (execve(2), ETXTBSY).
+pub(crate) fn install(from: &str, to: &Path, input: &str) {
+    let mut install =
+        Command::new("install").args(["-D", "-m", "755", from]).arg(to).stdin(Stdio::piped()).spawn().unwrap();
+    install.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    assert!(install.wait().unwrap().success());
 }
 
 fn mode(path: &Path) -> u32 {

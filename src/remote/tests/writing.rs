@@ -51,7 +51,7 @@ async fn what_is_not_given_stays_as_it_was() {
 #[tokio::test]
 async fn a_write_makes_a_new_inode_so_a_running_binary_is_never_written_into() {
     let bench = Bench::new();
-    std::fs::copy("/bin/sleep", bench.local("prog")).unwrap();
+    super::install("/bin/sleep", &bench.local("prog"), "");
     let mut child = std::process::Command::new(bench.local("prog")).arg("60").spawn().unwrap();
     let before = bench.local("prog").metadata().unwrap().ino();
     let written = bench.change().write(&bench.at("prog"), b"new", &Attributes::default()).await;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::act::{ActError, ROOT, at, run, wait_until, write};
+use crate::act::{ActError, at, run, wait_until, write_program};
 use crate::disk;
 use crate::process;
 use crate::site::{Host, Site};
@@ -40,7 +40,7 @@ done
 pub(crate) fn start(site: &Site, host: &Host) -> Result<(), ActError> {
     let dir = site.host_dir(&host.name);
     let keeper = dir.join("keeper");
-    write(&keeper, KEEPER, 0o755, ROOT)?;
+    write_program(&keeper, KEEPER)?;
     let console = dir.join("console.log");
     let log = fs::File::options().create(true).append(true).open(&console).map_err(at("open", &console))?;
     let err = log.try_clone().map_err(at("open", &console))?;

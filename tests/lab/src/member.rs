@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::act::{Owner, ROOT, at, copy, folder, own, write};
+use crate::act::{Owner, ROOT, at, copy_program, folder, own, write};
 use crate::binaries;
 use crate::lab::LabError;
 use crate::rootfs::ETCD_UID;
@@ -28,7 +28,7 @@ const ELECTION: u32 = 1000;
 pub(crate) fn furnish(site: &Site, host: &Host, root: &Path, programs: &Path) -> Result<(), LabError> {
     for program in binaries::release(&site.spec().etcd)?.programs() {
         let to = inside(root, PROGRAM_DIR).join(program);
-        copy(&programs.join(program), &to, 0o755, ROOT)?;
+        copy_program(&programs.join(program), &to)?;
     }
     write(&root.join("etc/default/etcd"), environment(site, host), 0o644, ROOT)?;
     let unit = root.join("etc/systemd/system").join(UNIT);

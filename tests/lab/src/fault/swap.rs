@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::act::{ROOT, at, copy};
+use crate::act::{ROOT, at, copy, copy_program};
 use crate::lab::{Lab, LabError};
 use crate::login::{HOST_KEYS, keygen};
 use crate::member::{PROGRAM_DIR, inside};
@@ -38,9 +38,9 @@ pub(super) fn binary(lab: &Lab, host: &Host, file: &Path, on: bool) -> Result<()
     let place = inside(&lab.site().root_of(&host.name), PROGRAM_DIR);
     let (live, new) = (place.join("etcd"), place.join(".etcd.lab"));
     if on && !kept.exists() {
-        copy(&live, &kept, 0o755, ROOT)?;
+        copy_program(&live, &kept)?;
     }
-    copy(if on { file } else { &kept }, &new, 0o755, ROOT)?;
+    copy_program(if on { file } else { &kept }, &new)?;
     fs::rename(&new, &live).map_err(at("rename", &new))?;
     Ok(())
 }
