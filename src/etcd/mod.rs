@@ -48,7 +48,7 @@ pub use gateway::{
 pub use hop::{HopRefusal, judge, judge_down, may_be_left};
 pub use key_hash::{KeyHash, Sameness, key_hash, key_hash_at, sameness, tells_key_hash};
 pub use order::{Rank, next};
-pub use path::{Missing, PathFault, Step, path, path_down};
+pub use path::{ENABLE_V2, Missing, PathFault, Step, end_of_v2, path, path_down, serves_v2_if_told, stop_with_v2};
 pub use raft_status::{Progress, RaftStatus, raft_status};
 pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex, version_of_archive};
 pub use rewrite::{Becomes, By, Rewrite, RewriteFault, Said, rewrite, touches};

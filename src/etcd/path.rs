@@ -23,13 +23,15 @@ pub struct Step {
     pub source: Option<String>,
     /// Whether the old binary may come back.
     pub back: WayBack,
+    /// Whether its members are to serve the v2 API, which from 3.4 on they do only where they are told to.
+    pub keep_v2: bool,
 }
 
 impl Step {
     /// A step without a rule of its own behind it.
     #[must_use]
     pub fn new(from: Version, to: Version, back: WayBack, why: impl Into<String>) -> Self {
-        Self { from, to, then: Vec::new(), why: why.into(), source: None, back }
+        Self { from, to, then: Vec::new(), why: why.into(), source: None, back, keep_v2: false }
     }
 
     fn by(self, source: &str, date: Date) -> Self {
@@ -58,6 +60,47 @@ impl Step {
             WayBack::Never => format!("no member may go back to {from} once it was started as {to}"),
         }
     }
+}
+
+/// The minors that serve the v2 API only where they are told to (etcd CHANGELOG-3.4: `--enable-v2=false` by default; CHANGELOG-3.6: gone).
+const V2_IF_TOLD: std::ops::RangeInclusive<Minor> = (3, 4)..=(3, 5);
+
+/// What tells them to.
+pub const ENABLE_V2: (&str, &str) = ("enable-v2", "true");
+
+/// Whether a version serves the v2 API only where it is told to.
+#[must_use]
+pub fn serves_v2_if_told(version: &Version) -> bool {
+    V2_IF_TOLD.contains(&minor_of(version))
+}
+
+/// The number of the first of the steps after which the v2 API does not serve any more; `told` says whether the members are told to
+/// serve it as long as they can.
+#[must_use]
+pub fn end_of_v2(steps: &[Step], told: bool) -> Option<usize> {
+    let ends = |to: &Version| minor_of(to) > *V2_IF_TOLD.end() || (!told && serves_v2_if_told(to));
+    steps.iter().position(|step| step.from != step.to && ends(&step.to))
+}
+
+/// Keeps the steps as far as the v2 API serves, with members that are told to where that is needed; whether any was left out.
+pub fn stop_with_v2(steps: &mut Vec<Step>) -> bool {
+    let end = end_of_v2(steps, true);
+    if let Some(end) = end {
+        let from = steps.get(end).map(|step| step.from.clone());
+        steps.truncate(end);
+        match (steps.last_mut(), from) {
+            // What the step that is not made would need is not done either.
+            (Some(last), _) => last.then.clear(),
+            (None, Some(at)) => {
+                steps.push(Step::new(at.clone(), at, WayBack::Always, "the v2 API ends with the next minor"));
+            }
+            (None, None) => {}
+        }
+    }
+    for step in steps {
+        step.keep_v2 = serves_v2_if_told(&step.to);
+    }
+    end.is_some()
 }
 
 /// Why a step down is there.
@@ -305,6 +348,27 @@ mod tests {
         for (from, to) in [("3.7.3", "3.4.13"), ("3.5.35", "3.4.13"), ("2.1.1", "2.0.5"), ("3.5.35", "3.6.16")] {
             assert!(matches!(down(from, to, &ALL), Err(PathFault::Refused(_))), "{from} to {to}");
         }
+    }
+
+    #[test]
+    fn the_v2_api_serves_to_3_5_where_members_are_told_to() {
+        let steps = |from: &str, to: &str| {
+            let all = ALL.iter().map(|version| version.parse().unwrap()).collect();
+            path(Rules::built_in(), &from.parse().unwrap(), &to.parse().unwrap(), &all).unwrap()
+        };
+        let way = steps("3.2.32", "3.7.3");
+        assert_eq!((end_of_v2(&way, false), end_of_v2(&way, true)), (Some(1), Some(3)));
+        let stopped = |from: &str, to: &str| {
+            let mut steps = steps(from, to);
+            let cut = stop_with_v2(&mut steps);
+            let told = |step: &Step| format!("{}>{} {} {}", step.from, step.to, step.then.len(), step.keep_v2);
+            (steps.iter().map(told).collect::<Vec<_>>(), cut)
+        };
+        let kept = ["3.2.32>3.3.27 0 false", "3.3.27>3.4.13 1 true", "3.4.13>3.5.35 0 true"];
+        assert_eq!(stopped("3.2.32", "3.7.3"), (kept.map(str::to_owned).to_vec(), true));
+        assert!(!stopped("3.2.32", "3.5.35").1);
+        // Where the first step of all would end it, the members stay as they are.
+        assert_eq!(stopped("3.5.35", "3.6.16"), (vec!["3.5.35>3.5.35 0 true".to_owned()], true));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use quorate_lab::Lab;
 
 use crate::own_turn;
 use crate::quorate::{Ran, Roll};
-use crate::standing::said;
+use crate::standing::{assert_nothing_to_do, said};
 
 /// Puts keys into the v2 store: a hundred in a folder, one with blanks and letters beyond ASCII, an empty one, one that expires, and a
 /// folder with nothing in it.
@@ -17,9 +17,9 @@ etcdctl set '/app/a b/ü' 'two words, ü' >/dev/null && etcdctl set /empty '' >/
 etcdctl set --ttl 3000 /expires soon >/dev/null && etcdctl mkdir /bare
 ";
 
-fn roll(lab: &Lab, data: &str) -> Ran {
+fn roll(lab: &Lab, to: &str, data: &str) -> Ran {
     let state = tempfile::tempdir().unwrap();
-    let roll = Roll::new(lab, &lab.inventory(), &lab.ssh_config(), state.path()).to("3.4.13", lab);
+    let roll = Roll::new(lab, &lab.inventory(), &lab.ssh_config(), state.path()).to(to, lab);
     roll.var("etcd_v2_data", data).run()
 }
 
@@ -35,7 +35,7 @@ fn keys_of_the_v2_store_are_moved_and_none_over_another() {
     said(&lab, "etcd2", FILL);
 
     v3(&lab, "put /app/many/7 'of somebody else'");
-    let taken = roll(&lab, "migrate");
+    let taken = roll(&lab, "3.4.13", "migrate");
     taken.ended(2).says(&["other values under 1 of 103 names of the v2 store (/app/many/7)", "nothing was moved"]);
     for member in lab.status() {
         assert_eq!(member.version.as_deref(), Some("3.3.27"), "{member:?}\n{taken}");
@@ -45,7 +45,7 @@ fn keys_of_the_v2_store_are_moved_and_none_over_another() {
     assert_eq!(v3(&lab, "get --prefix / --keys-only | grep -c ."), "1\n", "{taken}");
 
     v3(&lab, "put /app/many/7 value-7");
-    let moved = roll(&lab, "migrate");
+    let moved = roll(&lab, "3.4.13", "migrate");
     moved.ended(0).says(&["of the v2 store into the v3 store, as `v2_data: migrate` says", "upgraded: cluster"]);
     for member in lab.status() {
         assert!(member.healthy && member.version.as_deref() == Some("3.4.13"), "{member:?}\n{moved}");
@@ -62,4 +62,38 @@ fn keys_of_the_v2_store_are_moved_and_none_over_another() {
     let expires = v3(&lab, "get /expires -w json");
     assert!(expires.contains(r#""value":"c29vbg==""#) && expires.contains(r#""lease":"#), "{expires}");
     assert!(!v3(&lab, "get /empty -w json").contains(r#""lease":"#));
+}
+
+#[test]
+fn the_way_stops_at_3_5_with_the_v2_api_on_and_goes_on_once_its_keys_are_gone() {
+    let _turn = own_turn();
+    let name = format!("stop-{}", process::id());
+    let lab = Lab::builder().name(&name).bastion(false).etcd("3.3.27");
+    let lab = lab.release("3.4.13").release("3.5.35").release("3.6.16").start().unwrap();
+    let v2 = |words: &str| said(&lab, "etcd2", &format!("ETCDCTL_API=2 etcdctl {words}"));
+    v2("set /app/key value");
+
+    let refused = roll(&lab, "3.6.16", "refuse");
+    refused.ended(3).says(&["the v2 store has keys (/app)", "`etcd_v2_data=stop` to end at 3.5"]);
+
+    let stopped = roll(&lab, "3.6.16", "stop");
+    stopped
+        .ended(0)
+        .says(&["the way ends at 3.5.35 and not at 3.6.16: the v2 store has keys (/app)", "upgraded: cluster"]);
+    for member in lab.status() {
+        assert!(member.healthy && member.version.as_deref() == Some("3.5.35"), "{member:?}\n{stopped}");
+    }
+    assert_eq!(v2("get /app/key"), "value\n", "{stopped}");
+    assert_eq!(v2("set /app/other more"), "more\n");
+
+    let state = tempfile::tempdir().unwrap();
+    let again = Roll::new(&lab, &lab.inventory(), &lab.ssh_config(), state.path()).to("3.6.16", &lab);
+    assert_nothing_to_do(&lab, again.var("etcd_v2_data", "stop"));
+
+    v2("rm --recursive /app");
+    let on = roll(&lab, "3.6.16", "stop");
+    on.ended(0).says(&["taken out", "upgraded: cluster"]);
+    for member in lab.status() {
+        assert!(member.healthy && member.version.as_deref() == Some("3.6.16"), "{member:?}\n{on}");
+    }
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use semver::Version;
 
 use crate::etcd::{
-    Becomes, By, Flags, Key, Rules, Said, Shape, option_of_variable, rewrite, spoken, variable_of_option,
+    Becomes, By, ENABLE_V2, Flags, Key, Rewrite, Rules, Said, Shape, option_of_variable, rewrite, serves_v2_if_told,
+    spoken, variable_of_option,
 };
 use crate::remote::{Assignment, RemotePath, ServiceText, assignments_of, with_variables};
 
@@ -204,8 +205,8 @@ impl Given {
         }
     }
 
-    /// The texts with which a version is started.
-    pub(super) fn rewritten(&self, rules: &Rules, target: &Version) -> Rewritten {
+    /// The texts with which a version is started; with `keep_v2`, so that it serves the v2 API if it can.
+    pub(super) fn rewritten(&self, rules: &Rules, target: &Version, keep_v2: bool) -> Rewritten {
         let parts = self.parts();
         let (said, stands): (Vec<Said>, Vec<Stands>) = self.said(&parts).into_iter().unzip();
         let plan = rewrite(&said, rules, target);
@@ -246,6 +247,16 @@ impl Given {
                 }
             }
         }
+        let (name, value) = ENABLE_V2;
+        if keep_v2 && serves_v2_if_told(target) && !said.iter().any(|said| said.name == name) {
+            match self.beside(&mut edits, &parts, &plan, (&said, &stands), ENABLE_V2) {
+                Ok(line) => lines.push(line),
+                Err(why) => {
+                    let text = format!("`{name}={value}` has to be said for the v2 API to go on in {target}; {why}");
+                    faults.push((name.to_owned(), text));
+                }
+            }
+        }
         if let Some(file) = &self.config {
             let dropped = plan.dropped.iter();
             left.extend(dropped.map(|name| format!("`{name}` in {}: {target} drops it without a word", file.path)));
@@ -265,6 +276,33 @@ impl Given {
             }
         }
         Rewritten { given, lines, left, faults }
+    }
+
+    /// Says an option that is not said yet, beside one that stays, in the same way as that one.
+    fn beside(
+        &self,
+        edits: &mut Edits,
+        parts: &Parts,
+        plan: &Rewrite,
+        (said, stands): (&[Said], &[Stands]),
+        (name, value): (&str, &str),
+    ) -> Result<String, String> {
+        if self.config.is_some() {
+            let file = edits.add_key(self, name, value).map_err(|file| format!("put it into {file}"))?;
+            return Ok(format!("{file}: `{name}: {value}` added"));
+        }
+        let all = said.iter().zip(stands).enumerate();
+        let stays = all.filter(|(which, _)| !plan.becomes.contains_key(which)).map(|(_, option)| option);
+        let mut why = String::from("put it where the member's options are");
+        for (option, stands) in stays {
+            let also = Some((name.to_owned(), value.to_owned()));
+            let becomes = Becomes::Other { name: option.name.clone(), value: None, also };
+            match edits.add(self, parts, option, stands, &becomes) {
+                Ok(file) => return Ok(format!("{file}: {}", words(option, &becomes))),
+                Err(fixed) => why = format!("put it where the member's options are: quorate does not edit {fixed}"),
+            }
+        }
+        Err(why)
     }
 
     /// Faults of the process that come from no text, and so from none that was edited.

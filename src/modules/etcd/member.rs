@@ -26,7 +26,7 @@ use super::files::{FILES, Files, on_paper};
 use super::often;
 use super::place::Place;
 use super::ready::{THEN, then_argument};
-use super::rewriting::{Hop, REWRITE_OPTIONS};
+use super::rewriting::{Hop, KEEP_V2, REWRITE_OPTIONS};
 use super::rules::{RULES, rules};
 use super::stage;
 use super::survey::{Survey, survey};
@@ -57,6 +57,7 @@ pub(crate) const ROW: Row = Row {
         FILES,
         RULES,
         REWRITE_OPTIONS,
+        KEEP_V2,
         ACCEPT_DOWNTIME,
         DOWNGRADE,
         THEN,

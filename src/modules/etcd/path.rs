@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use semver::Version;
 use serde_json::{Map, Value, json};
 
-use crate::etcd::{self, Api, First, MemberView, Rules, Step, WayBack};
+use crate::etcd::{self, Api, ENABLE_V2, First, MemberView, Rules, Step, WayBack};
 use crate::events::{Fault, Kind, PathStep};
 use crate::modules::table::{Argument, CheckMode, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
@@ -17,13 +17,10 @@ use super::facts::{Facts, refused, version_argument};
 use super::files::{FILES, has_files};
 use super::often;
 use super::release::{self, Origin};
-use super::rewriting::{REWRITE_OPTIONS, walk};
+use super::rewriting::{REWRITE_OPTIONS, lacks_v2, walk};
 use super::rules::{RULES, rules};
 use super::survey::{Survey, survey};
 use super::{BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
-
-/// The last minor that serves the v2 API without being told to (etcd CHANGELOG-3.4: `--enable-v2=false` by default).
-const LAST_V2: (u64, u64) = (3, 3);
 
 /// Its row.
 pub(crate) const ROW: Row = Row {
@@ -41,15 +38,15 @@ pub(crate) const ROW: Row = Row {
         Argument::new(
             "v2_data",
             Shape::Text,
-            "what becomes of keys in the v2 store where its API ends, with 3.4: `refuse` to go there, `delete` them before, or `migrate` them into the v3 store",
+            "what becomes of keys in the v2 store where its API ends, with 3.4: `refuse` to go there, `delete` them before, `migrate` them into the v3 store, or tell the members to serve it as long as they can, and `stop` with 3.5",
         )
-        .choices(&["refuse", "delete", "migrate"])
+        .choices(&["refuse", "delete", "migrate", "stop"])
         .default("refuse"),
     ],
     one_of: ORIGIN,
     returns: &[(
         "ansible_facts.etcd_path",
-        "the hops: `name`, `from`, `to`, `then` (what must be done on `to` before the next), `why`",
+        "the hops: `name`, `from`, `to`, `then` (what must be done on `to` before the next), `keep_v2` (whether `to` must be told to serve the v2 API), `why`",
     )],
     facts: &["etcd_path"],
     check: CheckMode::Runs,
@@ -77,12 +74,12 @@ impl Module for EtcdPath {
             let running = view.values().map(|member| member.version.server.clone()).collect();
             let mut steps = steps(&call, &survey, &rules, running, &to)?;
             without_young_snapshots(&call, &survey, &mut steps).await?;
+            v2_data(&call, &survey, &view, &mut steps).await?;
             options(&call, &survey, &rules, &steps).await?;
             for (facts, step) in survey.facts.values().flatten().flat_map(|facts| steps.iter().map(move |s| (facts, s)))
             {
                 auth_hop::allowed(&call, &rules, facts, (&step.from, &step.to))?;
             }
-            v2_data(&call, &survey, &view, &mut steps).await?;
             (call.say)(Kind::PathFound { steps: steps.iter().map(told).collect() })?;
             let path: Vec<Value> = steps.iter().map(row).collect();
             let mut result = Map::new();
@@ -119,6 +116,7 @@ fn row(step: &Step) -> Value {
         "from": step.from.to_string(),
         "to": step.to.to_string(),
         "then": then,
+        "keep_v2": step.keep_v2,
         "why": step.why,
     })
 }
@@ -254,6 +252,10 @@ async fn options(call: &Call<'_>, survey: &Survey, rules: &Rules, steps: &[Step]
         }
         let mut told: BTreeSet<String> = BTreeSet::new();
         for step in steps {
+            if step.keep_v2 && lacks_v2(facts, &step.to) && told.insert(ENABLE_V2.0.to_owned()) {
+                let (name, value) = ENABLE_V2;
+                faults.push(format!("{host}: `{name}={value}` has to be said for the v2 API to go on in {}", step.to));
+            }
             for fault in facts.flags.faults(rules, &step.to) {
                 if told.insert(fault.subject().to_owned()) {
                     faults.push(format!("{host}: {fault}"));
@@ -264,23 +266,23 @@ async fn options(call: &Call<'_>, survey: &Survey, rules: &Rules, steps: &[Step]
     if faults.is_empty() { Ok(()) } else { Err(Failure::new(Fault::Refused, faults.join("\n"))) }
 }
 
-/// Where the way leads past the end of the v2 API: refuses, or puts the deletion of its keys into the way.
+/// Where the way leads past the end of the v2 API: refuses, stops before it, or puts into the way what becomes of its keys.
 async fn v2_data(
     call: &Call<'_>,
     survey: &Survey,
     view: &BTreeMap<String, MemberView>,
     steps: &mut Vec<Step>,
 ) -> Result<(), Failure> {
-    let Some(end) = steps.iter().position(|step| etcd::minor_of(&step.to) > LAST_V2 && step.from != step.to) else {
-        return Ok(());
-    };
+    let told = |facts: &Facts| facts.flags.get(ENABLE_V2.0) == Some(ENABLE_V2.1);
+    let all_told = survey.facts.values().flatten().all(told);
+    let Some(end) = etcd::end_of_v2(steps, all_told) else { return Ok(()) };
     let Some((Ok(facts), member)) = survey.facts.get(call.host).zip(view.get(call.host)) else {
         return Err(refused(call.host, "it is no host of the play"));
     };
     let served = match etcd::api(&member.version) {
         Api::V2 => true,
         // From 3.4 on only where it was asked for.
-        Api::V3 { prefix } => prefix != "/v3" || facts.flags.get("enable-v2").is_some_and(|value| value == "true"),
+        Api::V3 { prefix } => prefix != "/v3" || told(facts),
     };
     if !served {
         return Ok(());
@@ -291,19 +293,19 @@ async fn v2_data(
     }
     let Some(last) = steps.get(end).cloned() else { return Ok(()) };
     let first = match call.text("v2_data") {
-        Some("delete") => Some(First::V2Delete),
-        Some("migrate") => Some(First::V2Migrate),
-        _ => None,
-    };
-    let Some(first) = first else {
-        let what = format!(
-            "the v2 store has keys ({}{}), and its API ends with {}: who uses it is cut off there, and 3.6 does not start on them\n\
-             stop at 3.3, or say `etcd_v2_data=migrate` to have them moved into the v3 store right before, or `etcd_v2_data=delete`",
-            top.iter().take(5).cloned().collect::<Vec<_>>().join(", "),
-            if top.len() > 5 { ", …" } else { "" },
-            last.to
-        );
-        return Err(refused(call.host, what));
+        Some("delete") => First::V2Delete,
+        Some("migrate") => First::V2Migrate,
+        Some("stop") => return stop(call, &top, steps),
+        _ => {
+            let what = format!(
+                "the v2 store has keys ({}), and its API ends with {}: who uses it is cut off there, and 3.6 does not start on them\n\
+                 stop at 3.3, or say `etcd_v2_data=migrate` to have them moved into the v3 store right before, `etcd_v2_data=delete`, \
+                 or `etcd_v2_data=stop` to end at 3.5 with members that are told to serve it",
+                names(&top),
+                last.to
+            );
+            return Err(refused(call.host, what));
+        }
     };
     let before = end.checked_sub(1);
     match before.and_then(|before| steps.get_mut(before)) {
@@ -315,6 +317,25 @@ async fn v2_data(
         }
     }
     Ok(())
+}
+
+/// Ends the way where no release serves the v2 API any more, and says so.
+fn stop(call: &Call<'_>, top: &[String], steps: &mut Vec<Step>) -> Result<(), Failure> {
+    let wanted = steps.last().map(|step| step.to.to_string()).unwrap_or_default();
+    if !etcd::stop_with_v2(steps) {
+        return Ok(());
+    }
+    let there = steps.last().map(|step| step.to.to_string()).unwrap_or_default();
+    let text = format!(
+        "the way ends at {there} and not at {wanted}: the v2 store has keys ({}), and `v2_data` says to stop where its API ends",
+        names(top)
+    );
+    (call.say)(Kind::Warning { text })
+}
+
+fn names(top: &[String]) -> String {
+    let more = if top.len() > 5 { ", …" } else { "" };
+    format!("{}{more}", top.iter().take(5).cloned().collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]

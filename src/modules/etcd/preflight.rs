@@ -18,7 +18,7 @@ use super::facts::{Facts, refused, version_argument};
 use super::files::{FILES, Files, has_files, on_paper};
 use super::next_start::{is_read, next_start};
 use super::place::Place;
-use super::rewriting::{Hop, REWRITE_OPTIONS, is_due};
+use super::rewriting::{Hop, KEEP_V2, REWRITE_OPTIONS, is_due};
 use super::rules::{RULES, rules};
 use super::same_data::same_data;
 use super::stage;
@@ -37,6 +37,7 @@ pub(crate) const ROW: Row = Row {
         FILES,
         RULES,
         REWRITE_OPTIONS,
+        KEEP_V2,
         ACCEPT_DOWNTIME,
         DOWNGRADE,
         ACCEPT_AUTH_HOP,

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use semver::Version;
 
-use crate::etcd::{self, Rules, Step};
+use crate::etcd::{self, ENABLE_V2, Rules, Step};
 use crate::events::Kind;
 use crate::modules::table::{Argument, Shape};
 use crate::modules::{Call, Failure};
@@ -25,6 +25,14 @@ pub(super) const REWRITE_OPTIONS: Argument = Argument::new(
      else they are refused",
 )
 .default("true");
+
+/// The argument.
+pub(super) const KEEP_V2: Argument = Argument::new(
+    "keep_v2",
+    Shape::Bool,
+    "whether a member of 3.4 or 3.5 is told to serve the v2 API, as far as its options do not say it; as `etcd_path` has it",
+)
+.default("false");
 
 /// Files that are no longer there after a boot, or that a program makes anew.
 const MADE_ANEW: [&str; 4] = ["/run/", "/proc/", "/sys/", "/dev/"];
@@ -60,7 +68,13 @@ struct Warned(Mutex<BTreeSet<String>>);
 pub(super) fn is_due(call: &Call<'_>, facts: &Facts, rules: &Rules, hop: Hop<'_>) -> bool {
     // What runs by then is not known where a later hop is looked at for the files that go with it, and only they are judged.
     let is_hop = hop.from.map_or_else(|| has_files(call), |from| from != hop.to);
-    call.flag(REWRITE_OPTIONS.name) && is_hop && etcd::touches(&facts.flags, rules, hop.to)
+    let told = call.flag(KEEP_V2.name) && lacks_v2(facts, hop.to);
+    call.flag(REWRITE_OPTIONS.name) && is_hop && (told || etcd::touches(&facts.flags, rules, hop.to))
+}
+
+/// Whether a version would not serve the v2 API because nothing is said of it.
+pub(super) fn lacks_v2(facts: &Facts, version: &Version) -> bool {
+    etcd::serves_v2_if_told(version) && facts.flags.get(ENABLE_V2.0).is_none()
 }
 
 /// The files whose texts change with the program, and what in them, a line each.
@@ -78,15 +92,18 @@ pub(super) async fn files(
         return Ok((Vec::new(), Vec::new()));
     }
     let mut before = given(&call.probe, facts, all).await?;
+    let keep_v2 = call.flag(KEEP_V2.name);
     // A check run looks at a member that was not taken to the versions in between.
     let between = hop.from.filter(|from| hop.running != Some(*from));
     let is_between = between.is_some();
     if let Some(from) = between {
-        before = before.rewritten(rules, from).given.started_with();
+        before = before.rewritten(rules, from, keep_v2).given.started_with();
     }
-    let Rewritten { given, lines, left, faults } = before.rewritten(rules, hop.to);
-    if !faults.is_empty() && !has_files(call) {
-        let faults: Vec<String> = faults.into_iter().map(|(_, text)| text).collect();
+    let Rewritten { given, lines, left, faults } = before.rewritten(rules, hop.to, keep_v2);
+    // Of what files say that are given, only that the v2 API goes on is not seen at the start with them.
+    let faults: Vec<String> =
+        faults.into_iter().filter(|(name, _)| !has_files(call) || name == ENABLE_V2.0).map(|(_, text)| text).collect();
+    if !faults.is_empty() {
         return Err(refused(call.host, faults.join("\n")));
     }
     for text in left.into_iter().filter(|_| hop.from.is_some()).map(|text| format!("{}: {text}", call.host)) {
@@ -107,7 +124,8 @@ pub(super) async fn walk(probe: &Probe, facts: &Facts, rules: &Rules, steps: &[S
     let mut faults: Vec<(String, String)> = Vec::new();
     let mut at: Option<Given> = None;
     for step in steps.iter().filter(|step| step.from != step.to) {
-        if at.is_none() && !etcd::touches(&facts.flags, rules, &step.to) {
+        let told = step.keep_v2 && lacks_v2(facts, &step.to);
+        if at.is_none() && !told && !etcd::touches(&facts.flags, rules, &step.to) {
             let against = facts.flags.faults(rules, &step.to);
             once(&mut faults, against.iter().map(|fault| (fault.subject().to_owned(), fault.to_string())));
             continue;
@@ -116,7 +134,7 @@ pub(super) async fn walk(probe: &Probe, facts: &Facts, rules: &Rules, steps: &[S
             Some(before) => before,
             None => given(probe, facts, &[]).await?,
         };
-        let after = before.rewritten(rules, &step.to);
+        let after = before.rewritten(rules, &step.to, step.keep_v2);
         once(&mut faults, after.faults);
         at = Some(after.given.started_with());
     }

@@ -15,7 +15,7 @@ use super::files::{FILES, Files, on_paper};
 use super::place::Place;
 use super::ready::{THEN, then_argument};
 use super::release::{Binary, Origin, Unpacked};
-use super::rewriting::{Hop, REWRITE_OPTIONS};
+use super::rewriting::{Hop, KEEP_V2, REWRITE_OPTIONS};
 use super::rules::{RULES, rules};
 use super::tool::Tool;
 use super::usage;
@@ -23,7 +23,19 @@ use super::{BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// Its row.
 pub(crate) const ROW: Row = Row {
-    arguments: &[VERSION, UNIT, RELEASES, BINARY, BINARY_SHA256, FILES, DOWNGRADE, THEN, RULES, REWRITE_OPTIONS],
+    arguments: &[
+        VERSION,
+        UNIT,
+        RELEASES,
+        BINARY,
+        BINARY_SHA256,
+        FILES,
+        DOWNGRADE,
+        THEN,
+        RULES,
+        REWRITE_OPTIONS,
+        KEEP_V2,
+    ],
     one_of: ORIGIN,
     returns: &[
         ("path", "where it is staged"),

@@ -30,7 +30,7 @@ fn unit(lines: &str) -> String {
 #[track_caller]
 fn becomes(target: &str, (exec, env): (&str, &str), expected: (&str, &str)) {
     let before = given(&[(UNIT, &unit(exec))], &[(ENV, env)]);
-    let after = before.rewritten(Rules::built_in(), &target.parse().unwrap());
+    let after = before.rewritten(Rules::built_in(), &target.parse().unwrap(), false);
     assert_eq!((&after.faults, &after.left), (&Vec::new(), &Vec::new()));
     assert_eq!(after.given.units.as_ref().unwrap()[0].text, unit(expected.0));
     assert_eq!(after.given.environment_files[0].text, expected.1);
@@ -39,13 +39,13 @@ fn becomes(target: &str, (exec, env): (&str, &str), expected: (&str, &str)) {
     // Once is enough.
     let mut after = after;
     after.given.running = after.given.flags();
-    let again = after.given.rewritten(Rules::built_in(), &target.parse().unwrap());
+    let again = after.given.rewritten(Rules::built_in(), &target.parse().unwrap(), false);
     assert_eq!(again.given.changed(&after.given), [], "{:?}", again.lines);
 }
 
 #[track_caller]
 fn refused(target: &str, before: &Given, words: &[&str]) {
-    let after = before.rewritten(Rules::built_in(), &target.parse().unwrap());
+    let after = before.rewritten(Rules::built_in(), &target.parse().unwrap(), false);
     let faults: Vec<String> = after.faults.into_iter().map(|(_, text)| text).collect();
     let faults = faults.join("\n");
     for word in words {
@@ -146,7 +146,7 @@ fn of_several_drop_ins_the_one_is_edited_that_holds() {
     let drop_in = "/etc/systemd/system/etcd.service.d/a.conf";
     let text = "[Service]\nExecStart=\nExecStart=/bin/etcd --debug\n";
     let before = given(&[(UNIT, &unit("ExecStart=/bin/etcd --debug --proxy=off")), (drop_in, text)], &[]);
-    let after = before.rewritten(Rules::built_in(), &Version::new(3, 5, 35));
+    let after = before.rewritten(Rules::built_in(), &Version::new(3, 5, 35), false);
     assert!(after.faults.is_empty(), "{:?}", after.faults);
     let changed = after.given.changed(&before);
     assert_eq!(changed, [(RemotePath::from_absolute(drop_in).unwrap(), text.replace("--debug", "--log-level=debug"))]);
@@ -177,14 +177,14 @@ fn what_cannot_be_edited_for_sure_is_refused_with_its_place() {
     refused("3.5.35", &odd, &["`--debug`", "a specifier other than %%"]);
     odd.of_systemd.0.pop();
     odd.running = odd.flags();
-    let after = odd.rewritten(Rules::built_in(), &Version::new(3, 5, 35));
+    let after = odd.rewritten(Rules::built_in(), &Version::new(3, 5, 35), false);
     assert_eq!((after.faults.len(), after.given.environment_files[0].text.as_str()), (0, ""));
 }
 
 #[test]
 fn a_variable_that_is_only_passed_over_is_left_where_it_is_not_edited() {
     let unclear = given(&[(UNIT, &unit("ExecStart=/bin/etcd"))], &[(ENV, "ETCD_DEBUG=true\nX=\"a\" b\n")]);
-    let after = unclear.rewritten(Rules::built_in(), &Version::new(3, 5, 35));
+    let after = unclear.rewritten(Rules::built_in(), &Version::new(3, 5, 35), false);
     assert_eq!((after.faults.len(), after.given.changed(&unclear).len()), (0, 0));
     assert!(after.left[0].contains("`ETCD_DEBUG`, which 3.5.35 passes over"), "{:?}", after.left);
 }
@@ -197,14 +197,14 @@ fn a_walk_rewrites_each_option_at_its_hop_and_ends_where_one_leap_would() {
     let mut at = start.clone();
     let mut edits = Vec::new();
     for target in ["3.5.35", "3.6.16", "3.7.3"] {
-        let after = at.rewritten(rules, &target.parse().unwrap());
+        let after = at.rewritten(rules, &target.parse().unwrap(), false);
         assert!(after.faults.is_empty(), "{target} {:?}", after.faults);
         edits.push(after.lines.len());
         at = after.given;
         at.running = at.flags();
     }
     assert_eq!(edits, [2, 1, 1]);
-    let leap = start.rewritten(rules, &Version::new(3, 7, 3)).given;
+    let leap = start.rewritten(rules, &Version::new(3, 7, 3), false).given;
     assert_eq!((at.units, at.environment_files), (leap.units, leap.environment_files));
 }
 
@@ -222,12 +222,12 @@ fn a_configuration_file_takes_the_place_of_the_rest_and_is_rewritten() {
         given(&[(UNIT, &unit("ExecStart=/bin/etcd --config-file=/etc/etcd.yml --debug"))], &[(ENV, "ETCD_DEBUG=1\n")]);
     before.config = Some(file(path, text));
     before.running = before.flags();
-    let after = before.rewritten(Rules::built_in(), &Version::new(3, 4, 13));
+    let after = before.rewritten(Rules::built_in(), &Version::new(3, 4, 13), false);
     assert!(after.faults.is_empty(), "{:?}", after.faults);
     let new = text.replace("retention: 1", "retention: \"1\"") + "enable-grpc-gateway: true\n";
     assert_eq!(after.given.changed(&before), [(RemotePath::from_absolute(path).unwrap(), new.clone())]);
     let next = after.given.started_with();
-    let after = next.rewritten(Rules::built_in(), &Version::new(3, 5, 35));
+    let after = next.rewritten(Rules::built_in(), &Version::new(3, 5, 35), false);
     assert_eq!((after.faults.len(), after.left.len()), (0, 1), "{:?} {:?}", after.faults, after.left);
     assert!(after.left[0].contains("`log-package-levels` in /etc/etcd.yml: 3.5.35 drops it"), "{:?}", after.left);
     assert_eq!(after.given.changed(&next)[0].1, new.replace("debug: true", "log-level: debug"));
@@ -236,4 +236,29 @@ fn a_configuration_file_takes_the_place_of_the_rest_and_is_rewritten() {
     before.config = Some(file(path, flow));
     let before = before.started_with();
     refused("3.4.13", &before, &["`enable-grpc-gateway: true` has to stand in /etc/etcd.yml"]);
+}
+
+#[test]
+fn the_v2_api_goes_on_where_the_members_other_options_are() {
+    let kept = |units: &[(&str, &str)], environment: &[(&str, &str)], target: &str| {
+        let before = given(units, environment);
+        let after = before.rewritten(Rules::built_in(), &target.parse().unwrap(), true);
+        let changed = after.given.changed(&before).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        (changed, after.faults)
+    };
+    let flags = unit("ExecStart=/usr/bin/etcd \\\n  --name a --data-dir=/x");
+    let told = unit("ExecStart=/usr/bin/etcd \\\n  --name a --enable-v2=true --data-dir=/x");
+    assert_eq!(kept(&[(UNIT, &flags)], &[], "3.4.13"), (vec![told.clone()], vec![]));
+    assert_eq!(kept(&[(UNIT, &told)], &[], "3.5.35"), (vec![], vec![]));
+    assert_eq!(kept(&[(UNIT, &flags)], &[], "3.3.27"), (vec![], vec![]));
+    let by_environment = unit("EnvironmentFile=/etc/default/etcd\nExecStart=/usr/bin/etcd");
+    let environment = "# ours\nETCD_NAME=a\nETCD_DATA_DIR=/x\n";
+    let longer = environment.replace("=a\n", "=a\nETCD_ENABLE_V2=true\n");
+    assert_eq!(kept(&[(UNIT, &by_environment)], &[(ENV, environment)], "3.4.13"), (vec![longer], vec![]));
+    // What somebody has said holds.
+    let off = environment.replace("=a\n", "=a\nETCD_ENABLE_V2=false\n");
+    assert_eq!(kept(&[(UNIT, &by_environment)], &[(ENV, &off)], "3.4.13"), (vec![], vec![]));
+    let vendors = [("/usr/lib/systemd/system/etcd.service", flags.as_str())];
+    let (changed, faults) = kept(&vendors, &[], "3.4.13");
+    assert!(changed.is_empty() && faults[0].1.contains("the vendor's"), "{faults:?}");
 }
