@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use quorate::engine::{Interrupt, Means, Options, Run, Tags, extra_vars};
+use quorate::engine::{Interrupt, Means, Operator, Options, Run, Tags, extra_vars};
 use quorate::events::{Emitter, Event, Fault, Kind, Sink, SinkError, State, Status};
 use quorate::inventory::{Inventory, Problem, Source};
 use quorate::modules::{find, vocabulary};
@@ -89,6 +89,12 @@ fn execute(run: &Run) -> (u8, Vec<Event>) {
         interrupt: Interrupt::new(),
         login_password: None,
         become_password: None,
+        operator: Operator {
+            user: "tests".into(),
+            machine: "here".into(),
+            since: "now".into(),
+            is_over: Arc::new(|_| false),
+        },
         secrets: BTreeMap::new(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

@@ -42,6 +42,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: Etcd,
     },
+    /// See whose a cluster's hosts are, or take a lock away that nobody will give back.
+    Lock {
+        #[command(subcommand)]
+        command: Lock,
+    },
     /// Describe a module, or list all of them.
     #[command(after_help = "Examples:\n  quorate doc\n  quorate doc copy")]
     Doc {
@@ -61,6 +66,20 @@ pub(super) enum Etcd {
     /// Members, versions, leader, indices and health in one table.
     #[command(after_help = "Example:\n  quorate etcd status -i inventory/prod.yml --group etcd")]
     Status(Box<Status>),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Lock {
+    /// The locks of all hosts in one table.
+    #[command(after_help = "Example:\n  quorate lock show -i inventory/prod.yml\n\n\
+        Exit codes: 0 all hosts said, 4 one did not")]
+    Show(Box<LockShow>),
+    /// Take the lock of a run away whose machine is gone for good; a run that is at work changes nothing more after that.
+    #[command(
+        after_help = "Example:\n  quorate lock break -i inventory/prod.yml --run 01ARZ3NDEKTSV4RRFFQ69G5FAV \\\n      \
+        --reason 'bastion7 burnt down'"
+    )]
+    Break(Box<LockBreak>),
 }
 
 /// Which hosts, and how to reach them.
@@ -269,6 +288,36 @@ pub(super) struct Status {
     pub(super) connection: Connection,
     #[command(flatten)]
     pub(super) login: EtcdLogin,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+/// `quorate lock show`.
+#[derive(Debug, Args)]
+pub(super) struct LockShow {
+    /// The cluster's hosts: a pattern.
+    #[arg(long, value_name = "PATTERN", default_value = "etcd")]
+    pub(super) group: String,
+    #[command(flatten)]
+    pub(super) connection: Connection,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+/// `quorate lock break`.
+#[derive(Debug, Args)]
+pub(super) struct LockBreak {
+    /// The run that holds it: locks of any other stay.
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: String,
+    /// Why, for whoever reads it later, in the journal and beside the lock on each host.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
+    /// The cluster's hosts: a pattern.
+    #[arg(long, value_name = "PATTERN", default_value = "etcd")]
+    pub(super) group: String,
+    #[command(flatten)]
+    pub(super) connection: Connection,
     #[command(flatten)]
     pub(super) output: Output,
 }

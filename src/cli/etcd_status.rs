@@ -101,7 +101,7 @@ fn asked(arguments: &Arguments) -> Result<Vec<MemberRow>, Exit> {
     let gate = running::gate(connection, &run)?;
     let passwords = running::passwords(connection)?.with_etcd(&arguments.login)?;
     let rows = Rows::default();
-    running::perform(&run, &gate, passwords, Box::new(rows.clone()), Vec::new());
+    running::perform(&run, &state, &gate, passwords, Box::new(rows.clone()), Vec::new());
     let rows = std::mem::take(&mut *rows.0.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(rows)
 }

@@ -29,7 +29,7 @@ fn prepared(arguments: &Arguments) -> Result<Exit, Exit> {
     let passwords = running::passwords(connection)?;
     let (journal, _) = running::journal(&state, &id)?;
     let folded = || Box::new(Folded::new(stdout(), Style::for_terminal(stdout().is_terminal()))) as _;
-    Ok(running::perform(&run, &gate, passwords, Box::new(journal), running::reader(output, folded)))
+    Ok(running::perform(&run, &state, &gate, passwords, Box::new(journal), running::reader(output, folded)))
 }
 
 /// The play as text. JSON is YAML; `!unsafe` keeps every word as it was typed, braces and all.

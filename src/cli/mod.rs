@@ -10,6 +10,7 @@ mod exec;
 mod exit;
 pub mod inventory;
 mod listing;
+mod lock;
 mod plan;
 mod run;
 mod running;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::{ContextKind, ErrorKind};
 
-use self::arguments::{Cli, Command, Etcd};
+use self::arguments::{Cli, Command, Etcd, Lock};
 use self::exit::Exit;
 use crate::events::Fault;
 use crate::report::escaped;
@@ -45,6 +46,8 @@ fn dispatch(command: Command) -> Exit {
         Command::Exec(arguments) => exec::run(&arguments),
         Command::Inventory(arguments) => show_inventory::run(&arguments),
         Command::Etcd { command: Etcd::Status(arguments) } => etcd_status::run(&arguments),
+        Command::Lock { command: Lock::Show(arguments) } => lock::show(&arguments),
+        Command::Lock { command: Lock::Break(arguments) } => lock::r#break(&arguments),
         Command::Doc { module } => doc::run(module.as_deref()),
         Command::Completions { shell } => completions::run(shell),
     }

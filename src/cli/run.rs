@@ -83,7 +83,7 @@ impl<'a> Prepared<'a> {
         let passwords = running::passwords(self.connection)?.with_etcd(login)?;
         let (journal, path) = running::journal(&self.state, &self.id)?;
         let readers = running::reader(output, || people(&self.state, path));
-        Ok(running::perform(&self.run, &gate, passwords, Box::new(journal), readers))
+        Ok(running::perform(&self.run, &self.state, &gate, passwords, Box::new(journal), readers))
     }
 }
 

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use super::arguments::{Connection, EtcdLogin, Output};
 use super::exit::Exit;
 use super::{console, diagnostic, secret};
-use crate::engine::{Interrupt, Means, Options, Run};
+use crate::engine::{Interrupt, Means, Operator, Options, Run};
 use crate::events::{Emitter, Fault, Sink};
 use crate::inventory::{Entry, Inventory, InventoryError, Node, NodeValue, Place, Problem, ScalarStyle, Source};
 use crate::journal::{Journal, JournalError, StateDir};
@@ -203,9 +203,25 @@ pub(super) fn somebody(run: &Run) -> Result<(), Exit> {
     Err(refuse(Fault::Input, &format!("no host to work on: {}", why.join("; "))))
 }
 
+/// Who runs quorate, and what is known here of the runs of others.
+fn operator(state: &StateDir) -> Operator {
+    let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let user = named("SUDO_USER").or_else(|| named("USER")).or_else(|| named("LOGNAME"));
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let state = state.clone();
+    Operator {
+        user: user.unwrap_or_else(|| "somebody".to_owned()),
+        machine: machine.trim().to_owned(),
+        since: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        // The journal of a run is locked as long as its process lives.
+        is_over: Arc::new(move |run| Journal::is_being_written(&state, run).is_ok_and(|written| !written)),
+    }
+}
+
 /// Runs what was prepared. Without `vital` (the journal) nothing can be done; `readers` may go away.
 pub(super) fn perform(
     run: &Run,
+    state: &StateDir,
     gate: &Arc<Gate>,
     passwords: Passwords,
     vital: Box<dyn Sink>,
@@ -221,9 +237,9 @@ pub(super) fn perform(
         let connector: Arc<dyn Connector> = Arc::clone(gate) as Arc<dyn Connector>;
         let emitter = Arc::clone(&emitter);
         let Passwords { login: login_password, r#become: become_password, secrets } = passwords;
-        Ok::<u8, std::io::Error>(
-            run.execute(Means { connector, emitter, interrupt, login_password, become_password, secrets }).await,
-        )
+        let operator = operator(state);
+        let means = Means { connector, emitter, interrupt, login_password, become_password, operator, secrets };
+        Ok::<u8, std::io::Error>(run.execute(means).await)
     });
     // What a detached run left behind must not keep this process: hosts end their transactions by themselves.
     runtime.shutdown_timeout(Duration::from_secs(1));

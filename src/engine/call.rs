@@ -101,9 +101,10 @@ impl Ready<'_> {
         let vars = variables(&there)?;
         let target = target(&there, &vars, self.chain)?;
         let session = self.engine.connections.session(target).await.map_err(|error| failure_of(&error))?;
-        let remote =
-            RemoteHost::new(session).acting_as(self.becomes(scope, &vars)?).with_environment(self.environment(scope)?);
-        let change = self.engine.permit.as_ref().map(|permit| Change::new(remote.clone(), permit));
+        let r#become = self.becomes(scope, &vars)?;
+        let fence = self.engine.locks.fence(host, r#become.as_ref(), &self.engine.run.options.run);
+        let remote = RemoteHost::new(session).acting_as(r#become).with_environment(self.environment(scope)?);
+        let change = self.engine.permit.as_ref().map(|permit| Change::new(remote.clone().fenced(fence), permit));
         Ok((Probe::new(remote), change))
     }
 

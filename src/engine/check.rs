@@ -50,7 +50,7 @@ fn command_line(option: &str, text: &str) -> Place {
 }
 
 /// Calls `act` for every task of the play, in order, without its handlers.
-fn each<'p>(play: &'p Play, act: &mut dyn FnMut(&'p Task)) {
+pub(super) fn each<'p>(play: &'p Play, act: &mut dyn FnMut(&'p Task)) {
     for section in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
         each_item(section, act);
     }

@@ -78,13 +78,8 @@ impl Connections {
     ///
     /// # Errors
     /// The host is not reached or does not let us in; a refused login is not tried a second time.
-    pub(super) async fn session(&self, mut target: Target) -> Result<Arc<dyn Session>, ConnectError> {
-        target.password = target.password.or_else(|| self.login_password.clone());
-        let lasting = {
-            let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-            let new = || Lasting::new(Arc::clone(&self.connector), target.clone());
-            hosts.entry(target.name.clone()).or_insert_with(new).clone()
-        };
+    pub(super) async fn session(&self, target: Target) -> Result<Arc<dyn Session>, ConnectError> {
+        let (lasting, target) = self.lasting(target);
         let (began, mut tried) = (Instant::now(), 1);
         while let Err(error) = lasting.reach(target.clone()).await {
             if !self.patience.again(tried, began, &error).await {
@@ -93,6 +88,23 @@ impl Connections {
             tried += 1;
         }
         Ok(Arc::new(lasting))
+    }
+
+    /// The same, tried once.
+    ///
+    /// # Errors
+    /// The host is not reached or does not let us in.
+    pub(super) async fn session_once(&self, target: Target) -> Result<Arc<dyn Session>, ConnectError> {
+        let (lasting, target) = self.lasting(target);
+        lasting.reach(target).await?;
+        Ok(Arc::new(lasting))
+    }
+
+    fn lasting(&self, mut target: Target) -> (Lasting, Target) {
+        target.password = target.password.or_else(|| self.login_password.clone());
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Lasting::new(Arc::clone(&self.connector), target.clone());
+        (hosts.entry(target.name.clone()).or_insert_with(new).clone(), target)
     }
 
     /// Closes the host's connection, so that the next task opens a new one.

@@ -28,10 +28,21 @@ impl<'f> PlayFleet<'f> {
 
     /// Connects to the host, if that was not done yet.
     pub(super) async fn reach(&self, host: &'f str) -> Result<Probe, Failure> {
+        self.reach_with(host, true).await
+    }
+
+    /// The same without a second try where the network refuses.
+    pub(super) async fn reach_once(&self, host: &'f str) -> Result<Probe, Failure> {
+        self.reach_with(host, false).await
+    }
+
+    async fn reach_with(&self, host: &'f str, patient: bool) -> Result<Probe, Failure> {
         let scope = self.scope(host);
         let vars = variables(&scope)?;
         let target = target(&scope, &vars, &[self.directives])?;
-        let session = self.engine.connections.session(target).await.map_err(|error| failure_of(&error))?;
+        let connections = &self.engine.connections;
+        let session = if patient { connections.session(target).await } else { connections.session_once(target).await };
+        let session = session.map_err(|error| failure_of(&error))?;
         let bool_of = |node: Option<&crate::inventory::Node>| {
             let value = node.and_then(|node| self.engine.run.templates.value(node, &scope).ok());
             value.as_ref().and_then(crate::modules::arguments::boolean)

@@ -9,6 +9,7 @@ mod fleet;
 mod handlers;
 mod interrupt;
 mod lasting;
+mod locks;
 mod loops;
 mod meta;
 mod names;
@@ -27,6 +28,7 @@ mod task;
 mod ways;
 
 pub use interrupt::{Interrupt, Wish};
+pub use locks::Operator;
 pub use options::{Options, extra_vars};
 pub use run::{Means, Planned, Run};
 pub use tags::Tags;

@@ -37,6 +37,7 @@ impl Engine<'_> {
         self.emit(Kind::PlayStarted { name, hosts: well })?;
         let Rounds::Known(rounds) = rounds? else { return Ok(true) };
         self.all_reached(play, planned).await?;
+        self.lock_all_of(&planned.hosts).await?;
         for round in &rounds {
             self.stop_if_asked()?;
             if let Some(item) = round.item.clone() {

@@ -14,6 +14,7 @@ use crate::transport::Connector;
 
 use super::connections::{Connections, Patience};
 use super::interrupt::Interrupt;
+use super::locks::{Locks, Operator};
 use super::options::Options;
 use super::outcome::worst;
 use super::store::Store;
@@ -58,6 +59,8 @@ pub struct Means {
     pub login_password: Option<SecretString>,
     /// Become password that the operator typed (`--ask-become-pass`), for hosts without their own.
     pub become_password: Option<SecretString>,
+    /// Who runs it.
+    pub operator: Operator,
     /// Further secrets that the operator gave beside the inventory, by the variable that each stands for.
     pub secrets: BTreeMap<&'static str, SecretString>,
 }
@@ -125,6 +128,8 @@ pub(super) struct Engine<'r> {
     pub(super) interrupt: Interrupt,
     /// Leave to change hosts; a check run has none.
     pub(super) permit: Option<Permit>,
+    pub(super) operator: Operator,
+    pub(super) locks: Locks,
     /// What the operator gave beside the inventory.
     pub(super) secrets: BTreeMap<&'static str, SecretString>,
     /// What modules keep for each other.
@@ -183,14 +188,20 @@ impl Run {
             interrupt: means.interrupt,
             // The one place where leave to change hosts is given.
             permit: (!self.options.check).then(Permit::of_a_real_run),
+            operator: means.operator,
+            locks: Locks::default(),
             secrets: means.secrets,
             kept: Kept::default(),
             progress: Mutex::new(Progress { started: self.options.start_at.is_none(), ..Progress::default() }),
         };
-        let code = tokio::select! {
-            code = engine.perform() => code,
-            code = engine.let_go(&interrupt) => code,
+        let (code, over) = tokio::select! {
+            code = engine.perform() => (code, code != Fault::OutcomeUnknown.exit_code()),
+            code = engine.let_go(&interrupt) => (code, false),
+            code = engine.renew_locks() => (code, false),
         };
+        if over {
+            engine.give_locks_back().await;
+        }
         let untouched = engine.untouched();
         // The exit code is the answer even if the journal can't take it any more.
         let told = emitter.emit(Kind::RunEnded { code, untouched });
@@ -258,6 +269,7 @@ impl Engine<'_> {
         for warning in &self.run.warnings {
             self.emit(Kind::Warning { text: warning.clone() })?;
         }
+        self.lock().await?;
         let mut plays = self.run.playbook.plays.iter().zip(&self.run.plays).peekable();
         while let Some((play, planned)) = plays.next() {
             if !self.play(play, planned).await? && plays.peek().is_some() {
@@ -281,6 +293,13 @@ impl Engine<'_> {
 
     /// The wish to stop, as a halt.
     pub(super) fn stop_if_asked(&self) -> Result<(), Halt> {
+        if let Some(host) = self.locks.lost() {
+            return Err(Halt {
+                fault: Fault::Locked,
+                reason: format!("the lock on {host} is no longer this run's: somebody broke it, or took it over"),
+                next: "see who did, and run again; the act in hand was finished".to_owned(),
+            });
+        }
         if self.interrupt.wish() == super::interrupt::Wish::None {
             return Ok(());
         }

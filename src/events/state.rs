@@ -232,6 +232,7 @@ impl State {
             | Kind::RoundStarted { .. }
             | Kind::BatchStarted { .. }
             | Kind::GuardAsked { .. }
+            | Kind::LocksTaken { .. }
             | Kind::ActPlanned { .. }
             | Kind::PathFound { .. }
             | Kind::TaskStarted { .. }

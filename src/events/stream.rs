@@ -246,6 +246,11 @@ pub enum Kind {
         /// The act in words: "stop, swap, start etcd".
         act: String,
     },
+    /// The locks of these hosts were taken: no other run changes them until this one gives them back.
+    LocksTaken {
+        /// The hosts.
+        hosts: Vec<String>,
+    },
     /// What a check run or a plan would begin.
     ActPlanned {
         /// The host.

@@ -80,6 +80,20 @@ impl Reading {
 }
 
 impl Journal {
+    /// Whether somebody writes it now.
+    ///
+    /// # Errors
+    /// When `id` is not a run's ID, or there is no such journal, or the file system knows no locks.
+    pub fn is_being_written(state: &StateDir, id: &str) -> Result<bool, JournalError> {
+        let path = state.run(id)?.join("journal.jsonl");
+        let file = std::fs::File::open(&path).map_err(JournalError::io("open", &path))?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(true),
+            Err(std::fs::TryLockError::Error(error)) => Err(JournalError::io("look at the lock of", &path)(error)),
+        }
+    }
+
     /// Reads the journal of a run.
     ///
     /// # Errors

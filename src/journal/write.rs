@@ -30,6 +30,8 @@ impl Journal {
             .mode(0o600)
             .open(&path)
             .map_err(JournalError::io("create", &path))?;
+        // Waits at most for somebody who only looks whether it is locked.
+        file.lock().map_err(JournalError::io("lock", &path))?;
         sync_folder(&folder)?;
         Ok(Self { folder, file, broken: None })
     }

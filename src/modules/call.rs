@@ -127,6 +127,7 @@ impl From<crate::remote::RemoteError> for Failure {
         let fault = match &error {
             RemoteError::Exec(ExecError::Lost { .. } | ExecError::BecomeRefused { .. })
             | RemoteError::Become { .. } => Fault::Unreachable,
+            RemoteError::Fenced { .. } => Fault::Locked,
             _ => Fault::Failed,
         };
         Self::new(fault, error.to_string())

@@ -38,6 +38,11 @@ pub trait Guard: Send + Sync {
     /// # Errors
     /// When the question itself could not be asked; that too means "no".
     fn next<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Choice, Failure>>;
+
+    /// The name of the lock that a run holds on every host of the play, if the system wants one run at a time.
+    fn lock(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Guards by the name that `rolling.guard:` gives.

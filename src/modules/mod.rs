@@ -15,6 +15,7 @@ pub mod file;
 pub mod guard;
 mod kept;
 mod local;
+pub mod lock;
 pub mod meta;
 pub mod pause;
 pub mod ping;

@@ -6,8 +6,8 @@ use crate::inventory::{Node, Problem};
 use crate::playbook::Vocabulary;
 
 use super::{
-    Module, assert, command, copy, debug, etcd, fail, fetch, file, meta, pause, ping, set_fact, shell, slurp, stat,
-    systemd, template, uri, wait_for,
+    Module, assert, command, copy, debug, etcd, fail, fetch, file, lock, meta, pause, ping, set_fact, shell, slurp,
+    stat, systemd, template, uri, wait_for,
 };
 
 /// What an argument must look like.
@@ -164,6 +164,8 @@ pub struct Row {
     ///
     /// Gets the arguments as written and the playbook's folder; must pass over what holds a template.
     pub preflight_local: Option<fn(&Node, &Path) -> Vec<Problem>>,
+    /// The name of the lock that a run holds on all hosts of a play with it, if there is to be one run at a time.
+    pub lock: Option<&'static str>,
     /// What does it; none: the engine itself (`meta`).
     pub module: Option<&'static dyn Module>,
 }
@@ -186,6 +188,7 @@ impl Row {
             place: Place::Host,
             once_per_batch: false,
             preflight_local: None,
+            lock: None,
             module: None,
         }
     }
@@ -206,6 +209,7 @@ pub const ROWS: &[Row] = &[
     fail::ROW,
     fetch::ROW,
     file::ROW,
+    lock::ROW,
     meta::ROW,
     pause::ROW,
     ping::ROW,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::Fence;
 use crate::transport::{ExecError, Session};
 
 /// As whom to act: `become`.
@@ -24,6 +25,8 @@ pub struct RemoteHost {
     pub(super) environment: Vec<(String, String)>,
     /// For each command unless it says otherwise.
     pub(super) deadline: Duration,
+    /// The lock by leave of which it is changed, if there is one.
+    pub(super) fence: Option<Fence>,
 }
 
 /// Why something asked of, or done to, a host has no good answer.
@@ -62,6 +65,20 @@ pub enum RemoteError {
         /// Expected and found.
         detail: String,
     },
+    /// The lock by leave of which it would have been done is no longer this run's; the host refused and did nothing.
+    #[error(
+        "{host}: {act}: the lock {lock} is no longer run {run}'s: somebody broke it, or took it over; nothing more is done here"
+    )]
+    Fenced {
+        /// The host.
+        host: String,
+        /// What was wanted.
+        act: String,
+        /// The lock's file.
+        lock: String,
+        /// The run.
+        run: String,
+    },
     /// We do not ask or do such a thing of any host; nothing was sent.
     #[error("{host}: {act}: refused: {detail}")]
     Refused {
@@ -79,7 +96,7 @@ impl RemoteHost {
     #[must_use]
     pub fn new(session: Arc<dyn Session>) -> Self {
         // 120 s: the longest a quiet command may take before it counts as hung (a hung fsync or a dead NFS mount).
-        Self { session, r#become: None, environment: Vec::new(), deadline: Duration::from_secs(120) }
+        Self { session, r#become: None, environment: Vec::new(), deadline: Duration::from_secs(120), fence: None }
     }
 
     /// The same host, acting as another user.
@@ -103,11 +120,24 @@ impl RemoteHost {
         self
     }
 
+    /// The same host, on which nothing is run any more once the lock there is not that run's.
+    #[must_use]
+    pub fn fenced(mut self, fence: Option<Fence>) -> Self {
+        self.fence = fence;
+        self
+    }
+
     /// The same host with another deadline for each command.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
+    }
+
+    /// Whom we act as, if not who logged in.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.r#become.as_ref().map(|r#become| r#become.user.as_str())
     }
 
     /// The session, for tunnels.

@@ -146,7 +146,8 @@ impl RemoteHost {
         let Some(nonce) = shell::nonce() else { return Err(self.refused(job.act, "no random numbers to be had")) };
         let deadline = job.deadline.unwrap_or(self.deadline);
         let chdir = job.chdir.map(RemotePath::as_str);
-        let program = Program { argv: job.argv, environment: &self.environment, chdir, deadline };
+        let fence = self.fence.as_ref().map(|fence| (fence.path.as_str(), fence.run.as_str()));
+        let program = Program { argv: job.argv, environment: &self.environment, chdir, deadline, fence };
         if let Some(fault) = program.fault(self.r#become.as_ref()) {
             return Err(self.refused(job.act, fault));
         }
@@ -173,6 +174,11 @@ impl RemoteHost {
         };
         if let Some(said) = own.strip_suffix(format!("{nonce}-chdir\n").as_bytes()) {
             return Err(self.failed(act, format!("change to its folder: {}", one_line(said))));
+        }
+        if let Some(fence) = self.fence.as_ref().filter(|_| own == format!("{nonce}-fenced\n").as_bytes()) {
+            let (host, act) = (self.name().to_owned(), act.to_owned());
+            let (lock, run) = (fence.path.to_string(), fence.run.clone());
+            return Err(RemoteError::Fenced { host, act, lock, run });
         }
         let cut = output.stdout_dropped > 0 || output.stderr_dropped > 0 || own.len() > STDERR_CAP;
         let stderr = own.get(..STDERR_CAP).unwrap_or(own).to_vec();

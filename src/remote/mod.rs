@@ -5,6 +5,7 @@ mod heard;
 mod host;
 mod http;
 mod job;
+mod lock;
 mod path;
 mod probe;
 mod shell;
@@ -18,6 +19,7 @@ pub use heard::Heard;
 pub use host::{Become, RemoteError, RemoteHost};
 pub use http::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Scheme, Tls};
 pub use job::{Ran, RunOptions};
+pub use lock::{Fence, Held, Holder, Lock, Renewed};
 pub use path::RemotePath;
 pub use probe::{
     Assignment, ExecStart, Listing, Patch, Probe, Process, Reading, SURROUNDINGS, ServiceText, Space, Stat, Streamed,

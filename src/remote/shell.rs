@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::Become;
+use super::{Become, Fence};
 use crate::transport::Prompt;
 
 /// The search path of what we run unless the task's environment sets one; Debian's and Red Hat's for root.
@@ -68,6 +68,8 @@ pub(super) struct Program<'a> {
     pub(super) chdir: Option<&'a str>,
     /// After which the host itself ends it, plus a margin.
     pub(super) deadline: Duration,
+    /// A lock's file and the run whose it must be, or nothing is run.
+    pub(super) fence: Option<(&'a str, &'a str)>,
 }
 
 /// The two pieces of a command.
@@ -131,6 +133,10 @@ impl Program<'_> {
         let mut text = format!("LC_ALL=C; export LC_ALL; PATH={}; export PATH\n", quote(SEARCH_PATH));
         for (name, value) in self.environment {
             text.push_str(&format!("{name}={}; export {name}\n", quote(value)));
+        }
+        if let Some((lock, run)) = self.fence {
+            let test = Fence::test(&quote(lock), &quote(run));
+            text.push_str(&format!("{test} || {{ echo {nonce}-fenced >&2; exit 125; }}\n"));
         }
         if let Some(folder) = self.chdir {
             text.push_str(&format!("cd -- {} || {{ echo {nonce}-chdir >&2; exit 125; }}\n", quote(folder)));

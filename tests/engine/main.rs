@@ -14,7 +14,7 @@ mod variables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use quorate::engine::{Interrupt, Means, Options, Run, Wish, extra_vars};
+use quorate::engine::{Interrupt, Means, Operator, Options, Run, Wish, extra_vars};
 use quorate::events::{Emitter, Event, Fault, Kind, Sink, SinkError, Verdict};
 use quorate::inventory::{Inventory, Problem, Source};
 use quorate::modules::{Ask, Choice, Failure, Guard, Guards, vocabulary};
@@ -216,6 +216,12 @@ async fn perform(playbook: &str, lab: Lab, set: impl FnOnce(&mut Options), break
             interrupt,
             login_password: None,
             become_password: None,
+            operator: Operator {
+                user: "tests".into(),
+                machine: "here".into(),
+                since: "now".into(),
+                is_over: Arc::new(|_| false),
+            },
             secrets: BTreeMap::new(),
         })
         .await;

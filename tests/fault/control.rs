@@ -67,15 +67,25 @@ impl Control {
 
     /// `quorate run PLAYBOOK` with this lab's inventory.
     pub(crate) fn quorate(&self, playbook: &Path) -> Command {
+        self.quorate_with("state", playbook)
+    }
+
+    /// The same with another state folder, as if on another machine: it knows nothing of this one's runs.
+    pub(crate) fn quorate_with(&self, state: &str, playbook: &Path) -> Command {
         let mut command = self.lab.control_command(env!("CARGO_BIN_EXE_quorate"));
         command.arg("run").arg(playbook).arg("-i").arg(self.lab.inventory());
-        command.arg("--state-dir").arg(self.path("state")).arg("--json").stdin(Stdio::null());
+        command.arg("--state-dir").arg(self.path(state)).arg("--json").stdin(Stdio::null());
         command
     }
 
     /// The shipped upgrade to the new version, out of the lab's releases.
     pub(crate) fn upgrade(&self) -> Command {
-        let mut command = self.quorate(&playbook("playbooks/etcd-upgrade.yml"));
+        self.upgrade_with("state")
+    }
+
+    /// The same with another state folder.
+    pub(crate) fn upgrade_with(&self, state: &str) -> Command {
+        let mut command = self.quorate_with(state, &playbook("playbooks/etcd-upgrade.yml"));
         command.arg("-F").arg(self.path("ssh_config"));
         command.args(["-e", &format!("etcd_version={NEW}")]);
         command.args(["-e", &format!("etcd_releases={}", self.lab.releases().display())]);

@@ -13,6 +13,7 @@ mod control;
 mod host_keys;
 mod killed;
 mod links;
+mod locked;
 mod power;
 mod program;
 mod rolled_back;

@@ -18,6 +18,10 @@ use super::survey::{PATIENCE, PAUSE, Survey, survey};
 pub struct EtcdGuard;
 
 impl Guard for EtcdGuard {
+    fn lock(&self) -> Option<&'static str> {
+        Some(super::LOCK)
+    }
+
     fn next<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Choice, Failure>> {
         Box::pin(async move {
             let unit = variable(ask.fleet, "etcd_unit").and_then(|v| v.as_str().map(str::to_owned));

@@ -52,6 +52,9 @@ pub(crate) use ready::ROW as READY;
 pub(crate) use restore::{BACKUP_CHECK, ROW as RESTORE};
 pub(crate) use stage::ROW as STAGE;
 
+/// The name of the lock on the hosts of a cluster that is worked on.
+const LOCK: &str = "etcd";
+
 const UNIT: Argument = Argument::new("unit", Shape::Text, "the systemd unit of etcd").default("etcd");
 const VERSION: Argument = Argument::new("version", Shape::Text, "the version to run, as `2.1.1`").required();
 const RELEASES: Argument = Argument::new(

@@ -28,7 +28,7 @@ use crate::modules::{Call, Failure, Module, Outcome};
 use crate::transport::BoxFuture;
 
 use super::facts::refused;
-use super::{RELEASES, UNIT};
+use super::{LOCK, RELEASES, UNIT};
 use archive::Backup;
 
 const BACKUP: Argument = Argument::new(
@@ -55,6 +55,7 @@ pub(crate) const BACKUP_CHECK: Row = Row {
 
 /// Its row.
 pub(crate) const ROW: Row = Row {
+    lock: Some(LOCK),
     arguments: &[
         BACKUP,
         CONFIRM,

@@ -109,6 +109,7 @@ async fn a_text_cut_short_is_not_run() {
         environment: &[],
         chdir: None,
         deadline: std::time::Duration::from_secs(5),
+        fence: None,
     };
     let framed = program.framed(None, "abc");
     for length in 0..framed.text.len() - 1 {

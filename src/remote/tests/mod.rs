@@ -5,6 +5,7 @@ mod commands;
 mod files;
 mod folders;
 mod frame;
+mod lock;
 mod quoting;
 mod system;
 mod writing;

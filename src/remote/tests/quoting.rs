@@ -58,6 +58,7 @@ fn the_loader_is_read_alike_by_sh_csh_and_fish() {
         environment: &[],
         chdir: None,
         deadline: std::time::Duration::from_secs(1),
+        fence: None,
     };
     let command = program.framed(None, "0").command;
     assert_eq!(command.matches('\'').count(), 2, "one quoted word");

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub use receipt::{Receipt, WindowEnd};
 
 use super::shell;
-use super::{Attributes, Change, Probe, RemoteError, RemotePath};
+use super::{Attributes, Change, Fence, Probe, RemoteError, RemotePath};
 
 const SCRIPT: &str = include_str!("window.sh");
 
@@ -136,7 +136,7 @@ impl Window {
         sound.then(|| RemotePath::from_absolute(Self::HOME)).flatten().map(|folder| folder.join(name))
     }
 
-    fn plan(&self) -> String {
+    fn plan(&self, fence: Option<&Fence>) -> String {
         let (take_back, _) = self.asked();
         let (dir, hex) = self.identity.as_ref().map_or(("", ""), |(dir, hex)| (dir.as_str(), hex.as_str()));
         let seconds = |duration: Duration| duration.as_secs().max(1).to_string();
@@ -145,6 +145,8 @@ impl Window {
         let drop_ins = self.reload.iter().flat_map(|files| &files.drop_ins).map(RemotePath::as_str);
         let drop_ins = drop_ins.collect::<Vec<_>>().join(" ");
         shell::assignments(&[
+            ("lock", fence.map_or("", |fence| fence.path.as_str())),
+            ("run", fence.map_or("", |fence| fence.run.as_str())),
             ("unit", &self.unit),
             ("invocation", &self.invocation),
             ("reload", if self.reload.is_some() { "yes" } else { "no" }),
@@ -247,7 +249,7 @@ impl Change {
         let private = Attributes { mode: Some(0o600), ..Attributes::default() };
         self.mkdir(&folder.parent(), &ours, true).await?;
         self.mkdir(&folder, &ours, false).await?;
-        self.write(&folder.join("plan"), window.plan().as_bytes(), &private).await?;
+        self.write(&folder.join("plan"), window.plan(self.probe.host.fence.as_ref()).as_bytes(), &private).await?;
         self.write(&folder.join("files"), window.files().as_bytes(), &private).await?;
         self.write(&folder.join("peers"), window.asked().1.as_bytes(), &private).await?;
         self.write(&folder.join("window.sh"), SCRIPT.as_bytes(), &ours).await?;

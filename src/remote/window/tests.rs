@@ -1,4 +1,5 @@
 use super::*;
+use crate::remote::Lock;
 
 fn path(text: &str) -> RemotePath {
     RemotePath::from_absolute(text).unwrap()
@@ -34,7 +35,7 @@ fn window() -> Window {
 fn a_plan_is_read_back_by_sh_as_it_was_meant() {
     let mut window = window();
     window.serve.path = Some("/a'b $(touch /x) `id`".into());
-    let script = format!("{}printf '%s|' \"$unit\" \"$serve_path\" \"$soak_seconds\" \"$way_back\"", window.plan());
+    let script = format!("{}printf '%s|' \"$unit\" \"$serve_path\" \"$soak_seconds\" \"$way_back\"", window.plan(None));
     let out = std::process::Command::new("/bin/sh").arg("-c").arg(script).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&out.stdout), "etcd.service|/a'b $(touch /x) `id`|1|ask|");
 }
@@ -124,7 +125,16 @@ fn on_a_host(old_systemd: &str, new: &str) -> (WindowEnd, String, Option<u32>) {
     this_on_a_host(window, old_systemd, new)
 }
 
-fn this_on_a_host(mut window: Window, old_systemd: &str, new: &str) -> (WindowEnd, String, Option<u32>) {
+fn this_on_a_host(window: Window, old_systemd: &str, new: &str) -> (WindowEnd, String, Option<u32>) {
+    fenced_on_a_host(window, None, old_systemd, new)
+}
+
+fn fenced_on_a_host(
+    mut window: Window,
+    fence: Option<&Fence>,
+    old_systemd: &str,
+    new: &str,
+) -> (WindowEnd, String, Option<u32>) {
     let door = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let folder = tempfile::TempDir::new().unwrap();
     window.serve = Serve { address: "127.0.0.1".into(), port: door.local_addr().unwrap().port(), path: None };
@@ -133,7 +143,7 @@ fn this_on_a_host(mut window: Window, old_systemd: &str, new: &str) -> (WindowEn
     window.invocation = if old_systemd == "219" { String::new() } else { "f00".into() };
     let script = format!("old_systemd={old_systemd}\nnew() {{ {new}; }}\n{SYSTEMD}\n{SCRIPT}");
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    write("plan", &window.plan());
+    write("plan", &window.plan(fence));
     write("files", &window.files());
     write("host.sh", &script);
     let mut dash = std::process::Command::new("/bin/dash");
@@ -231,4 +241,24 @@ fn nothing_is_started_when_systemd_has_read_other_files_than_planned() {
     let found = "/etc/u /etc/d/a.conf /etc/d/b.conf";
     assert_eq!(detail, format!("systemd has read other files of etcd.service than planned: {found}"));
     assert_eq!((end, held(folder.path())), (WindowEnd::RolledBack, [None, Some("old".into()), Some("old".into())]));
+}
+
+#[test]
+fn a_window_that_comes_late_does_not_stop_what_another_run_has_taken_over() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let lock = folder.path().join("etcd");
+    let fence = Lock::at(path(lock.to_str().unwrap())).fence("A");
+    let serves = "is active running 200 f10; : >confirmed";
+    let window = || Window { swaps: Vec::new(), identity: None, take_back: TakeBack::Open, ..window() };
+    let ends = || fenced_on_a_host(window(), Some(&fence), "", serves);
+    let refused = (WindowEnd::Refused, format!("the lock {} is no longer run A's", lock.display()), None);
+    // Booted anew, there is none; only if it was taken away from this run that is a no.
+    assert_eq!(ends().0, WindowEnd::Done);
+    std::fs::write(folder.path().join("etcd.broken"), "A\twhy\n").unwrap();
+    assert_eq!(ends(), refused);
+    std::fs::remove_file(folder.path().join("etcd.broken")).unwrap();
+    std::fs::write(&lock, "run=B\nwhat=run=A\n").unwrap();
+    assert_eq!(ends(), refused);
+    std::fs::write(&lock, "run=A\n").unwrap();
+    assert_eq!(ends(), (WindowEnd::Done, "process 200 serves".into(), None));
 }

@@ -22,6 +22,13 @@ put() { printf '%s\n' "$2" >".$1.new" && sync ".$1.new" && mv -f ".$1.new" "$1" 
 property() { systemctl show -p "$1" "$unit" | sed "s/^$1=//"; }
 sum() { sha256sum <"$1" | cut -d' ' -f1; }
 
+# Whether this run's work is still its own: the lock is, or there is none since a boot and it was not taken away from this run.
+allowed() {
+    [ -z "$lock" ] && return
+    [ "$(sed -n 's/^run=//p' "$lock" 2>/dev/null | head -n 1)" = "$run" ] && return
+    [ ! -e "$lock" ] && ! grep -q "^$run$tab" "$lock.broken" 2>/dev/null
+}
+
 # What the unit said last; the words of a program that is given up are kept, not those of the one that follows it.
 words() { [ -s journal ] || journalctl -u "$unit" -n 20 --no-pager -o cat >journal 2>/dev/null; }
 
@@ -231,6 +238,8 @@ undo() { # why the new one is given up
 
 why= planned=yes ran=
 put intent "began=$(now)" || { echo "cannot write $dir/intent" >&2; exit 1; }
+# What another run has taken over is not stopped by this one, however late it comes to it.
+allowed || finish refused "the lock $lock is no longer run $run's"
 [ "$(property InvocationID)" = "$invocation" ] || finish refused "$unit was restarted by somebody else since it was examined"
 whose_data || finish refused "$why"
 while IFS=$tab read -r target staged kept want before; do

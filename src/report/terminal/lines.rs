@@ -115,7 +115,7 @@ impl Lines {
                 self.say(Tone::Failed, &format!("\nHALTED: no later host is touched: {}", line(reason)))
             }
             Kind::RunEnded { .. } => summary::of(&self.state, &self.look),
-            Kind::Progress { .. } | Kind::Unknown => String::new(),
+            Kind::Progress { .. } | Kind::LocksTaken { .. } | Kind::Unknown => String::new(),
         }
     }
 

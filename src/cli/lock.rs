@@ -1,0 +1,161 @@
+//! `quorate lock`: whose a cluster's hosts are, and the end of a lock that nobody will give back.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use comfy_table::{Table, presets};
+use serde_json::{Map, Value, json};
+
+use super::arguments::{LockBreak, LockShow};
+use super::exit::Exit;
+use super::{console, diagnostic, running};
+use crate::engine::{Options, Run};
+use crate::events::{Event, Fault, Kind, Sink, SinkError, Status};
+use crate::inventory::Source;
+use crate::report::{Look, Terminal, escaped_line};
+
+/// What a host said of its lock.
+type Row = (String, Map<String, Value>);
+
+/// What all said, in the inventory's order.
+#[derive(Clone, Default)]
+struct Rows(Arc<Mutex<Vec<Row>>>);
+
+impl Sink for Rows {
+    fn write(&mut self, event: &Event) -> Result<(), SinkError> {
+        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &event.kind {
+            Kind::RunStarted { hosts, .. } => rows.extend(hosts.iter().map(|host| (host.clone(), Map::new()))),
+            Kind::TaskEnded { host, status, result, .. } => {
+                if let Some((_, row)) = rows.iter_mut().find(|(known, _)| known == host) {
+                    let lock = result.get("lock").and_then(Value::as_object).filter(|_| *status == Status::Ok);
+                    let note = result.get("msg").cloned().unwrap_or_else(|| Value::from("no answer"));
+                    *row = lock.cloned().unwrap_or_else(|| Map::from_iter([("note".to_owned(), note)]));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// `quorate lock show`: a check run of one task, so nothing can be changed; it is not journalled.
+pub(super) fn show(arguments: &LockShow) -> Exit {
+    let shown = || {
+        let LockShow { group, connection, output } = arguments;
+        let text = play(group, &json!({ "quorate_lock": {} }));
+        let (run, (state, _), gate) = prepared(text, connection, output, "lock show", |options| options.check = true)?;
+        let passwords = running::passwords(connection)?;
+        let rows = Rows::default();
+        running::perform(&run, &state, &gate, passwords, Box::new(rows.clone()), Vec::new());
+        let rows = std::mem::take(&mut *rows.0.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(answer(&rows, output.json))
+    };
+    shown().unwrap_or_else(|exit| exit)
+}
+
+/// `quorate lock break`: a run like any other, with its journal.
+pub(super) fn r#break(arguments: &LockBreak) -> Exit {
+    let broken = || {
+        let LockBreak { run, reason, group, connection, output } = arguments;
+        if ulid::Ulid::from_string(run).is_err() {
+            let why = format!("`{run}` is not a run's ID: `quorate lock show` has the one that holds the lock");
+            return Err(running::refuse(Fault::Input, &why));
+        }
+        let text = play(group, &json!({ "quorate_lock": { "break_run": run, "reason": reason } }));
+        let (run, (state, id), gate) = prepared(text, connection, output, "lock break", |_| {})?;
+        let passwords = running::passwords(connection)?;
+        let (journal, path) = running::journal(&state, &id)?;
+        let people = || Box::new(Terminal::on_stdout(Look::of_stdout(output.verbose, Some(path)))) as _;
+        Ok(running::perform(&run, &state, &gate, passwords, Box::new(journal), running::reader(output, people)))
+    };
+    broken().unwrap_or_else(|exit| exit)
+}
+
+/// A play of one task as root, whose lock it is. JSON is YAML.
+fn play(group: &str, task: &Value) -> Arc<Source> {
+    let play = json!([{ "hosts": group, "gather_facts": false, "become": true, "tasks": [task] }]);
+    Source::new("<command line>", play.to_string())
+}
+
+type Prepared = (Run, (crate::journal::StateDir, String), Arc<running::Gate>);
+
+fn prepared(
+    text: Arc<Source>,
+    connection: &super::arguments::Connection,
+    output: &super::arguments::Output,
+    what: &str,
+    set: impl FnOnce(&mut Options),
+) -> Result<Prepared, Exit> {
+    let extra = running::extra_vars(connection)?;
+    let playbook = running::playbook(&text, connection)?;
+    let inventory = running::inventory(connection, None)?;
+    let (state, id) = running::new_run(output)?;
+    let mut options = running::options(what, connection, extra, (&state, &id))?;
+    options.verbosity = output.verbose;
+    set(&mut options);
+    let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
+    running::somebody(&run)?;
+    let gate = running::gate(connection, &run)?;
+    Ok((run, (state, id), gate))
+}
+
+/// Prints the rows; a host that did not say is exit 4, since nothing is known of its lock.
+fn answer(rows: &[Row], json: bool) -> Exit {
+    let line = |(host, row): &Row| {
+        let mut line = Map::from_iter([("host".to_owned(), Value::from(host.as_str()))]);
+        line.extend(row.clone());
+        Value::Object(line).to_string() + "\n"
+    };
+    let text = if json { rows.iter().map(line).collect() } else { as_table(rows) };
+    let silent = rows.iter().any(|(_, row)| !row.contains_key("held"));
+    match console::answer(&text) {
+        Exit::DONE if silent => Fault::Unreachable.into(),
+        exit => exit,
+    }
+}
+
+fn as_table(rows: &[Row]) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(["host", "lock", "run", "of", "since", "silent", "what"]);
+    for (host, row) in rows {
+        let text = |name: &str| escaped_line(row.get(name).and_then(Value::as_str).unwrap_or_default());
+        let lock = match row.get("held").and_then(Value::as_bool) {
+            Some(true) => "held".to_owned(),
+            Some(false) => "free".to_owned(),
+            None => format!("unknown: {}", text("note")),
+        };
+        let silent = row.get("silent").and_then(Value::as_u64).map(|seconds| format!("{seconds} s"));
+        let of = [text("user"), text("from")].join("@");
+        let of = if of == "@" { String::new() } else { of };
+        table.add_row([
+            escaped_line(host),
+            lock,
+            text("run"),
+            of,
+            text("since"),
+            silent.unwrap_or_default(),
+            text("what"),
+        ]);
+    }
+    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_does_not_say_is_unknown_and_not_free() {
+        let row = |host: &str, value: Value| (host.to_owned(), value.as_object().cloned().unwrap_or_default());
+        let rows = [
+            row("n1", json!({ "held": false })),
+            row("n2", json!({ "held": true, "run": "01A\u{1b}", "user": "ops", "from": "b", "silent": 3 })),
+            row("n3", json!({ "note": "not reached" })),
+        ];
+        let table = as_table(&rows);
+        let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(lines[1], ["n1", "free"]);
+        assert_eq!(lines[2], ["n2", "held", r"01A\x1b", "ops@b", "3", "s"]);
+        assert_eq!(lines[3], ["n3", "unknown:", "not", "reached"]);
+    }
+}
