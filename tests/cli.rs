@@ -1,6 +1,9 @@
 //! The built command as a user calls it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot run the command should fail loudly")]
 
+#[path = "cli/past_runs.rs"]
+mod past_runs;
+
 use std::fs::{File, OpenOptions};
 use std::process::{Command, Output, Stdio};
 
@@ -51,8 +54,17 @@ fn help_shows_the_exit_codes_and_each_commands_help_an_example() {
     assert_eq!(code(&help), 0);
     assert!(stdout(&help).contains("Example"));
     assert!(stdout(&help).contains("12  quorum lost or not known to hold"));
-    for command in [&["run"][..], &["exec"], &["inventory"], &["etcd"], &["etcd", "status"], &["doc"], &["completions"]]
-    {
+    for command in [
+        &["run"][..],
+        &["exec"],
+        &["runs"],
+        &["report"],
+        &["inventory"],
+        &["etcd"],
+        &["etcd", "status"],
+        &["doc"],
+        &["completions"],
+    ] {
         let help = quorate.run(&[command, &["--help"]].concat());
         assert_eq!(code(&help), 0);
         assert!(stdout(&help).contains("Example"), "{command:?}");

@@ -32,6 +32,20 @@ pub(super) enum Command {
         quorate exec 'etcd:!n3' -i inventory/prod.yml --shell -- 'df -h /var/lib | tail -1'\n\n\
         Exit codes: 0 all well, 2 a command failed, 4 a host unreachable, 6 a host key unknown or changed")]
     Exec(Box<Exec>),
+    /// List past runs, newest first: when, how long, what, how it ended, and how far it came with its hosts.
+    #[command(
+        after_help = "Examples:\n  quorate runs\n  quorate runs --json -n 1000 | jq -r 'select(.state == \"killed\").run'\n\n\
+        A run without its last line is `running` while somebody holds its journal's lock, and `killed` where nobody does.\n\
+        Hosts: done; in doubt, where an act was begun and its end is not known; failed; begun, where something is left to do; untouched.\n\
+        Exit codes: 0 listed, damaged journals among them; 7 the folder cannot be read"
+    )]
+    Runs(Runs),
+    /// Show a past run again, out of its journal: what the terminal had, or the lines of --json.
+    #[command(after_help = "Examples:\n  quorate report last\n  quorate report 01M8E8S1Z --format json\n  \
+        quorate report DZHRPW -v\n\n\
+        It is what the run's standard output was, given the same -v; only bars are drawn for a run that goes on alone.\n\
+        Exit codes: 0 shown, however the run ended; 5 no such run; 7 the journal is damaged, and what could be read was shown")]
+    Report(Report),
     /// Show hosts, groups and variables as `ansible-inventory` does.
     #[command(after_help = "Examples:\n  quorate inventory -i inventory/prod.yml --list\n  \
         quorate inventory -i inventory/prod.yml --graph etcd --vars\n  quorate inventory -i inventory/prod.yml --host n1")]
@@ -226,6 +240,46 @@ pub(super) struct Run {
     /// Only check the playbooks.
     #[arg(long)]
     pub(super) syntax_check: bool,
+}
+
+/// `quorate runs`.
+#[derive(Debug, Args)]
+pub(super) struct Runs {
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// How many at most.
+    #[arg(short, long = "number", value_name = "N", default_value = "20")]
+    pub(super) number: usize,
+    /// Where runs' journals are kept; else $QUORATE_STATE_DIR, /var/lib/quorate for root, ~/.local/state/quorate.
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) state_dir: Option<PathBuf>,
+}
+
+/// `quorate report`.
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    /// The run: its ID, six characters or more of its beginning or end, or `last`.
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    /// As what to show it.
+    #[arg(long, value_name = "FORMAT", default_value = "terminal")]
+    pub(super) format: Format,
+    /// Show results; -vv also where tasks stand.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Where runs' journals are kept; else $QUORATE_STATE_DIR, /var/lib/quorate for root, ~/.local/state/quorate.
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) state_dir: Option<PathBuf>,
+}
+
+/// As what a run is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// As the terminal had it.
+    Terminal,
+    /// As `--json` had it.
+    Json,
 }
 
 /// `quorate exec`.

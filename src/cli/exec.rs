@@ -22,14 +22,16 @@ fn prepared(arguments: &Arguments) -> Result<Exit, Exit> {
     let inventory = running::inventory(connection, None)?;
     let (state, id) = running::new_run(output)?;
     let mut options = running::options("exec", connection, extra, (&state, &id))?;
+    "exec".clone_into(&mut options.command);
     options.verbosity = output.verbose;
     let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
     running::somebody(&run)?;
     let gate = running::gate(connection, &run)?;
     let passwords = running::passwords(connection)?;
     let (journal, _) = running::journal(&state, &id)?;
-    let folded = || Box::new(Folded::new(stdout(), Style::for_terminal(stdout().is_terminal()))) as _;
-    Ok(running::perform(&run, &state, &gate, passwords, Box::new(journal), running::reader(output, folded)))
+    let folded = |_| Box::new(Folded::new(stdout(), Style::for_terminal(stdout().is_terminal()))) as _;
+    let readers = running::reader(output, running::head(&journal), folded);
+    Ok(running::perform(&run, &state, &gate, passwords, Box::new(journal), readers))
 }
 
 /// The play as text. JSON is YAML; `!unsafe` keeps every word as it was typed, braces and all.

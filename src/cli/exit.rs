@@ -46,6 +46,15 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// What an exit code means, in a line.
+pub(super) fn meaning(code: u8) -> &'static str {
+    match code {
+        0 => "done, or nothing to do",
+        130 | 143 => "detached by a second signal; hosts end by themselves what was begun",
+        _ => FAULTS.iter().find(|fault| fault.exit_code() == code).map_or("no code of this quorate", |f| f.meaning()),
+    }
+}
+
 /// What stands under `quorate --help`: an example, and the table of exit codes.
 pub(super) fn table() -> String {
     let mut text = "Example:\n  quorate run playbooks/ping.yml -i inventory/prod.yml\n\n".to_owned();

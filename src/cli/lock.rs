@@ -65,8 +65,9 @@ pub(super) fn r#break(arguments: &LockBreak) -> Exit {
         let (run, (state, id), gate) = prepared(text, connection, output, "lock break", |_| {})?;
         let passwords = running::passwords(connection)?;
         let (journal, path) = running::journal(&state, &id)?;
-        let people = || Box::new(Terminal::on_stdout(Look::of_stdout(output.verbose, Some(path)))) as _;
-        Ok(running::perform(&run, &state, &gate, passwords, Box::new(journal), running::reader(output, people)))
+        let people = |head| Box::new(Terminal::on_stdout(Look::of_stdout(output.verbose, Some(path), head))) as _;
+        let readers = running::reader(output, running::head(&journal), people);
+        Ok(running::perform(&run, &state, &gate, passwords, Box::new(journal), readers))
     };
     broken().unwrap_or_else(|exit| exit)
 }
@@ -91,6 +92,7 @@ fn prepared(
     let inventory = running::inventory(connection, None)?;
     let (state, id) = running::new_run(output)?;
     let mut options = running::options(what, connection, extra, (&state, &id))?;
+    what.clone_into(&mut options.command);
     options.verbosity = output.verbose;
     set(&mut options);
     let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;

@@ -12,8 +12,10 @@ pub mod inventory;
 mod listing;
 mod lock;
 mod plan;
+mod report;
 mod run;
 mod running;
+mod runs;
 mod secret;
 mod show_inventory;
 
@@ -44,6 +46,8 @@ fn dispatch(command: Command) -> Exit {
         Command::Run(arguments) => run::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Exec(arguments) => exec::run(&arguments),
+        Command::Runs(arguments) => runs::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Inventory(arguments) => show_inventory::run(&arguments),
         Command::Etcd { command: Etcd::Status(arguments) } => etcd_status::run(&arguments),
         Command::Lock { command: Lock::Show(arguments) } => lock::show(&arguments),

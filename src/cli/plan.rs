@@ -19,18 +19,20 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 fn planned(arguments: &Arguments) -> Result<Exit, Exit> {
     let Arguments { playbook, connection, output, part, login } = arguments;
     let prepared = Prepared::new(connection, output, part, playbook, |options| {
+        "plan".clone_into(&mut options.command);
         options.check = true;
         options.diff = true;
     })?;
-    prepared.perform(output, login, |state, _| {
-        Box::new(Plan::new(stdout(), Style::for_terminal(stdout().is_terminal()), history(state)))
+    prepared.perform(output, login, |prepared, _, _| {
+        let history = history(&prepared.state, &prepared.id);
+        Box::new(Plan::new(stdout(), Style::for_terminal(stdout().is_terminal()), history))
     })
 }
 
-/// What can be read of earlier runs; a journal that cannot be read is not the plan's business.
-fn history(state: &StateDir) -> History {
+/// What can be read of the runs before this one; a journal that cannot be read is not the plan's business.
+pub(super) fn history(state: &StateDir, run: &str) -> History {
     let mut history = History::default();
-    for id in state.runs().into_iter().take(RUNS) {
+    for id in state.runs().into_iter().filter(|id| id.as_str() < run).take(RUNS) {
         if let Ok(reading) = Journal::read(state, &id) {
             history.learn(&reading.events);
         }

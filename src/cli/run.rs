@@ -9,7 +9,7 @@ use crate::engine::{Options, Run};
 use crate::events::Sink;
 use crate::inventory::{Entry, Node, NodeValue, Place, ScalarStyle, Source};
 use crate::journal::StateDir;
-use crate::report::{Look, Terminal};
+use crate::report::{Head, Look, Terminal};
 
 /// A roll is not broken off for a sshd that restarts or a link that blinks: 15 s of waiting in all. Who asks a question
 /// (`exec`, `etcd status`) can ask again.
@@ -37,8 +37,8 @@ fn one(arguments: &Arguments, path: &Path) -> Result<Exit, Exit> {
     if let Some(text) = listing::asked_for(arguments, path, &prepared.run) {
         return Ok(console::answer(&text));
     }
-    prepared.perform(output, &arguments.login, |_, journal| {
-        Box::new(Terminal::on_stdout(Look::of_stdout(output.verbose, Some(journal))))
+    prepared.perform(output, &arguments.login, |_, journal, head| {
+        Box::new(Terminal::on_stdout(Look::of_stdout(output.verbose, Some(journal), head)))
     })
 }
 
@@ -46,8 +46,10 @@ fn one(arguments: &Arguments, path: &Path) -> Result<Exit, Exit> {
 pub(super) struct Prepared<'a> {
     connection: &'a Connection,
     run: Run,
-    state: StateDir,
-    id: String,
+    /// Where runs are kept.
+    pub(super) state: StateDir,
+    /// The run's ID.
+    pub(super) id: String,
 }
 
 impl<'a> Prepared<'a> {
@@ -71,18 +73,18 @@ impl<'a> Prepared<'a> {
         Ok(Self { connection, run, state, id })
     }
 
-    /// Runs it. `people` makes what they read, unless JSON was asked for; it is given where runs are, and this one's journal.
+    /// Runs it. `people` makes what they read, unless JSON was asked for; it is given what is run, its journal, and what tells the head of that.
     pub(super) fn perform(
         self,
         output: &Output,
         login: &EtcdLogin,
-        people: impl FnOnce(&StateDir, String) -> Box<dyn Sink>,
+        people: impl FnOnce(&Self, String, Head) -> Box<dyn Sink>,
     ) -> Result<Exit, Exit> {
         running::somebody(&self.run)?;
         let gate = running::gate(self.connection, &self.run)?;
         let passwords = running::passwords(self.connection)?.with_etcd(login)?;
         let (journal, path) = running::journal(&self.state, &self.id)?;
-        let readers = running::reader(output, || people(&self.state, path));
+        let readers = running::reader(output, running::head(&journal), |head| people(&self, path, head));
         Ok(running::perform(&self.run, &self.state, &gate, passwords, Box::new(journal), readers))
     }
 }

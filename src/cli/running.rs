@@ -17,7 +17,7 @@ use crate::events::{Emitter, Fault, Sink};
 use crate::inventory::{Entry, Inventory, InventoryError, Node, NodeValue, Place, Problem, ScalarStyle, Source};
 use crate::journal::{Journal, JournalError, StateDir};
 use crate::playbook::{self, Playbook};
-use crate::report::{JsonLines, escaped, escaped_line};
+use crate::report::{Head, JsonLines, escaped, escaped_line};
 use crate::transport::ssh::{SshConnector, SshOptions};
 use crate::transport::{BoxFuture, ConnectError, Connector, Session, Target};
 
@@ -128,7 +128,7 @@ fn inventory_dir(sources: &[String]) -> Option<PathBuf> {
     if path.is_dir() { Some(path) } else { path.parent().map(Path::to_path_buf) }
 }
 
-fn journal_fault(error: &JournalError) -> Exit {
+pub(super) fn journal_fault(error: &JournalError) -> Exit {
     refuse(error.fault(), &format!("{error}\n  nothing was changed; free space, or give --state-dir"))
 }
 
@@ -170,9 +170,15 @@ pub(super) fn journal(state: &StateDir, id: &str) -> Result<(Journal, String), E
     Ok((journal, path))
 }
 
+/// What tells the head of a run's journal at the run's end.
+pub(super) fn head(journal: &Journal) -> Head {
+    let head = journal.head();
+    Head::of(move || head.sum())
+}
+
 /// What is written to standard output: JSON lines if they were asked for, else what `people` read.
-pub(super) fn reader(output: &Output, people: impl FnOnce() -> Box<dyn Sink>) -> Vec<Box<dyn Sink>> {
-    vec![if output.json { Box::new(JsonLines::new(stdout())) } else { people() }]
+pub(super) fn reader(output: &Output, head: Head, people: impl FnOnce(Head) -> Box<dyn Sink>) -> Vec<Box<dyn Sink>> {
+    vec![if output.json { Box::new(JsonLines::new(stdout(), head)) } else { people(head) }]
 }
 
 /// Makes the connections, once all ways to the run's hosts are found sound on paper.

@@ -54,7 +54,7 @@ impl Ready<'_> {
         {
             return Ok(Outcome { skipped: Some(reason.to_owned()), ..Outcome::default() });
         }
-        let say = |kind: Kind| self.engine.emit(kind).map_err(|halt| Failure::new(halt.fault, halt.reason));
+        let say = |kind: Kind| self.engine.told(kind);
         let stopping = || self.engine.interrupt.wish() != Wish::None;
         let options = &self.engine.run.options;
         let playbook_dir = options.playbook_dir();

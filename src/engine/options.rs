@@ -11,6 +11,8 @@ use super::tags::Tags;
 /// How to run a playbook.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// The command that asked for it, for the journal: `run`, `plan`, `exec`.
+    pub command: String,
     /// The playbook's path as given, for messages and for `playbook_dir`.
     pub playbook: PathBuf,
     /// The folder of the first inventory source, for `inventory_dir`.
@@ -53,6 +55,7 @@ impl Options {
     #[must_use]
     pub fn new(playbook: impl Into<PathBuf>, run: impl Into<String>, run_dir: impl Into<PathBuf>) -> Self {
         Self {
+            command: "run".to_owned(),
             playbook: playbook.into(),
             inventory_dir: None,
             run: run.into(),

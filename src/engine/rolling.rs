@@ -137,7 +137,7 @@ impl Engine<'_> {
         let batch = Batch::new(self, play, planned, None, planned.hosts.clone());
         let lists = batch.lists();
         let fleet = PlayFleet { engine: self, play: batch.play_scope(&lists), directives: &play.directives };
-        let say = |kind: Kind| self.emit(kind).map_err(|halt| Failure::new(halt.fault, halt.reason));
+        let say = |kind: Kind| self.told(kind);
         let answer = guard.next(Ask { fleet: &fleet, remaining, done, order: rolling.order, say: &say }).await;
         let changed = self.progress(|progress| progress.changed);
         // Before the first change a "no" is a refusal, whatever is wrong with the cluster; a host that is not reached

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use crate::events::{Emitter, Fault, Kind, SinkError};
 use crate::inventory::{Inventory, Vars};
-use crate::modules::Kept;
+use crate::modules::{Failure, Kept};
 use crate::playbook::{Playbook, Templates};
 use crate::remote::Permit;
 use crate::transport::Connector;
@@ -265,6 +265,7 @@ impl Engine<'_> {
             playbook: options.playbook.to_string_lossy().into_owned(),
             hosts: hosts.into_iter().cloned().collect(),
             check: options.check,
+            command: options.command.clone(),
         })?;
         for warning in &self.run.warnings {
             self.emit(Kind::Warning { text: warning.clone() })?;
@@ -289,6 +290,21 @@ impl Engine<'_> {
             let left = hosts.into_iter().filter(|host| !progress.touched.contains(*host));
             left.map(|host| (host.clone(), why.clone())).collect()
         })
+    }
+
+    /// Whether the journal takes what is told to it: nothing may begin on a host without that.
+    pub(super) fn journal_stands(&self) -> Result<(), Halt> {
+        Ok(self.emitter.stands()?)
+    }
+
+    /// Tells modules and guards what their word came to. An act that is announced must not begin without the journal; what is only told
+    /// does not end what was begun before the journal failed: a member that is down is waited for. The task's own end fails then.
+    pub(super) fn told(&self, kind: Kind) -> Result<(), Failure> {
+        let begins = matches!(kind, Kind::ActBegins { .. });
+        match self.emit(kind) {
+            Err(halt) if begins => Err(Failure::new(halt.fault, halt.reason)),
+            _ => Ok(()),
+        }
     }
 
     /// The wish to stop, as a halt.

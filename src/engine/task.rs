@@ -69,6 +69,7 @@ impl<'b> Batch<'b> {
             module: task.module.clone(),
             place: task.place.to_string(),
             handler,
+            acts: engine.permit.is_some() && row.acts_unannounced(),
         })?;
         let targets = if once { std::slice::from_ref(first) } else { hosts };
         let ends: Vec<HostEnd> = {
@@ -81,6 +82,8 @@ impl<'b> Batch<'b> {
                     if engine.stop_if_asked().is_err() {
                         return Ok(None);
                     }
+                    // The end of another host may not have been written: then this one is not begun.
+                    engine.journal_stands()?;
                     ready.on_host(host, local).await.map(|end| Some((host.clone(), end)))
                 }));
             }

@@ -65,6 +65,14 @@ impl Emitter {
         inner.broken.clone().map_or(Ok(()), Err)
     }
 
+    /// Whether the vital sink has taken all events so far: what begins without an event of its own asks this before.
+    ///
+    /// # Errors
+    /// What the vital sink failed with.
+    pub fn stands(&self) -> Result<(), SinkError> {
+        self.lock().broken.clone().map_or(Ok(()), Err)
+    }
+
     /// The sinks that were dropped because they failed, and why.
     #[must_use]
     pub fn lost(&self) -> Vec<SinkError> {

@@ -7,5 +7,5 @@ mod stream;
 
 pub use emitter::Emitter;
 pub use sink::{Sink, SinkError};
-pub use state::{Backup, Counters, Defragmented, Downgraded, Halt, Rolled, State, Upgraded};
+pub use state::{Backup, Counters, Defragmented, Downgraded, Halt, Rolled, Standing, State, Upgraded};
 pub use stream::{Diff, Event, Fault, Kind, PathStep, Status, Verdict};

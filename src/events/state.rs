@@ -1,7 +1,12 @@
 //! What a run has come to: the fold of its events, and nothing else.
 
+mod standing;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+pub use standing::Standing;
+use standing::{InHand, Turns};
 
 use super::{Event, Fault, Kind, Status};
 
@@ -118,6 +123,10 @@ pub struct Halt {
 pub struct State {
     /// The run's ID, once it started.
     pub run: Option<String>,
+    /// When it began.
+    pub began: Option<jiff::Timestamp>,
+    /// By which command it was begun; empty where it is not known.
+    pub command: String,
     /// The playbook's path.
     pub playbook: String,
     /// Whether it is a check run.
@@ -148,6 +157,10 @@ pub struct State {
     pub elapsed: Duration,
     /// Events of a kind that this version does not know.
     pub unknown: u64,
+    /// The task that was begun last.
+    in_hand: Option<InHand>,
+    /// Whose turn it was in a rolling play.
+    turns: Turns,
     /// Failures that count, by host, in order.
     faults: BTreeMap<String, Vec<Fault>>,
     /// Reasons given for hosts that were not touched.
@@ -173,9 +186,19 @@ impl State {
         }
         self.next = event.seq + 1;
         self.elapsed = event.elapsed;
+        self.follow_turns(&event.kind);
+        // What an act came to is its end, though its task has not ended.
+        if let Kind::MemberRolled { host, .. }
+        | Kind::MemberDefragmented { host, .. }
+        | Kind::BackupTaken { host, .. } = &event.kind
+        {
+            self.open_acts.remove(host);
+        }
         match &event.kind {
-            Kind::RunStarted { run, playbook, hosts, check, .. } => {
+            Kind::RunStarted { run, playbook, hosts, check, command, .. } => {
                 self.run = Some(run.clone());
+                self.began = Some(event.at);
+                self.command.clone_from(command);
                 self.playbook.clone_from(playbook);
                 self.hosts.clone_from(hosts);
                 self.check = *check;

@@ -192,6 +192,9 @@ pub enum Kind {
         hosts: Vec<String>,
         /// `--check`.
         check: bool,
+        /// By which command: `run`, `plan`, `exec`. Empty in journals of before it was written down.
+        #[serde(default)]
+        command: String,
     },
     /// A play begins.
     PlayStarted {
@@ -238,6 +241,9 @@ pub enum Kind {
         place: String,
         /// Whether it is a handler.
         handler: bool,
+        /// Whether its start is the intent of all it does to hosts: a module that changes them and announces no act of its own.
+        #[serde(default)]
+        acts: bool,
     },
     /// The intent: on disk before the act, when the act changes a host.
     ActBegins {

@@ -1,10 +1,14 @@
 //! Where runs keep their state on this machine.
 
 use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
+
+/// Fewer characters of an ID are not taken for one: six of its beginning say when it began to 17 minutes.
+const SHORTEST: usize = 6;
 
 /// The folder under which every run has its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,11 +56,46 @@ impl StateDir {
     /// The IDs of all runs, newest first: an ID begins with its time. None where the folder is not there or not ours to read.
     #[must_use]
     pub fn runs(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.0.join("runs")).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        self.all_runs().unwrap_or_default()
+    }
+
+    /// The same; a folder that is not there has no runs.
+    ///
+    /// # Errors
+    /// When the folder is there and cannot be read.
+    pub fn all_runs(&self) -> Result<Vec<String>, JournalError> {
+        let runs = self.0.join("runs");
+        let entries = match fs::read_dir(&runs) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(JournalError::io("read", &runs))?,
+        };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
         let mut ids: Vec<String> = names.filter(|name| self.run(name).is_ok()).collect();
         ids.sort_unstable_by(|a, b| b.cmp(a));
-        ids
+        Ok(ids)
+    }
+
+    /// The run that is meant by an ID, by at least six characters at the beginning or the end of one, or by `last`, the newest.
+    ///
+    /// # Errors
+    /// When no run is meant, or more than one, or the folder cannot be read.
+    pub fn find(&self, given: &str) -> Result<String, JournalError> {
+        let ids = self.all_runs()?;
+        let none = || JournalError::NoRun { given: given.to_owned(), folder: self.0.clone() };
+        if given == "last" {
+            return ids.first().cloned().ok_or_else(none);
+        }
+        let part = given.to_ascii_uppercase();
+        if part.len() < SHORTEST {
+            return Err(JournalError::ShortId { given: given.to_owned() });
+        }
+        let mut meant: Vec<String> =
+            ids.into_iter().filter(|id| id.starts_with(&part) || id.ends_with(&part)).collect();
+        match meant.len() {
+            0 => Err(none()),
+            1 => Ok(meant.remove(0)),
+            _ => Err(JournalError::Ambiguous { given: given.to_owned(), runs: meant }),
+        }
     }
 
     /// Makes the folder of a new run, readable by nobody else, and its entry durable.

@@ -1,6 +1,6 @@
 //! Reading a run back: what is sound, and what is not.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{BufRead, BufReader, Read};
 
 use super::{Journal, JournalError, StateDir, line};
@@ -17,6 +17,21 @@ pub struct Reading {
     pub events: Vec<Event>,
     /// What is not, in order.
     pub problems: Vec<Unsound>,
+    /// The head of its chain: the sum of the last line. None of a journal of format 1, and of one without a line.
+    pub head: Option<String>,
+    /// Whether it is of format 1, which knew neither a chain nor a lock.
+    pub is_old: bool,
+}
+
+/// An event that is sound, as it lies in the journal.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'l> {
+    /// The event.
+    pub event: &'l Event,
+    /// Its own JSON, byte for byte as it was written: of an event of a newer quorate, more than is known of it here.
+    pub json: &'l str,
+    /// The sum of its line, which is the head of the chain if it is the last one; none in a journal of format 1.
+    pub sum: Option<&'l str>,
 }
 
 /// Something wrong with a journal.
@@ -46,11 +61,23 @@ pub enum Unsound {
         /// The number found.
         found: u64,
     },
+    /// A line is sound by itself, but was not written after the one that stands before it.
+    #[error("line {line}: does not follow the line before it: one of the two was changed after it was written")]
+    Unchained {
+        /// Its number, from 1.
+        line: usize,
+    },
     /// The journal is another run's.
     #[error("the journal says it is of run {found}")]
     OtherRun {
         /// The run it names.
         found: String,
+    },
+    /// The journal is of a format that this version does not know; it is not read.
+    #[error("the journal is of format {found}; this quorate reads up to {}, so use a newer one", line::FORMAT)]
+    Newer {
+        /// The format it names.
+        found: u64,
     },
 }
 
@@ -60,64 +87,115 @@ impl Reading {
     pub fn is_sound(&self) -> bool {
         self.problems.iter().all(|problem| matches!(problem, Unsound::Torn { .. }))
     }
+}
 
-    fn take(&mut self, number: usize, text: &[u8], run: &str) {
-        let event = match line::to_event(text) {
-            Ok(event) => event,
-            Err(detail) => return self.problems.push(Unsound::Damaged { line: number, detail }),
+/// Goes through a journal line by line.
+struct Reader<'r> {
+    run: &'r str,
+    found: Reading,
+    /// The number of the event that comes next.
+    next: u64,
+    /// The sum of the line before; none where it is not known, or where something was said of it already.
+    prev: Option<line::Sum>,
+    /// Whether its lines carry sums: what the first sound one says.
+    chained: Option<bool>,
+}
+
+impl Reader<'_> {
+    /// Takes a line with its newline in; what it carries, if it is sound.
+    fn take(&mut self, number: usize, text: &[u8]) -> Option<line::Line> {
+        let prev = self.prev.replace(line::sum(text));
+        let line = match line::read(text.strip_suffix(b"\n").unwrap_or(text)) {
+            Ok(line) => line,
+            Err(detail) => {
+                self.found.problems.push(Unsound::Damaged { line: number, detail });
+                // What follows it was written after another text.
+                self.prev = None;
+                return None;
+            }
         };
-        let expected = self.events.last().map_or(0, |last| last.seq + 1);
-        if event.seq != expected {
-            self.problems.push(Unsound::OutOfOrder { line: number, expected, found: event.seq });
+        let chained = *self.chained.get_or_insert(line.prev.is_some());
+        self.found.is_old = !chained;
+        if chained {
+            self.found.head.clone_from(&self.prev);
         }
-        if let Kind::RunStarted { run: found, .. } = &event.kind
-            && found != run
+        let seq = line.event.seq;
+        // Said once: a line that is missing breaks the numbers and the chain.
+        if seq != self.next {
+            self.found.problems.push(Unsound::OutOfOrder { line: number, expected: self.next, found: seq });
+        } else if line.prev.is_some() != chained || (chained && prev.is_some() && line.prev != prev) {
+            self.found.problems.push(Unsound::Unchained { line: number });
+        }
+        self.next = seq.saturating_add(1);
+        if let Kind::RunStarted { run: found, .. } = &line.event.kind
+            && found != self.run
         {
-            self.problems.push(Unsound::OtherRun { found: found.clone() });
+            self.found.problems.push(Unsound::OtherRun { found: found.clone() });
         }
-        self.events.push(event);
+        Some(line)
     }
 }
 
 impl Journal {
-    /// Whether somebody writes it now.
-    ///
-    /// # Errors
-    /// When `id` is not a run's ID, or there is no such journal, or the file system knows no locks.
-    pub fn is_being_written(state: &StateDir, id: &str) -> Result<bool, JournalError> {
-        let path = state.run(id)?.join("journal.jsonl");
-        let file = std::fs::File::open(&path).map_err(JournalError::io("open", &path))?;
-        match file.try_lock_shared() {
-            Ok(()) => Ok(false),
-            Err(std::fs::TryLockError::WouldBlock) => Ok(true),
-            Err(std::fs::TryLockError::Error(error)) => Err(JournalError::io("look at the lock of", &path)(error)),
-        }
-    }
-
     /// Reads the journal of a run.
     ///
     /// # Errors
     /// When `id` is not a run's ID, or there is no such journal, or the disk refuses. Damage is no error: see
     /// [`Reading::problems`].
     pub fn read(state: &StateDir, id: &str) -> Result<Reading, JournalError> {
+        let mut events = Vec::new();
+        let reading = Self::follow(state, id, |written| events.push(written.event.clone()))?;
+        Ok(Reading { events, ..reading })
+    }
+
+    /// The same, each event handed over as it comes and not kept.
+    ///
+    /// # Errors
+    /// As for [`Journal::read`].
+    pub fn follow(state: &StateDir, id: &str, mut take: impl FnMut(Written<'_>)) -> Result<Reading, JournalError> {
         let path = state.run(id)?.join("journal.jsonl");
         let file = File::open(&path).map_err(JournalError::io("open", &path))?;
         let mut file = BufReader::new(file);
-        let mut reading = Reading::default();
+        let first = Some(line::first_sum(id));
+        let mut reader = Reader { run: id, found: Reading::default(), next: 0, prev: first, chained: None };
         for number in 1.. {
             let mut text = Vec::new();
             (&mut file).take(LONGEST_LINE).read_until(b'\n', &mut text).map_err(JournalError::io("read", &path))?;
-            match text.pop() {
+            let newer = if number == 1 { line::format(&text).filter(|format| *format > line::FORMAT) } else { None };
+            if let Some(found) = newer {
+                reader.found.problems.push(Unsound::Newer { found });
+                break;
+            }
+            match text.last() {
                 None => break,
-                Some(b'\n') => reading.take(number, &text, id),
-                Some(_) if text.len() as u64 + 1 == LONGEST_LINE => {
+                Some(b'\n') => {
+                    if let Some(line::Line { event, json, prev }) = reader.take(number, &text) {
+                        let sum = prev.and(reader.prev.as_deref());
+                        take(Written { event: &event, json: &json, sum });
+                    }
+                }
+                Some(_) if text.len() as u64 == LONGEST_LINE => {
                     let detail = format!("longer than {LONGEST_LINE} bytes; what follows is not read");
-                    reading.problems.push(Unsound::Damaged { line: number, detail });
+                    reader.found.problems.push(Unsound::Damaged { line: number, detail });
                     break;
                 }
-                Some(_) => reading.problems.push(Unsound::Torn { line: number }),
+                Some(_) => reader.found.problems.push(Unsound::Torn { line: number }),
             }
         }
-        Ok(reading)
+        Ok(reader.found)
+    }
+
+    /// Whether somebody writes it now.
+    ///
+    /// # Errors
+    /// When `id` is not a run's ID, or there is no such journal, or the file system knows no locks.
+    pub fn is_being_written(state: &StateDir, id: &str) -> Result<bool, JournalError> {
+        let path = state.run(id)?.join("journal.jsonl");
+        let file = File::open(&path).map_err(JournalError::io("open", &path))?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(JournalError::io("look at the lock of", &path)(error)),
+        }
     }
 }

@@ -1,4 +1,5 @@
-use std::io::Write;
+mod chain;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +24,7 @@ fn kinds() -> Vec<Kind> {
         playbook: "p.yml".to_owned(),
         hosts: vec!["n1".to_owned()],
         check: false,
+        command: "run".to_owned(),
     };
     let act = Kind::ActBegins { host: "n1".to_owned(), act: "stop".to_owned() };
     let warning = Kind::Warning { text: "a \u{1b}[2J \n b".to_owned() };
@@ -36,6 +38,17 @@ fn written(folder: &tempfile::TempDir) -> PathBuf {
         journal.write(&event(seq as u64, kind)).unwrap();
     }
     journal.folder().join("journal.jsonl")
+}
+
+/// The lines of a journal, each with its newline.
+fn lines_of(path: &Path) -> Vec<String> {
+    std::fs::read_to_string(path).unwrap().split_inclusive('\n').map(str::to_owned).collect()
+}
+
+/// A line of that JSON object, as if it had been written so.
+fn with_checksum(json: &str) -> String {
+    let crc = crc32fast::hash(json.as_bytes());
+    format!("{},\"crc\":\"{crc:08x}\"}}\n", json.strip_suffix('}').unwrap())
 }
 
 fn mode(path: &Path) -> u32 {
@@ -151,10 +164,14 @@ fn what_a_newer_quorate_wrote_is_read_as_unknown() {
     let folder = tempfile::tempdir().unwrap();
     let path = written(&folder);
     let body = r#"{"seq":4,"at":"2026-11-24T18:00:00Z","elapsed":{"secs":1,"nanos":0},"event":"moon_rose","phase":3}"#;
-    let crc = crc32fast::hash(body.as_bytes());
-    let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
-    writeln!(file, "{},\"crc\":\"{crc:08x}\"}}", body.strip_suffix('}').unwrap()).unwrap();
+    let mut lines = lines_of(&path);
+    let prev = line::sum(lines.last().unwrap().as_bytes());
+    lines.push(with_checksum(&format!("{},\"prev\":\"{prev}\"}}", body.strip_suffix('}').unwrap())));
+    std::fs::write(&path, lines.concat()).unwrap();
     let reading = Journal::read(&state(&folder), RUN).unwrap();
     assert_eq!(reading.problems, []);
     assert!(matches!(reading.events[4].kind, Kind::Unknown));
+    let mut last = String::new();
+    Journal::follow(&state(&folder), RUN, |written| written.json.clone_into(&mut last)).unwrap();
+    assert_eq!(last, body, "all of it is still there");
 }

@@ -193,6 +193,13 @@ impl Row {
         }
     }
 
+    /// Whether it may change hosts without announcing an act: then the start of its task is the intent. What works on a quorum system
+    /// announces each act by itself, with `ActBegins`.
+    #[must_use]
+    pub fn acts_unannounced(&self) -> bool {
+        self.place == Place::Host && self.check != CheckMode::Runs && !self.name.starts_with("etcd_")
+    }
+
     /// The argument of that name or alias.
     #[must_use]
     pub fn argument(&self, name: &str) -> Option<&'static Argument> {

@@ -1,35 +1,51 @@
-//! `--json`: one line of JSON an event, as in the journal.
+//! `--json`: one line of JSON an event, as in the journal; the last also carries the head of the journal's chain.
 
 use std::io::Write;
 
 use super::escape::is_unsafe;
-use super::lost;
-use crate::events::{Event, Sink, SinkError};
+use super::{Head, lost};
+use crate::events::{Event, Kind, Sink, SinkError};
 
 /// Writes each event as one line and flushes it, so that a reader sees it at once.
 pub struct JsonLines<W> {
     out: W,
+    head: Head,
 }
 
 impl<W: Write + Send> JsonLines<W> {
     /// Lines into `out`.
     #[must_use]
-    pub fn new(out: W) -> Self {
-        Self { out }
+    pub fn new(out: W, head: Head) -> Self {
+        Self { out, head }
+    }
+
+    /// Writes an event that was read from a journal, with the JSON under which it lies there: of an event that this version does not
+    /// know, it is all there is.
+    ///
+    /// # Errors
+    /// When the line could not be written.
+    pub fn write_as_read(&mut self, event: &Event, json: &str) -> Result<(), SinkError> {
+        let mut line = harmless(json);
+        if matches!(event.kind, Kind::RunEnded { .. })
+            && let (Some(head), Some(open)) = (self.head.sum(), line.strip_suffix('}'))
+        {
+            line = format!("{open},\"head\":\"{head}\"}}");
+        }
+        line.push('\n');
+        self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush()).map_err(|error| lost("json", &error))
     }
 }
 
 impl<W: Write + Send> Sink for JsonLines<W> {
     fn write(&mut self, event: &Event) -> Result<(), SinkError> {
         let json = serde_json::to_string(event).map_err(|error| lost("json", &error.into()))?;
-        let mut line = harmless(&json);
-        line.push('\n');
-        self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush()).map_err(|error| lost("json", &error))
+        self.write_as_read(event, &json)
     }
 }
 
 /// The same JSON without characters that act on a terminal. JSON allows them only inside strings, where `\u` stands for them.
-fn harmless(json: &str) -> String {
+#[must_use]
+pub fn harmless(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if is_unsafe(c) {
@@ -59,7 +75,7 @@ mod tests {
             kind: Kind::Warning { text: text.to_owned() },
         };
         let mut bytes = Vec::new();
-        JsonLines::new(&mut bytes).write(&event).unwrap();
+        JsonLines::new(&mut bytes, Head::default()).write(&event).unwrap();
         let line = String::from_utf8(bytes).unwrap();
         assert_eq!(line.matches('\n').count(), 1);
         assert!(!line.trim_end().chars().any(is_unsafe), "{line}");
@@ -68,10 +84,22 @@ mod tests {
     }
 
     #[test]
+    fn the_last_line_carries_the_head_of_the_journal_and_no_other_does() {
+        let event = |kind| Event { seq: 0, at: jiff::Timestamp::UNIX_EPOCH, elapsed: std::time::Duration::ZERO, kind };
+        let mut bytes = Vec::new();
+        let mut lines = JsonLines::new(&mut bytes, Head::of(|| Some("ab12".to_owned())));
+        lines.write(&event(Kind::Warning { text: "x".to_owned() })).unwrap();
+        lines.write(&event(Kind::RunEnded { code: 0, untouched: Vec::new() })).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let values: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((values[0].get("head"), values[1]["head"].as_str()), (None, Some("ab12")));
+    }
+
+    #[test]
     fn a_full_device_is_an_error_and_no_panic() {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let event =
             Event { seq: 0, at: jiff::Timestamp::UNIX_EPOCH, elapsed: std::time::Duration::ZERO, kind: Kind::Unknown };
-        assert_eq!(JsonLines::new(full).write(&event).unwrap_err().sink, "json");
+        assert_eq!(JsonLines::new(full, Head::default()).write(&event).unwrap_err().sink, "json");
     }
 }

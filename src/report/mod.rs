@@ -3,6 +3,7 @@
 mod diff;
 mod escape;
 mod folded;
+mod head;
 mod json;
 mod plan;
 mod style;
@@ -11,10 +12,11 @@ mod value;
 
 pub use escape::{escaped, escaped_line};
 pub use folded::Folded;
-pub use json::JsonLines;
+pub use head::Head;
+pub use json::{JsonLines, harmless};
 pub use plan::{History, Plan};
 pub use style::Style;
-pub use terminal::{Look, Terminal};
+pub use terminal::{Look, Terminal, duration};
 
 /// A failed write to a reader's output, as the emitter wants to know it: never fatal to a run.
 fn lost(sink: &'static str, error: &std::io::Error) -> crate::events::SinkError {

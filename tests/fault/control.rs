@@ -78,6 +78,13 @@ impl Control {
         command
     }
 
+    /// `quorate VERB` on what is kept of runs; its standard output.
+    pub(crate) fn of_runs(&self, verb: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        command.args(verb).arg("--state-dir").arg(self.path("state")).stdin(Stdio::null());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    }
+
     /// The shipped upgrade to the new version, out of the lab's releases.
     pub(crate) fn upgrade(&self) -> Command {
         self.upgrade_with("state")
@@ -158,6 +165,11 @@ impl Running {
 
     pub(crate) fn ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Its process: what puts it where the control machine is becomes quorate itself.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// SIGKILL.

@@ -21,6 +21,11 @@ fn a_run_killed_at_any_step_leaves_the_host_to_finish_and_the_next_run_goes_on()
         let window = control.next_window(&before, &mut run);
         window.wait(step, &mut run);
         run.kill();
+        // What the journal says of it while its host goes on alone.
+        let listed = control.of_runs(&["runs", "-n", "1"]);
+        assert!(listed.contains("killed: it ended without a word") && listed.contains("1 in doubt"), "{listed}");
+        let report = control.of_runs(&["report", "last"]);
+        assert!(report.contains(&format!("  {}: in doubt: stop etcd.service, swap", window.host)), "{report}");
         if step == Step::Start {
             // The next run does not wait for anybody to say that the host is done: it sees for itself.
             let mut next = control.start(control.upgrade());

@@ -10,6 +10,7 @@
 
 mod bastion;
 mod control;
+mod disk;
 mod host_keys;
 mod killed;
 mod links;

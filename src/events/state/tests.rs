@@ -1,3 +1,5 @@
+mod standing;
+
 use serde_json::Map;
 
 use super::*;
@@ -20,6 +22,7 @@ fn started() -> Kind {
         playbook: "p.yml".to_owned(),
         hosts: vec!["n1".to_owned(), "n2".to_owned()],
         check: false,
+        command: "run".to_owned(),
     }
 }
 

@@ -19,11 +19,24 @@ fn planned(history: History, kinds: Vec<Kind>) -> String {
 
 fn started(check: bool) -> Kind {
     let hosts = vec!["n1".to_owned(), "n2".to_owned()];
-    Kind::RunStarted { run: "R".to_owned(), version: "0".to_owned(), playbook: "p.yml".to_owned(), hosts, check }
+    Kind::RunStarted {
+        run: "R".to_owned(),
+        version: "0".to_owned(),
+        playbook: "p.yml".to_owned(),
+        hosts,
+        check,
+        command: "plan".to_owned(),
+    }
 }
 
 fn task(name: &str) -> Kind {
-    Kind::TaskStarted { name: name.to_owned(), module: "m".to_owned(), place: "p.yml:1:1".to_owned(), handler: false }
+    Kind::TaskStarted {
+        name: name.to_owned(),
+        module: "m".to_owned(),
+        place: "p.yml:1:1".to_owned(),
+        handler: false,
+        acts: false,
+    }
 }
 
 fn ended(host: &str, task: &str, status: Status, changed: bool, diff: Vec<Diff>) -> Kind {

@@ -54,6 +54,11 @@ impl Lines {
         self.text(&event.kind)
     }
 
+    /// The lines for a run whose last event is not there.
+    pub(super) fn left_open(&self, goes_on: bool) -> String {
+        summary::left_open(&self.state, &self.look, goes_on)
+    }
+
     fn text(&self, kind: &Kind) -> String {
         match kind {
             Kind::RunStarted { run, version, hosts, check, .. } => {

@@ -8,8 +8,9 @@ use std::io::{IsTerminal, Stdout, Write, stderr, stdout};
 
 use self::lines::Lines;
 use self::progress::Progress;
-use super::{Style, lost};
+use super::{Head, Style, lost};
 use crate::events::{Event, Sink, SinkError};
+pub use summary::duration;
 
 /// How the terminal report looks.
 #[derive(Clone, Debug)]
@@ -22,16 +23,18 @@ pub struct Look {
     pub width: usize,
     /// Where the run's journal lies, to be named at the end.
     pub journal: Option<String>,
+    /// The head of its chain, likewise.
+    pub head: Head,
 }
 
 impl Look {
     /// The look for this process's standard output.
     #[must_use]
-    pub fn of_stdout(verbosity: u8, journal: Option<String>) -> Self {
+    pub fn of_stdout(verbosity: u8, journal: Option<String>, head: Head) -> Self {
         let style = Style::for_terminal(stdout().is_terminal());
         // Ansible draws its banners to the terminal's width less one, and to 79 columns where there is none.
         let columns = terminal_size::terminal_size_of(stdout()).map_or(0, |(columns, _)| usize::from(columns.0));
-        Self { style, verbosity, width: columns.saturating_sub(1).max(79), journal }
+        Self { style, verbosity, width: columns.saturating_sub(1).max(79), journal, head }
     }
 }
 
@@ -60,6 +63,15 @@ impl<W: Write + Send> Terminal<W> {
     #[must_use]
     pub fn plain(out: W, look: Look) -> Self {
         Self { out, lines: Lines::new(look), progress: Progress::lines() }
+    }
+
+    /// What is known of a run that has not said how it ended: whom it finished, what is in doubt, whom it did not touch.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub fn leave_open(&mut self, goes_on: bool) -> Result<(), SinkError> {
+        let text = self.lines.left_open(goes_on);
+        self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).map_err(|error| lost("terminal", &error))
     }
 }
 

@@ -6,13 +6,34 @@ use comfy_table::{Table, presets};
 
 use super::Look;
 use super::lines::banner;
-use crate::events::{Counters, Downgraded, State, Upgraded};
+use crate::events::{Counters, Downgraded, Standing, State, Upgraded};
 use crate::report::style::{Style, Tone};
 use crate::report::value::line;
 
 /// The whole end, for people.
 pub(super) fn of(state: &State, look: &Look) -> String {
-    let mut out = banner("PLAY RECAP", look.width);
+    let mut out = banner("PLAY RECAP", look.width) + &came_to(state, look);
+    let untouched = state.untouched();
+    if !untouched.is_empty() {
+        out.push_str("NOT RUN\n");
+        for (host, reason) in untouched {
+            let reason = reason.unwrap_or_else(|| "no task was run on it".to_owned());
+            out.push_str(&format!("  {}: {}\n", line(&host), line(&reason)));
+        }
+        out.push('\n');
+    }
+    for (host, act) in &state.open_acts {
+        let text = format!("UNFINISHED [{}]: {}; its outcome is not known yet\n", line(host), line(act));
+        out.push_str(&look.style.paint(Tone::Failed, &text));
+    }
+    out.push_str(&halted(state, look));
+    out.push_str(&last_lines(state, look));
+    out
+}
+
+/// The recap, and what the roll did so far.
+fn came_to(state: &State, look: &Look) -> String {
+    let mut out = String::new();
     for (host, counters) in &state.recap {
         out.push_str(&recap_line(&line(host), counters, look.style));
     }
@@ -32,29 +53,50 @@ pub(super) fn of(state: &State, look: &Look) -> String {
     if !state.backups.is_empty() {
         out.push_str(&backups(state));
     }
-    let untouched = state.untouched();
-    if !untouched.is_empty() {
-        out.push_str("NOT RUN\n");
-        for (host, reason) in untouched {
-            let reason = reason.unwrap_or_else(|| "no task was run on it".to_owned());
-            out.push_str(&format!("  {}: {}\n", line(&host), line(&reason)));
-        }
-        out.push('\n');
-    }
-    for (host, act) in &state.open_acts {
-        let text = format!("UNFINISHED [{}]: {}; its outcome is not known yet\n", line(host), line(act));
-        out.push_str(&look.style.paint(Tone::Failed, &text));
-    }
-    if let Some(halt) = &state.halt {
-        let mut text = format!("HALTED: {}\n", line(&halt.reason));
-        if !halt.next.is_empty() {
-            text.push_str(&format!("  next: {}\n", line(&halt.next)));
-        }
-        out.push_str(&look.style.paint(Tone::Failed, &text));
-        out.push('\n');
-    }
-    out.push_str(&last_lines(state, look));
     out
+}
+
+/// Why it stopped, if it did, and what is next.
+fn halted(state: &State, look: &Look) -> String {
+    let Some(halt) = &state.halt else { return String::new() };
+    let mut text = format!("HALTED: {}\n", line(&halt.reason));
+    if !halt.next.is_empty() {
+        text.push_str(&format!("  next: {}\n", line(&halt.next)));
+    }
+    look.style.paint(Tone::Failed, &text) + "\n"
+}
+
+/// The end of what is known of a run that has not said how it ended.
+pub(super) fn left_open(state: &State, look: &Look, goes_on: bool) -> String {
+    let title = if goes_on { "SO FAR" } else { "BROKEN OFF" };
+    let mut out = banner(title, look.width) + &came_to(state, look) + "HOSTS\n";
+    for (host, standing) in state.standings() {
+        let (tone, more) = match standing {
+            Standing::Done => (Tone::Ok, String::new()),
+            Standing::InDoubt => {
+                let begun = state.in_doubt(&host).map(|act| format!(": {} was begun", line(&act))).unwrap_or_default();
+                (Tone::Failed, format!("{begun}; its end is not known"))
+            }
+            Standing::Failed => (Tone::Failed, String::new()),
+            Standing::Begun => (Tone::Changed, ", not all of it done".to_owned()),
+            Standing::Untouched => (Tone::Skipped, String::new()),
+        };
+        out.push_str(&look.style.paint(tone, &format!("  {}: {}{more}\n", line(&host), standing.words())));
+    }
+    out.push('\n');
+    out.push_str(&halted(state, look));
+    out.push_str(&kept(state, look));
+    let after = duration(state.elapsed);
+    let end = if goes_on {
+        format!("the run goes on; this was said after {after}\n")
+    } else {
+        let why = "killed, or its machine went down, or its journal could not be written";
+        format!(
+            "next: run it again: every host is asked how it is before anything is done\n\
+             the run did not say how it ended, after {after} or later: {why}\n"
+        )
+    };
+    out + &look.style.paint(if goes_on { Tone::Dim } else { Tone::Failed }, &end)
 }
 
 /// Ansible's form: the name in 26 columns, every number in 4.
@@ -130,9 +172,7 @@ fn last_lines(state: &State, look: &Look) -> String {
     let code = state.exit_code();
     let tone = if code == 0 { Tone::Ok } else { Tone::Failed };
     let mut out = String::new();
-    if let Some(journal) = &look.journal {
-        out.push_str(&look.style.paint(Tone::Dim, &format!("journal: {}\n", line(journal))));
-    }
+    out.push_str(&kept(state, look));
     if code == 0
         && let Some(next) = next(state)
     {
@@ -145,6 +185,18 @@ fn last_lines(state: &State, look: &Look) -> String {
     };
     let last = format!("exit {code}{meaning}, after {}{check}\n", duration(state.elapsed));
     out + &look.style.paint(tone, &last)
+}
+
+/// Under which name the run is kept, and where.
+fn kept(state: &State, look: &Look) -> String {
+    let mut out = String::new();
+    if let (Some(run), Some(head)) = (&state.run, look.head.short()) {
+        out.push_str(&format!("run: {}, head of its journal {}\n", line(run), line(&head)));
+    }
+    if let Some(journal) = &look.journal {
+        out.push_str(&format!("journal: {}\n", line(journal)));
+    }
+    look.style.paint(Tone::Dim, &out)
 }
 
 /// What is to be done after a run that went well, where anything is.
@@ -160,7 +212,8 @@ fn next(state: &State) -> Option<&'static str> {
 }
 
 /// A length of time as people say it.
-pub(super) fn duration(time: Duration) -> String {
+#[must_use]
+pub fn duration(time: Duration) -> String {
     match time.as_secs() {
         0..60 => format!("{:.1} s", time.as_secs_f64()),
         seconds @ 60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),

@@ -1,3 +1,4 @@
+mod open;
 mod rounds;
 
 use std::time::Duration;
@@ -9,7 +10,7 @@ use super::*;
 use crate::events::{Diff, Fault, Kind, Status, Verdict};
 
 fn look() -> Look {
-    Look { style: Style { colour: false }, verbosity: 0, width: 79, journal: None }
+    Look { style: Style { colour: false }, verbosity: 0, width: 79, journal: None, head: Head::default() }
 }
 
 /// What is printed for these events, one a second.
@@ -34,6 +35,7 @@ fn task(module: &str) -> Kind {
         module: module.to_owned(),
         place: "p.yml:3:5".to_owned(),
         handler: false,
+        acts: false,
     }
 }
 
@@ -199,6 +201,7 @@ fn the_end_says_what_the_roll_did_and_what_is_next() {
             playbook: "p.yml".to_owned(),
             hosts: vec!["n1".to_owned(), "n2".to_owned(), "n3".to_owned()],
             check: false,
+            command: "run".to_owned(),
         },
         Kind::BackupTaken {
             host: "n1".to_owned(),
@@ -357,7 +360,7 @@ fn carrying(text: &str, which: usize) -> Kind {
         16 => Kind::MemberDefragmented { host: text(), member: text(), before: 2, after: 1, took: Duration::ZERO },
         8 => Kind::Halted { fault: Fault::Failed, reason: text(), next: text() },
         9 => Kind::GuardAsked { host: text(), verdict: Verdict { may: true, reason: text() } },
-        10 => Kind::TaskStarted { name: text(), module: text(), place: text(), handler: true },
+        10 => Kind::TaskStarted { name: text(), module: text(), place: text(), handler: true, acts: true },
         11 => Kind::PlaySkipped { name: text(), reason: text() },
         12 => Kind::ActBegins { host: text(), act: text() },
         13 => Kind::Retry { host: text(), task: text(), attempt: 1, left: 2 },

@@ -67,7 +67,7 @@ fn a_line_of_json_carries_the_round_with_its_item() {
     let kind = round(2, json!({"to": "2.2.5"}));
     let event = Event { seq: 0, at: jiff::Timestamp::UNIX_EPOCH, elapsed: Duration::ZERO, kind };
     let mut bytes = Vec::new();
-    JsonLines::new(&mut bytes).write(&event).unwrap();
+    JsonLines::new(&mut bytes, Head::default()).write(&event).unwrap();
     let line: Value = serde_json::from_slice(&bytes).unwrap();
     let part = |key: &str| line.get(key).cloned().unwrap_or_default();
     assert_eq!(
