@@ -3,6 +3,8 @@
 
 #[path = "cli/past_runs.rs"]
 mod past_runs;
+#[path = "cli/resume.rs"]
+mod resume;
 
 use std::fs::{File, OpenOptions};
 use std::process::{Command, Output, Stdio};
@@ -58,6 +60,9 @@ fn help_shows_the_exit_codes_and_each_commands_help_an_example() {
         &["run"][..],
         &["exec"],
         &["runs"],
+        &["resume"],
+        &["lock", "show"],
+        &["lock", "break"],
         &["report"],
         &["inventory"],
         &["etcd"],

@@ -40,6 +40,11 @@ pub(super) enum Command {
         Exit codes: 0 listed, damaged journals among them; 7 the folder cannot be read"
     )]
     Runs(Runs),
+    /// Go on with a run that did not come to its end, from what the hosts say now.
+    #[command(after_help = "Examples:\n  quorate resume\n  quorate resume 01M8E8S1Z\n\n\
+        The run is asked for again as it was then: its playbook, inventory and variables, as the files are now.\n\
+        Exit codes: 0 done, or nothing to do; 5 no such run; 8 it is at work still; else those of `run`")]
+    Resume(Resume),
     /// Show a past run again, out of its journal: what the terminal had, or the lines of --json.
     #[command(after_help = "Examples:\n  quorate report last\n  quorate report 01M8E8S1Z --format json\n  \
         quorate report DZHRPW -v\n\n\
@@ -374,6 +379,23 @@ pub(super) struct LockBreak {
     pub(super) connection: Connection,
     #[command(flatten)]
     pub(super) output: Output,
+}
+
+/// `quorate resume`.
+#[derive(Debug, Args)]
+pub(super) struct Resume {
+    /// The run: its ID, or at least six characters of its beginning or end; else the newest.
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<String>,
+    /// Print one line of JSON for every event, and nothing else, on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Show results; -vv also where tasks stand.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Where runs' journals are; else $QUORATE_STATE_DIR, /var/lib/quorate for root, ~/.local/state/quorate.
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) state_dir: Option<PathBuf>,
 }
 
 /// At least one host at a time; 1000 keeps a slip of the finger from opening more connections than a machine has files.

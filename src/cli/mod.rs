@@ -13,6 +13,7 @@ mod listing;
 mod lock;
 mod plan;
 mod report;
+mod resume;
 mod run;
 mod running;
 mod runs;
@@ -47,6 +48,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Exec(arguments) => exec::run(&arguments),
         Command::Runs(arguments) => runs::run(&arguments),
+        Command::Resume(arguments) => resume::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Inventory(arguments) => show_inventory::run(&arguments),
         Command::Etcd { command: Etcd::Status(arguments) } => etcd_status::run(&arguments),

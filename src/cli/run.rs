@@ -1,6 +1,6 @@
 //! `quorate run`: playbooks, one after the other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::arguments::{Connection, EtcdLogin, Output, Part, Run as Arguments};
 use super::exit::Exit;
@@ -15,10 +15,23 @@ use crate::report::{Head, Look, Terminal};
 /// (`exec`, `etcd status`) can ask again.
 const CONNECT_TRIES: u32 = 5;
 
+/// A run that is gone on with.
+pub(super) struct Resumed<'a> {
+    /// Its ID.
+    pub(super) run: &'a str,
+    /// Its arguments.
+    pub(super) arguments: &'a [String],
+}
+
 /// Runs them until one does not end well.
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    for path in &arguments.playbooks {
-        let exit = one(arguments, path).unwrap_or_else(|exit| exit);
+    all(arguments, &arguments.playbooks, None)
+}
+
+/// Runs these of its playbooks; the first goes on with a run.
+pub(super) fn all(arguments: &Arguments, playbooks: &[PathBuf], mut resumed: Option<&Resumed<'_>>) -> Exit {
+    for path in playbooks {
+        let exit = one(arguments, path, resumed.take()).unwrap_or_else(|exit| exit);
         if exit != Exit::DONE {
             return exit;
         }
@@ -26,13 +39,17 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     Exit::DONE
 }
 
-fn one(arguments: &Arguments, path: &Path) -> Result<Exit, Exit> {
+fn one(arguments: &Arguments, path: &Path, resumed: Option<&Resumed<'_>>) -> Result<Exit, Exit> {
     let output = &arguments.output;
     let prepared = Prepared::new(&arguments.connection, output, &arguments.part, path, |options| {
         options.check = arguments.check;
         options.diff = arguments.diff;
         options.start_at.clone_from(&arguments.start_at_task);
         options.force_handlers = arguments.force_handlers;
+        if let Some(resumed) = resumed {
+            options.arguments = resumed.arguments.to_vec();
+            options.resumes = Some(resumed.run.to_owned());
+        }
     })?;
     if let Some(text) = listing::asked_for(arguments, path, &prepared.run) {
         return Ok(console::answer(&text));

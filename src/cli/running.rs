@@ -113,6 +113,10 @@ pub(super) fn options(
 ) -> Result<Options, Exit> {
     let folder = state.run(id).map_err(|error| refuse(error.fault(), &error.to_string()))?;
     let mut options = Options::new(what, id, folder);
+    // Arguments that are no UTF-8 cannot be written down; such a run is begun anew by hand.
+    let arguments: Option<Vec<String>> = std::env::args_os().skip(1).map(|word| word.into_string().ok()).collect();
+    options.arguments = arguments.unwrap_or_default();
+    options.folder = std::env::current_dir().unwrap_or_default();
     options.inventory_dir = inventory_dir(&connection.inventory);
     options.forks = connection.forks;
     options.extra = extra;

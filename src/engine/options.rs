@@ -21,6 +21,12 @@ pub struct Options {
     pub run: String,
     /// The run's own folder on the control machine.
     pub run_dir: PathBuf,
+    /// The command line, without the program's name.
+    pub arguments: Vec<String>,
+    /// The folder that quorate was started in.
+    pub folder: PathBuf,
+    /// The run that this one goes on with.
+    pub resumes: Option<String>,
     /// `--check`.
     pub check: bool,
     /// `--diff`.
@@ -60,6 +66,9 @@ impl Options {
             inventory_dir: None,
             run: run.into(),
             run_dir: run_dir.into(),
+            arguments: Vec::new(),
+            folder: PathBuf::new(),
+            resumes: None,
             check: false,
             diff: false,
             forks: 5,

@@ -267,6 +267,11 @@ impl Engine<'_> {
             check: options.check,
             command: options.command.clone(),
         })?;
+        self.emit(Kind::Invoked {
+            arguments: options.arguments.clone(),
+            folder: options.folder.to_string_lossy().into_owned(),
+            resumes: options.resumes.clone(),
+        })?;
         for warning in &self.run.warnings {
             self.emit(Kind::Warning { text: warning.clone() })?;
         }

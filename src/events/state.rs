@@ -127,6 +127,10 @@ pub struct State {
     pub began: Option<jiff::Timestamp>,
     /// By which command it was begun; empty where it is not known.
     pub command: String,
+    /// How it was asked for: the arguments, and the folder in which relative paths among them begin.
+    pub invoked: Option<(Vec<String>, String)>,
+    /// The run that it goes on with.
+    pub resumes: Option<String>,
     /// The playbook's path.
     pub playbook: String,
     /// Whether it is a check run.
@@ -202,6 +206,10 @@ impl State {
                 self.playbook.clone_from(playbook);
                 self.hosts.clone_from(hosts);
                 self.check = *check;
+            }
+            Kind::Invoked { arguments, folder, resumes } => {
+                self.invoked = Some((arguments.clone(), folder.clone()));
+                self.resumes.clone_from(resumes);
             }
             Kind::ActBegins { host, act } => {
                 self.open_acts.insert(host.clone(), act.clone());

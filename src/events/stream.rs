@@ -196,6 +196,16 @@ pub enum Kind {
         #[serde(default)]
         command: String,
     },
+    /// How the run was asked for, so that it can be asked for again.
+    Invoked {
+        /// quorate's arguments, its own name left out. No option takes a password.
+        arguments: Vec<String>,
+        /// The folder in which relative paths among them begin.
+        folder: String,
+        /// The run that this one goes on with, if it does.
+        #[serde(default)]
+        resumes: Option<String>,
+    },
     /// A play begins.
     PlayStarted {
         /// Its name.

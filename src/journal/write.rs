@@ -137,6 +137,7 @@ fn must_be_on_disk(kind: &Kind) -> bool {
         // The beginning of a play, a round or a batch is on the disk with the first task's, which comes after it.
         // A task's start is the intent of every module that says no more of what it does.
         Kind::RunStarted { .. }
+        | Kind::Invoked { .. }
         | Kind::TaskStarted { .. }
         | Kind::ActBegins { .. }
         | Kind::MemberRolled { .. }

@@ -85,6 +85,13 @@ impl Control {
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     }
 
+    /// `quorate resume`: goes on with the newest run.
+    pub(crate) fn resume(&self) -> Command {
+        let mut command = self.lab.control_command(env!("CARGO_BIN_EXE_quorate"));
+        command.args(["resume", "--state-dir"]).arg(self.path("state")).arg("--json").stdin(Stdio::null());
+        command
+    }
+
     /// The shipped upgrade to the new version, out of the lab's releases.
     pub(crate) fn upgrade(&self) -> Command {
         self.upgrade_with("state")

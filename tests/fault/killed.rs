@@ -43,7 +43,14 @@ fn a_run_killed_at_any_step_leaves_the_host_to_finish_and_the_next_run_goes_on()
             assert_eq!(control.touched().len(), before.len() + 1, "killed at {step:?}");
         }
     }
-    control.run(control.upgrade()).exits(0);
+    // The last of the runs was killed too; gone on with it is as it was asked for, and a second time nothing is left.
+    let resumed = control.run(control.resume());
+    resumed.exits(0);
+    resumed.says(&["going on with run", "which ended without a word; done: ", "took over the locks of run"]);
     control.all_on(NEW);
+    let again = control.run(control.resume());
+    again.exits(0);
+    assert!(again.events.is_empty(), "{}", again.text);
+    again.says(&["is done; nothing is left to do"]);
     nothing_lost(&control, load);
 }

@@ -120,7 +120,7 @@ impl Lines {
                 self.say(Tone::Failed, &format!("\nHALTED: no later host is touched: {}", line(reason)))
             }
             Kind::RunEnded { .. } => summary::of(&self.state, &self.look),
-            Kind::Progress { .. } | Kind::LocksTaken { .. } | Kind::Unknown => String::new(),
+            Kind::Invoked { .. } | Kind::Progress { .. } | Kind::LocksTaken { .. } | Kind::Unknown => String::new(),
         }
     }
 

@@ -1,0 +1,105 @@
+//! `quorate resume`: a run that did not come to its end is asked for again as it was.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::*;
+
+const PLAY: &str = "
+- hosts: all
+  connection: local
+  tasks:
+    - {name: Told, command: 'echo {{ word }}'}
+    - {name: Waits, command: 'test -e {{ flag }}'}
+";
+
+#[test]
+fn goes_on_until_all_is_done_and_then_does_nothing() {
+    let quorate = Quorate::new();
+    let flag = quorate.folder.path().join("flag");
+    quorate.file("p.yml", PLAY).file("vars.yml", &format!("flag: {}\n", flag.display())).file("q.yml", PLAY);
+    let nothing = quorate.run(&["resume"]);
+    assert_eq!(code(&nothing), 0);
+    assert!(stderr(&nothing).contains("no run to go on with"), "{}", stderr(&nothing));
+
+    // The second of three playbooks has not begun when the first stops.
+    let line = ["run", "p.yml", "q.yml", "-i", "h1,", "-e", "word=hello", "-e", "@vars.yml"];
+    assert_eq!(code(&quorate.run(&line)), 2);
+    let first = quorate.newest();
+
+    // From elsewhere; relative paths begin where the run was begun.
+    let again = quorate.command(&["resume", "--json"]).current_dir("/").output().unwrap();
+    assert_eq!(code(&again), 2, "{}", stderr(&again));
+    let told = stderr(&again);
+    assert!(told.contains(&format!("going on with run {first} of p.yml, which ended with exit code 2")), "{told}");
+    assert!(told.contains("failed: h1"), "{told}");
+    let events: Vec<Value> = stdout(&again).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let invoked = events.iter().find(|event| event["event"] == "invoked").unwrap();
+    assert_eq!(
+        (invoked["resumes"].as_str(), &invoked["arguments"]),
+        (Some(first.as_str()), &Value::from(line.to_vec()))
+    );
+    assert!(stdout(&again).contains(r#""stdout":"hello""#), "{}", stdout(&again));
+    let second = quorate.newest();
+
+    std::fs::write(&flag, "").unwrap();
+    // The first stands for what went on with it.
+    let done = quorate.run(&["resume", &first]);
+    assert_eq!(code(&done), 0, "{}{}", stdout(&done), stderr(&done));
+    assert!(stderr(&done).contains(&format!("going on with run {second}")), "{}", stderr(&done));
+    // Both playbooks came to their end.
+    assert_eq!(stdout(&done).matches("PLAY RECAP").count(), 2, "{}", stdout(&done));
+
+    let runs = quorate.runs();
+    for line in [&["resume"][..], &["resume", &first], &["resume", &second]] {
+        let once_more = quorate.run(line);
+        assert_eq!((code(&once_more), stdout(&once_more).as_str()), (0, ""), "{line:?}");
+        assert!(stderr(&once_more).contains("is done; nothing is left to do"), "{}", stderr(&once_more));
+    }
+    assert_eq!(quorate.runs(), runs);
+}
+
+#[test]
+fn what_cannot_be_gone_on_with_is_refused() {
+    let quorate = Quorate::new();
+    quorate.file("p.yml", PLAY).file("slow.yml", "- hosts: all\n  connection: local\n  tasks: [command: sleep 60]\n");
+    quorate.run(&["run", "p.yml", "-i", "h1,", "-e", "word=a", "-e", "flag=/", "--check"]);
+    let check = quorate.newest();
+    let refused = quorate.run(&["resume", &check]);
+    assert_eq!(code(&refused), 5);
+    assert!(stderr(&refused).contains("a check run"), "{}", stderr(&refused));
+    // A check run is none that `resume` alone could mean.
+    assert_eq!(code(&quorate.run(&["resume"])), 0);
+
+    let mut slow = quorate.command(&["run", "slow.yml", "-i", "h1,"]).stdout(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while quorate.newest() == check && begun.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let at_work = quorate.run(&["resume"]);
+    slow.kill().unwrap();
+    slow.wait().unwrap();
+    assert_eq!(code(&at_work), 8, "{}", stderr(&at_work));
+    assert!(stderr(&at_work).contains("is at work"), "{}", stderr(&at_work));
+
+    std::fs::remove_file(quorate.folder.path().join("slow.yml")).unwrap();
+    let gone = quorate.run(&["resume"]);
+    assert_eq!(code(&gone), 5, "{}", stderr(&gone));
+    assert!(stderr(&gone).contains("slow.yml") && stderr(&gone).contains("in doubt: h1"), "{}", stderr(&gone));
+}
+
+impl Quorate {
+    fn runs(&self) -> Vec<String> {
+        let listed = stdout(&self.run(&["runs", "--json"]));
+        let run = |line: &str| {
+            let listed: Value = serde_json::from_str(line).unwrap();
+            listed.get("run").and_then(Value::as_str).unwrap().to_owned()
+        };
+        listed.lines().map(run).collect()
+    }
+
+    fn newest(&self) -> String {
+        self.runs().first().unwrap().clone()
+    }
+}
