@@ -27,6 +27,7 @@ mod traps;
 mod under_load;
 mod unrolled;
 mod v2_data;
+mod wal_dir;
 mod walk;
 mod watched;
 mod way_back;
