@@ -46,7 +46,7 @@ pub use gateway::{
     gateway_members, gateway_read, keys_at, member_status,
 };
 pub use hop::{HopRefusal, judge, judge_down, may_be_left};
-pub use key_hash::{KeyHash, Sameness, key_hash, key_hash_at, sameness, tells_key_hash};
+pub use key_hash::{HashBy, KeyHash, Sameness, hash_by, key_hash, key_hash_at, key_hash_of_tool, sameness};
 pub use order::{Rank, next};
 pub use path::{Missing, PathFault, Step, path, path_down};
 pub use raft_status::{Progress, RaftStatus, raft_status};

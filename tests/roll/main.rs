@@ -20,6 +20,7 @@ mod patch_first;
 mod quorate;
 mod refusals;
 mod roll_call;
+mod same_data;
 mod secured;
 mod standing;
 mod tool;

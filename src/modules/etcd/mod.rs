@@ -14,6 +14,7 @@ mod files;
 mod given;
 mod guard;
 mod health;
+mod key_hash;
 mod login;
 mod member;
 mod migrate;
