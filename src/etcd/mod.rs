@@ -18,6 +18,8 @@ mod key_hash;
 mod order;
 mod path;
 mod raft_status;
+mod reach;
+mod readiness;
 mod release;
 mod rewrite;
 mod rules;
@@ -50,6 +52,7 @@ pub use key_hash::{HashBy, KeyHash, Sameness, hash_by, key_hash, key_hash_at, ke
 pub use order::{Rank, next};
 pub use path::{Missing, PathFault, Step, path, path_down};
 pub use raft_status::{Progress, RaftStatus, raft_status};
+pub use readiness::{ready, tells_ready};
 pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex, version_of_archive};
 pub use rewrite::{Becomes, By, Rewrite, RewriteFault, Said, rewrite, touches};
 pub use rules::{Avoid, Down, First, Floor, Gone, Hop, Minor, New, Rejected, Rules, RulesFault, WayBack, minor_of};

@@ -14,6 +14,7 @@ mod by_hand;
 mod downgrade;
 mod files;
 mod hops;
+mod http_apart;
 mod options;
 mod patch;
 mod patch_first;

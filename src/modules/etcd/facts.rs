@@ -161,6 +161,7 @@ impl Facts {
         let url = url.ok_or_else(|| refused(host, "it listens for no clients"))?;
         let tls = if url.starts_with("https://") { Some(Self::tls(probe, process, flags, shown).await?) } else { None };
         Client::new(probe, url, tls, login)
+            .map(|client| client.called(flags.host_name()))
             .ok_or_else(|| refused(host, format!("`{url}` is no client URL with host and port")))
     }
 
@@ -281,7 +282,7 @@ impl Facts {
 
     /// Whether another host can ask it without TLS.
     pub(super) fn in_the_clear(&self) -> bool {
-        self.flags.advertise_client_urls().iter().any(|url| url.starts_with("http://"))
+        self.flags.http_urls_from_afar().iter().any(|url| url.starts_with("http://"))
     }
 
     /// The host's name.
