@@ -31,6 +31,7 @@ use super::rules::{RULES, rules};
 use super::stage;
 use super::survey::{Survey, survey};
 use super::tool::Tool;
+use super::v2_entries;
 use super::{ACCEPT_DOWNTIME, BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// How long a new binary may take until it serves on its own host, unless `start_timeout` says otherwise. 2.0 to 2.1 on small data takes
@@ -173,6 +174,9 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
                 format!("{staged} is not the staged {what}; run the task etcd_stage before"),
             ));
         }
+    }
+    if let Some(change) = call.change.as_ref().filter(|_| swapped) {
+        v2_entries::none(call, change, &facts, &from, &to).await?;
     }
     let diff = files.diff(call).await?;
     let rewritten = files.rewritten.clone();

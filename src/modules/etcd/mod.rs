@@ -35,6 +35,7 @@ mod stage;
 mod survey;
 mod tool;
 mod usage;
+mod v2_entries;
 mod would_be;
 
 use crate::modules::table::{Argument, Shape};
