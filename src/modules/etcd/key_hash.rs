@@ -14,8 +14,7 @@ use super::facts::Facts;
 const DEADLINE: Duration = Duration::from_secs(90);
 
 /// `$1` etcdctl, `$2` endpoint, `$3` revision, `$4` to `$6` authority, certificate and key or empty. Ends with 3 where there is no etcdctl
-/// that knows the question. Those of 3.3 need to be told the API, and any that knows it may ask any member that does (3.3.27 to 3.5.35
-/// seen in the lab 2026-11-27).
+/// that knows the question. That of 3.3 has to be told the API (3.3.27, 3.4.13 and 3.4.23 seen in the lab 2026-11-27).
 const ASK: &str = r#"
 tool=$1 endpoint=$2 revision=$3 ca=$4 cert=$5 key=$6
 export ETCDCTL_API=3

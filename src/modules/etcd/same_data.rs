@@ -81,7 +81,7 @@ async fn once(survey: &Survey) -> Result<Once, String> {
         revision = revision.min(store.revision);
         versions.insert(host.clone(), version);
     }
-    // What each minor before counts in has not been compared with the others (etcd CHANGELOG-3.5 and -3.4 tell of mended hashes).
+    // Whether minors count it alike before 3.5.10 was not tried.
     let minors: BTreeSet<_> = versions.values().map(etcd::minor_of).collect();
     if minors.len() > 1 && versions.values().any(|version| etcd::hash_by(version) == Some(HashBy::Tool)) {
         let why = "the members are of several minors, and hashes are compared within one before 3.5.10".to_owned();
