@@ -242,6 +242,13 @@ impl Flags {
         (self.path("cert-file"), self.path("key-file"), ca)
     }
 
+    /// Authority, and certificate and key where clients must show some, as etcdctl takes them: paths on the host.
+    #[must_use]
+    pub fn client_tls_shown(&self) -> (Option<&str>, Option<&str>, Option<&str>) {
+        let (cert, key, ca) = self.client_tls();
+        (ca, ca.and(cert), ca.and(key))
+    }
+
     /// Certificate and key of the peers' side, as paths on the host.
     #[must_use]
     pub fn peer_tls(&self) -> (Option<&str>, Option<&str>) {

@@ -18,6 +18,8 @@ mod key_hash;
 mod order;
 mod path;
 mod raft_status;
+mod reach;
+mod readiness;
 mod release;
 mod rewrite;
 mod rules;
@@ -46,10 +48,11 @@ pub use gateway::{
     gateway_members, gateway_read, keys_at, member_status,
 };
 pub use hop::{HopRefusal, judge, judge_down, may_be_left};
-pub use key_hash::{KeyHash, Sameness, key_hash, key_hash_at, sameness, tells_key_hash};
+pub use key_hash::{HashBy, KeyHash, Sameness, hash_by, key_hash, key_hash_at, key_hash_of_tool, sameness};
 pub use order::{Rank, next};
 pub use path::{ENABLE_V2, Missing, PathFault, Step, end_of_v2, path, path_down, serves_v2_if_told, stop_with_v2};
 pub use raft_status::{Progress, RaftStatus, raft_status};
+pub use readiness::{ready, tells_ready};
 pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex, version_of_archive};
 pub use rewrite::{Becomes, By, Rewrite, RewriteFault, Said, rewrite, touches};
 pub use rules::{Avoid, Down, First, Floor, Gone, Hop, Minor, New, Rejected, Rules, RulesFault, WayBack, minor_of};

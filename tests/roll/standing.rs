@@ -8,10 +8,10 @@ use crate::quorate::Roll;
 
 /// Prints a line a file: path, kind, mode, owner, size, time of change; then the sums of what matters most. Left out is
 /// what changes by itself: the kernel's and systemd's own, logs, sudo's record of who typed a password, and what is inside
-/// of the data directory, where etcd writes all the time.
+/// of the data directory, and of that of the log where it has one of its own: there etcd writes all the time.
 const FILES: &str = r#"
 find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/tmp -o -path /var/log \
-    -o -path /var/lib/systemd -o -path /var/lib/sudo -o -path /var/lib/etcd/member \) -prune \
+    -o -path /var/lib/systemd -o -path /var/lib/sudo -o -path /var/lib/etcd/member -o -path '/var/lib/etcd-log/*' \) -prune \
     -o -printf '%p %y %m %U:%G %s %T@ %l\n'
 find /var/lib/etcd -maxdepth 2 -printf '%p %y %m %U:%G\n'
 find /tmp /var/tmp -mindepth 1 -not -path '*systemd-private-*' -printf '%p %y\n'

@@ -3,13 +3,15 @@
 //! cluster past it. That the cures lose nothing and cost no further restart is shown by the long walk (`walk.rs`).
 
 use std::process;
+use std::thread;
+use std::time::Duration;
 
 use quorate_lab::{Lab, LabBuilder, wait_until};
 
 use crate::by_hand::{dies_of, hop, hop_unasked, journal, start, status, swap, v3};
 use crate::own_turn;
 use crate::quorate::{Ran, Roll};
-use crate::standing::{assert_nothing_to_do, said};
+use crate::standing::{assert_nothing_to_do, said, starts};
 use crate::walk::assert_no_trace;
 
 /// The member that goes first.
@@ -70,6 +72,41 @@ fn trap_b_3_6_panics_on_v2_entries_in_the_log() {
     swap(&lab, FIRST, "3.5.35");
     // And past trap C in the same run: what 3.5 has written is in the log when 3.6 begins.
     quorate_passes(&lab, "3.7.3");
+}
+
+/// Such entries behind snapshots that are young enough: no snapshot is taken for them, and 3.6 would end on them.
+#[test]
+fn v2_entries_behind_the_last_snapshot_are_seen_before_a_member_is_stopped() {
+    let _turn = own_turn();
+    let lab = lab("trap-b2").etcd("3.5.35").enable_v2(true).release("3.6.16").start().unwrap();
+    let restart = |edit: &str| {
+        for host in lab.members() {
+            said(&lab, &host.name, &format!("{edit} && systemctl restart etcd"));
+            lab.wait_healthy(quorate_lab::HEALTHY).unwrap();
+        }
+    };
+    restart("echo ETCD_SNAPSHOT_COUNT=100 >>/etc/default/etcd");
+    // So that the snapshots are told from the start of the last process. One is taken in 150 writes, and none after what follows.
+    thread::sleep(Duration::from_secs(5));
+    said(&lab, FIRST, "for n in $(seq 150); do ETCDCTL_API=3 etcdctl put /v3/$n $n >/dev/null || exit 1; done");
+    thread::sleep(Duration::from_secs(3));
+    said(&lab, FIRST, "export ETCDCTL_API=2; etcdctl set /trap 1 && etcdctl rm /trap");
+    let (state, before) = (tempfile::tempdir().unwrap(), starts(&lab));
+    let ran = Roll::new(&lab, &lab.inventory(), &lab.ssh_config(), state.path()).to("3.6.16", &lab).run();
+    assert_eq!(starts(&lab), before, "{ran}");
+    assert!(!ran.said.contains("again, for a snapshot"), "{ran}");
+    // The programs are staged by then.
+    ran.ended(2).says(&[
+        "its log has entries of the v2 store behind its last snapshot, on which 3.6.16 panics",
+        "detected custom v2 content in WAL records",
+        "nothing was stopped",
+    ]);
+    for host in lab.members() {
+        assert_eq!(said(&lab, &host.name, "ls /var/lib/quorate/backups"), "", "{}: {ran}", host.name);
+    }
+    // What it says helps.
+    restart("sed -i /ENABLE_V2/d /etc/default/etcd");
+    quorate_passes(&lab, "3.6.16");
 }
 
 /// 3.5 writes its members and the cluster version as entries that 3.6 reads and 3.7 does not, and no snapshot lies between in a cluster

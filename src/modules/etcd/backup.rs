@@ -158,7 +158,8 @@ fn folder(call: &Call<'_>) -> Result<PathBuf, Failure> {
     state.map(|state| state.join("backups")).ok_or_else(|| Failure::new(Fault::Bug, "the run has no state folder"))
 }
 
-fn scratch(run: &str) -> RemotePath {
+/// Where a run's copies are made on the host.
+pub(super) fn scratch(run: &str) -> RemotePath {
     RemotePath::root().join(FOLDER).join(run)
 }
 

@@ -1,15 +1,14 @@
 //! Asking one member over HTTP, through the tunnel of its own host.
 
 mod asking;
+mod view;
 
 use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::json;
 
-use crate::etcd::{
-    self, Alarm, AnswerError, Api, Health, KeyCount, KeyHash, MemberView, Removed, V2Key, V2Store, VersionAnswer,
-};
+use crate::etcd::{self, Alarm, AnswerError, Api, KeyCount, KeyHash, Removed, V2Key, V2Store, VersionAnswer};
 use crate::remote::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Probe, Scheme, Tls};
 
 use super::login::{Login, Stranger};
@@ -41,6 +40,8 @@ pub(super) struct Client {
     /// Its port.
     pub(super) port: u16,
     tls: Option<Tls>,
+    /// The name to call it by, if it does not answer to its address.
+    name: Option<String>,
     /// Who we are, should it ask.
     login: Login,
 }
@@ -128,14 +129,6 @@ fn escaped(key: &str) -> String {
     text
 }
 
-/// Why a read has failed, for the view; not that we are strangers, which no waiting helps.
-fn told(read: Result<(), ClientError>) -> Result<Result<(), String>, ClientError> {
-    match read {
-        Err(error) if error.strange() => Err(error),
-        read => Ok(read.map_err(|error| error.to_string())),
-    }
-}
-
 /// Host and port of a URL without its scheme.
 fn place(rest: &str) -> Option<(&str, &str)> {
     let (address, port) = rest.split('/').next()?.rsplit_once(':')?;
@@ -168,7 +161,12 @@ impl Client {
         });
         let tls = if scheme == Scheme::Https { tls } else { None };
         let port = port.parse().ok()?;
-        Some(Self { probe: probe.clone(), scheme, address: address.to_owned(), port, tls, login })
+        Some(Self { probe: probe.clone(), scheme, address: address.to_owned(), port, tls, name: None, login })
+    }
+
+    /// The same, called by that name.
+    pub(super) fn called(self, name: Option<String>) -> Self {
+        Self { name, ..self }
     }
 
     /// The host it is on.
@@ -379,78 +377,5 @@ impl Client {
         let before = self.position().await?;
         let answer = self.ask("/v2/keys/?recursive=true&sorted=false", deadline, STORE_CAP).await?;
         Ok((etcd::count_keys(answer.status, &answer.body)?, before.store))
-    }
-
-    /// Everything at once: what the verdicts are made of, by the API that serves on this member now.
-    pub(super) async fn view(&self) -> Result<MemberView, ClientError> {
-        let version = self.version().await?;
-        match etcd::api(&version) {
-            Api::V2 => self.view_by_v2(version).await,
-            Api::V3 { prefix } => self.view_by_gateway(version, prefix).await,
-        }
-    }
-
-    async fn view_by_v2(&self, version: VersionAnswer) -> Result<MemberView, ClientError> {
-        // Side by side, since the look must be short: `/health` alone may wait 750 ms.
-        let (health, members, stats, position, vars, read) = tokio::join!(
-            self.get("/health"),
-            self.get("/v2/members"),
-            self.get("/v2/stats/self"),
-            self.position(),
-            self.get("/debug/vars"),
-            self.read_v2(),
-        );
-        let (health, members, stats, position) = (health?, members?, stats?, position?);
-        let stats = etcd::self_stats(stats.status, &stats.body)?;
-        let leader = if stats.leads { Some(stats.id) } else { stats.leader };
-        Ok(MemberView {
-            id: stats.id,
-            name: stats.name,
-            cluster: position.cluster,
-            version,
-            health: etcd::health(health.status, &health.body)?,
-            members: etcd::members(members.status, &members.body)?,
-            leader,
-            index: position.index,
-            term: position.term,
-            // 2.0 has none, and somebody may have shut it off: then the indices alone are compared.
-            raft: vars.ok().and_then(|vars| etcd::raft_status(vars.status, &vars.body)),
-            read: told(read)?,
-            alarms: Vec::new(),
-            store: None,
-        })
-    }
-
-    async fn view_by_gateway(&self, version: VersionAnswer, prefix: &str) -> Result<MemberView, ClientError> {
-        let (empty, list) = (json!({}), json!({ "action": "GET" }));
-        let (status, members, alarms, vars, read) = tokio::join!(
-            self.call(prefix, "maintenance/status", &empty),
-            // Not `linearizable`: each member's own list is wanted, to be compared.
-            self.call(prefix, "cluster/member/list", &empty),
-            self.call(prefix, "maintenance/alarm", &list),
-            self.get("/debug/vars"),
-            self.read_v3(prefix),
-        );
-        let (status, members, alarms) = (status?, members?, alarms?);
-        let status = etcd::member_status(&version.server, status.status, &status.body)?;
-        let members = etcd::gateway_members(members.status, &members.body)?;
-        let alarms = etcd::alarms(alarms.status, &alarms.body)?;
-        let name = members.iter().find(|entry| entry.id == status.id).map(|entry| entry.name.clone());
-        Ok(MemberView {
-            id: status.id,
-            name: name.unwrap_or_default(),
-            cluster: status.cluster,
-            // What `/health` is made of from 3.3 on, without asking it: up to 3.4.28 each call is an entry in the log.
-            health: if status.leader.is_some() && alarms.is_empty() { Health::Healthy } else { Health::Unhealthy },
-            version,
-            members,
-            leader: status.leader,
-            index: status.index,
-            term: status.term,
-            raft: vars.ok().and_then(|vars| etcd::raft_status(vars.status, &vars.body)),
-            read: told(read)?,
-            alarms,
-            store: Some(status.store),
-        })
     }
 }

@@ -56,8 +56,8 @@ pub(super) struct Facts {
     pub(super) client: Client,
 }
 
-/// Bytes that a folder takes on its disk, `$1`.
-const SIZE: &str = r#"du -sk -- "$1" 2>/dev/null | cut -f1"#;
+/// KiB that folders take on their disks; one that lies in another is counted once.
+const SIZE: &str = r#"du -skc -- "$@" 2>/dev/null | tail -n 1 | cut -f1"#;
 /// The directories in which the log may be; prints the first that is there and its newest segment's name, a line each.
 const NEWEST_SEGMENT: &str = r#"for dir; do [ -d "$dir" ] || continue; printf '%s\n' "$dir"; ls "$dir" | grep '\.wal$' | tail -n 1; exit 0; done"#;
 /// `$1` the segment; prints its first 512 bytes as they are.
@@ -161,6 +161,7 @@ impl Facts {
         let url = url.ok_or_else(|| refused(host, "it listens for no clients"))?;
         let tls = if url.starts_with("https://") { Some(Self::tls(probe, process, flags, shown).await?) } else { None };
         Client::new(probe, url, tls, login)
+            .map(|client| client.called(flags.host_name()))
             .ok_or_else(|| refused(host, format!("`{url}` is no client URL with host and port")))
     }
 
@@ -269,10 +270,10 @@ impl Facts {
         self.config.as_ref().map(|(path, _)| path)
     }
 
-    /// How large its data is, in bytes on the disk.
+    /// How large its data is, in bytes on the disk, with its log wherever that is.
     pub(super) async fn data_size(&self, probe: &Probe) -> Result<u64, Failure> {
         let dir = &self.data_dir;
-        let ran = probe.script("measure the data", SIZE, &[dir.as_str()], None).await?;
+        let ran = probe.script("measure the data", SIZE, &[dir.as_str(), self.wal_dir.as_str()], None).await?;
         let kib: Result<u64, _> = String::from_utf8_lossy(&ran.stdout).trim().parse();
         let kib =
             kib.map_err(|_| Failure::new(Fault::Failed, format!("{}: du {dir}: {}", probe.name(), ran.words())))?;
@@ -281,7 +282,7 @@ impl Facts {
 
     /// Whether another host can ask it without TLS.
     pub(super) fn in_the_clear(&self) -> bool {
-        self.flags.advertise_client_urls().iter().any(|url| url.starts_with("http://"))
+        self.flags.http_urls_from_afar().iter().any(|url| url.starts_with("http://"))
     }
 
     /// The host's name.

@@ -65,7 +65,7 @@ impl Module for EtcdHealth {
                 let reason = match verdict(&view, call.host, goal).and_then(|()| ended(&view, goal.filter(|_| down))) {
                     Ok(()) => {
                         if let (Some(goal), true) = (goal, call.change.is_some()) {
-                            same_data(&survey).await.map_err(|reason| differ(&reason))?;
+                            same_data(&survey).await.map_err(|reason| differ(&reason))?.say(&call)?;
                             upgraded(&call, &view, goal)?;
                         }
                         return Ok(outcome(&view));

@@ -31,6 +31,7 @@ use super::rules::{RULES, rules};
 use super::stage;
 use super::survey::{Survey, survey};
 use super::tool::Tool;
+use super::v2_entries;
 use super::{ACCEPT_DOWNTIME, BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// How long a new binary may take until it serves on its own host, unless `start_timeout` says otherwise. 2.0 to 2.1 on small data takes
@@ -174,6 +175,9 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
                 format!("{staged} is not the staged {what}; run the task etcd_stage before"),
             ));
         }
+    }
+    if let Some(change) = call.change.as_ref().filter(|_| swapped) {
+        v2_entries::none(call, change, &facts, &from, &to).await?;
     }
     let diff = files.diff(call).await?;
     let rewritten = files.rewritten.clone();
@@ -359,20 +363,26 @@ fn act(unit: &str, versions: Option<(&Version, &Version)>, files: &Files) -> Str
 /// How the host itself sees its member serve.
 fn serve(facts: &Facts) -> Serve {
     let path = (!facts.client.secure()).then(|| "/version".to_owned());
-    Serve { address: facts.client.address.clone(), port: facts.client.port, path }
+    let name = facts.flags.host_name().unwrap_or_else(|| facts.client.address.clone());
+    Serve { address: facts.client.address.clone(), port: facts.client.port, name, path }
 }
 
-/// Where another host reaches a member: its advertised client URL.
+/// Where another host reaches a member's HTTP.
 fn advertised(facts: &Facts) -> Serve {
-    let urls = facts.flags.advertise_client_urls();
+    let urls = facts.flags.http_urls_from_afar();
     let plain = urls.iter().find_map(|url| url.strip_prefix("http://"));
     let authority = plain.and_then(|rest| rest.split('/').next()).and_then(|a| a.rsplit_once(':'));
     match authority.and_then(|(address, port)| Some((address, port.parse().ok()?))) {
         Some((address, port)) => {
-            Serve { address: address.trim_matches(['[', ']']).to_owned(), port, path: Some("/version".to_owned()) }
+            let address = address.trim_matches(['[', ']']).to_owned();
+            let name = facts.flags.host_name().unwrap_or_else(|| address.clone());
+            Serve { address, port, name, path: Some("/version".to_owned()) }
         }
         // Cannot be asked in the clear; who cannot be asked counts as "the way back is closed".
-        None => Serve { address: "127.0.0.1".to_owned(), port: 1, path: Some("/version".to_owned()) },
+        None => {
+            let (address, name) = ("127.0.0.1".to_owned(), "nobody".to_owned());
+            Serve { address, port: 1, name, path: Some("/version".to_owned()) }
+        }
     }
 }
 

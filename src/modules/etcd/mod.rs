@@ -14,6 +14,7 @@ mod files;
 mod given;
 mod guard;
 mod health;
+mod key_hash;
 mod login;
 mod member;
 mod migrate;
@@ -34,6 +35,7 @@ mod stage;
 mod survey;
 mod tool;
 mod usage;
+mod v2_entries;
 mod would_be;
 
 use crate::modules::table::{Argument, Shape};

@@ -98,7 +98,7 @@ impl Module for EtcdPreflight {
             let view = whole_cluster(&call, &survey, &target).await?;
             // One answer for the whole cluster.
             if call.fleet.hosts().first().is_some_and(|host| host == call.host) {
-                same_data(&survey).await.map_err(|reason| refused(call.host, reason))?;
+                same_data(&survey).await.map_err(|reason| refused(call.host, reason))?.say(&call)?;
             }
             let needed = swapped || files.needed();
             let cluster_needed = needed || cluster_needed(&view, &target);

@@ -26,17 +26,35 @@ pub(super) struct Proof {
     pub(super) index: u64,
     /// Index of the live store just before it was taken.
     pub(super) live_index: u64,
+    /// The hash of all keys in it (etcd's HashKV), from 3.3 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) hash_kv: Option<HashKv>,
+}
+
+/// etcd's HashKV of a store: what `etcdctl endpoint hashkv --rev` says of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct HashKv {
+    /// The revision at which it was taken.
+    pub(super) revision: u64,
+    /// The hash.
+    pub(super) hash: u64,
+    /// Up to which revision the store had compacted; -1 before the first time.
+    pub(super) compact_revision: i64,
+    /// Whether the live member told the same of that revision; `None` where it could not tell it, or had compacted since.
+    pub(super) live_same: Option<bool>,
 }
 
 impl Proof {
     /// For people.
     pub(super) fn words(&self) -> String {
-        let Self { opened_by, keys, live_keys, .. } = self;
+        let Self { opened_by, keys, live_keys, hash_kv, .. } = self;
         let live = live_keys.map_or_else(
             || "not to be compared, since compacted".to_owned(),
             |keys| format!("{keys} live when it was begun"),
         );
-        format!("restored and opened by etcd {opened_by}: {keys} keys, {live}")
+        let same = hash_kv.as_ref().is_some_and(|hash| hash.live_same == Some(true));
+        let same = if same { ", and of the same hash" } else { "" };
+        format!("restored and opened by etcd {opened_by}: {keys} keys, {live}{same}")
     }
 }
 
@@ -111,6 +129,8 @@ pub(super) async fn open(
         live_keys: Some(live.keys),
         index: found.index,
         live_index: live.index,
+        // The v2 store has none.
+        hash_kv: None,
     })
 }
 
@@ -287,7 +307,14 @@ mod tests {
 
     #[test]
     fn what_is_restored_is_what_was_proven_but_for_keys_that_expired() {
-        let proof = Proof { opened_by: "2.0.5".into(), keys: 100, live_keys: Some(100), index: 500, live_index: 497 };
+        let proof = Proof {
+            opened_by: "2.0.5".into(),
+            keys: 100,
+            live_keys: Some(100),
+            index: 500,
+            live_index: 497,
+            hash_kv: None,
+        };
         assert!(same(&proof, at(100, 500)).is_ok() && same(&proof, at(98, 502)).is_ok());
         assert!(same(&proof, at(99, 500)).is_err() && same(&proof, at(101, 501)).is_err());
     }

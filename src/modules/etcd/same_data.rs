@@ -1,30 +1,59 @@
 //! Whether all members hold the same keys: before the first is stopped, and when the last has come up.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures_util::future::join_all;
+use semver::Version;
 
-use crate::etcd::{self, Sameness};
+use crate::etcd::{self, HashBy, Sameness};
+use crate::events::Kind;
+use crate::modules::{Call, Failure};
 
+use super::key_hash::{self, Told};
 use super::survey::{PAUSE, Survey};
 
 /// A compaction reaches all members within one heartbeat; ten looks with pauses between are five seconds.
 const TRIES: u32 = 10;
 
-/// The revision at which all were found to hold the same; `None` where a member is too old to tell.
+/// What is known of it, where nothing is known to differ.
+pub(super) enum SameData {
+    /// All hold the same.
+    Same,
+    /// A member's release has no such hash.
+    TooOld,
+    /// Some could not be asked; why.
+    Unknown(String),
+}
+
+impl SameData {
+    /// Warns where it could have been known and is not.
+    pub(super) fn say(self, call: &Call<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Same | Self::TooOld => Ok(()),
+            Self::Unknown(why) => {
+                let text = format!("whether all members hold the same keys is not known: {why}");
+                (call.say)(Kind::Warning { text })
+            }
+        }
+    }
+}
+
+/// Whether all hold the same.
 ///
 /// # Errors
 /// In words: they differ, or one did not tell.
-pub(super) async fn same_data(survey: &Survey) -> Result<Option<u64>, String> {
+pub(super) async fn same_data(survey: &Survey) -> Result<SameData, String> {
     let mut why = String::new();
     for _ in 0..TRIES {
         match once(survey).await? {
-            None => return Ok(None),
-            Some((revision, Sameness::Same)) => return Ok(Some(revision)),
-            Some((revision, Sameness::Differ(each))) => {
+            Once::Known(known) => return Ok(known),
+            Once::Compared(_, Sameness::Same) => return Ok(SameData::Same),
+            Once::Compared(revision, Sameness::Differ(each)) => {
                 return Err(format!(
                     "the members do not hold the same keys: their hashes at revision {revision} are {each}"
                 ));
             }
-            Some((revision, Sameness::NotNow)) => {
+            Once::Compared(revision, Sameness::NotNow) => {
                 why = format!(
                     "the members' keys at revision {revision} could not be compared: they compact all the time"
                 );
@@ -35,23 +64,52 @@ pub(super) async fn same_data(survey: &Survey) -> Result<Option<u64>, String> {
     Err(why)
 }
 
-async fn once(survey: &Survey) -> Result<Option<(u64, Sameness)>, String> {
+/// What one look gives.
+enum Once {
+    Known(SameData),
+    Compared(u64, Sameness),
+}
+
+async fn once(survey: &Survey) -> Result<Once, String> {
     let view = survey.look_at_all().await;
-    let mut revision = u64::MAX;
+    let (mut revision, mut versions) = (u64::MAX, BTreeMap::new());
     for (host, told) in &view.hosts {
         let member = told.as_ref().map_err(|reason| format!("{host}: {reason}"))?;
-        let store = member.store.as_ref().filter(|_| etcd::tells_key_hash(&member.version.server));
-        let Some(store) = store else { return Ok(None) };
+        let version = member.version.server.clone();
+        let store = member.store.as_ref().filter(|_| etcd::hash_by(&version).is_some());
+        let Some(store) = store else { return Ok(Once::Known(SameData::TooOld)) };
         revision = revision.min(store.revision);
+        versions.insert(host.clone(), version);
     }
-    let ask = |(host, facts): (&String, &Result<super::facts::Facts, crate::modules::Failure>)| {
-        let (host, facts) = (host.clone(), facts.clone());
-        async move {
-            let facts = facts.map_err(|failure| failure.msg)?;
-            let hash = facts.client.key_hash(revision).await.map_err(|error| format!("{host}: {error}"))?;
-            Ok::<_, String>((host, hash))
-        }
-    };
-    let told = join_all(survey.facts.iter().map(ask)).await.into_iter().collect::<Result<_, _>>()?;
-    Ok(Some((revision, etcd::sameness(&told))))
+    // Whether minors count it alike before 3.5.10 was not tried.
+    let minors: BTreeSet<_> = versions.values().map(etcd::minor_of).collect();
+    if minors.len() > 1 && versions.values().any(|version| etcd::hash_by(version) == Some(HashBy::Tool)) {
+        let why = "the members are of several minors, and hashes are compared within one before 3.5.10".to_owned();
+        return Ok(Once::Known(SameData::Unknown(why)));
+    }
+    let asked = survey.facts.iter().map(|(host, facts)| ask(host, facts, versions.get(host), revision));
+    let told: BTreeMap<String, Told> = join_all(asked).await.into_iter().collect::<Result<_, _>>()?;
+    if let Some(why) = told.values().find_map(|told| match told {
+        Told::Unknown(why) => Some(why.clone()),
+        Told::Hash(_) | Told::NotNow => None,
+    }) {
+        return Ok(Once::Known(SameData::Unknown(why)));
+    }
+    let hashes = told.into_iter().map(|(host, told)| match told {
+        Told::Hash(hash) => (host, Some(hash)),
+        Told::NotNow | Told::Unknown(_) => (host, None),
+    });
+    Ok(Once::Compared(revision, etcd::sameness(&hashes.collect())))
+}
+
+async fn ask(
+    host: &str,
+    facts: &Result<super::facts::Facts, Failure>,
+    version: Option<&Version>,
+    revision: u64,
+) -> Result<(String, Told), String> {
+    let facts = facts.as_ref().map_err(|failure| failure.msg.clone())?;
+    let Some(version) = version else { return Err(format!("{host} was not asked")) };
+    let told = key_hash::of_member(facts, version, revision).await.map_err(|error| format!("{host}: {error}"))?;
+    Ok((host.to_owned(), told))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use semver::Version;
 use serde::Deserialize;
 
-use crate::etcd::{KeyCount, MemberView};
+use crate::etcd::{KeyCount, KeyHash, MemberView};
 use crate::events::Fault;
 use crate::modules::{Call, Failure};
 use crate::remote::{Change, RemotePath, RunOptions};
@@ -14,7 +14,8 @@ use crate::remote::{Change, RemotePath, RunOptions};
 use super::backup::Copy;
 use super::client::Client;
 use super::facts::Facts;
-use super::proof::{self, Proof};
+use super::key_hash::{self, Endpoint, Told};
+use super::proof::{self, HashKv, Proof};
 use super::tool;
 
 /// The file, on the host and here.
@@ -71,6 +72,8 @@ pub(super) struct Snapshot {
     live: u64,
     /// What restores it.
     tool: RemotePath,
+    /// What asks members.
+    etcdctl: RemotePath,
 }
 
 #[derive(Deserialize)]
@@ -100,10 +103,9 @@ pub(super) async fn save(
     };
     let file = scratch.join(FILE);
     let endpoint = facts.flags.advertise_client_urls().into_iter().next().unwrap_or_default();
-    let (cert, key, ca) = facts.flags.client_tls();
+    let (ca, cert, key) = facts.flags.client_tls_shown();
     let text = |path: Option<&str>| path.filter(|_| endpoint.starts_with("https:")).unwrap_or_default().to_owned();
-    // The certificate is shown only where clients must show one.
-    let (ca, cert, key) = (text(ca), text(ca.and(cert)), text(ca.and(key)));
+    let (ca, cert, key) = (text(ca), text(cert), text(key));
     let args = [etcdctl.as_str(), file.as_str(), &endpoint, &ca, &cert, &key];
     let options = RunOptions { deadline: Some(deadline), ..RunOptions::default() };
     let login = facts.client.login().for_etcdctl().filter(|_| facts.client.has_auth());
@@ -130,7 +132,7 @@ pub(super) async fn save(
     let revision = revision.max(1);
     let live = view.store.as_ref().map_or(0, |store| store.revision);
     let copy = Copy { path: file, file: FILE, sha256, made_by: "etcdctl snapshot save" };
-    Ok(Snapshot { copy, version, revision, live, tool })
+    Ok(Snapshot { copy, version, revision, live, tool, etcdctl })
 }
 
 impl Snapshot {
@@ -148,13 +150,17 @@ impl Snapshot {
     ) -> Result<Proof, Failure> {
         let (unit, folder) = (format!("quorate-proof-{}", call.run.to_lowercase()), scratch.join("proof"));
         let counted = match self.open(change, facts, &folder, &unit, deadline).await {
-            Ok(client) => self.count(&client, change, &format!("{unit}.service"), deadline).await,
+            Ok((client, url)) => self.counted(&client, &url, change, &format!("{unit}.service"), deadline).await,
             Err(failure) => Err(failure),
         };
         let closed = proof::close(change, &unit, &folder).await;
-        let found = counted?;
+        let (found, hash) = counted?;
         closed?;
         let live = self.live_count(call, facts).await?;
+        let hash_kv = match hash {
+            Some(hash) => Some(self.compared(call, facts, hash).await?),
+            None => None,
+        };
         let KeyCount(keys) = found;
         let (host, revision) = (call.host, self.revision);
         if revision < self.live {
@@ -171,7 +177,53 @@ impl Snapshot {
             return Err(Failure::new(Fault::Failed, text));
         }
         let live_keys = live.map(|KeyCount(live)| live);
-        Ok(Proof { opened_by: self.version.to_string(), keys, live_keys, index: revision, live_index: self.live })
+        let opened_by = self.version.to_string();
+        Ok(Proof { opened_by, keys, live_keys, index: revision, live_index: self.live, hash_kv })
+    }
+
+    /// Keys of the opened copy, and their hash where its version tells one.
+    async fn counted(
+        &self,
+        client: &Client,
+        url: &str,
+        change: &Change,
+        unit: &str,
+        deadline: Duration,
+    ) -> Result<(KeyCount, Option<KeyHash>), Failure> {
+        let keys = self.count(client, change, unit, deadline).await?;
+        let endpoint = Endpoint {
+            probe: change.probe(),
+            tool: self.etcdctl.clone(),
+            url: url.to_owned(),
+            tls: (None, None, None),
+        };
+        let told = key_hash::of(client, endpoint, &self.version, self.revision).await;
+        match told
+            .map_err(|error| Failure::new(Fault::Failed, format!("{}: the copy's hash: {error}", change.name())))?
+        {
+            Told::Hash(hash) => Ok((keys, Some(hash))),
+            Told::NotNow | Told::Unknown(_) => Ok((keys, None)),
+        }
+    }
+
+    /// The copy's hash beside that of the live member at the same revision.
+    async fn compared(&self, call: &Call<'_>, facts: &Facts, found: KeyHash) -> Result<HashKv, Failure> {
+        let (host, revision) = (call.host, self.revision);
+        let told = key_hash::of_member_by(facts, &self.etcdctl, &self.version, revision).await;
+        let told = told.map_err(|error| Failure::new(Fault::Failed, format!("{host}: hash of its keys: {error}")))?;
+        let live_same = match told {
+            // Hashes of stores that are compacted differently differ.
+            Told::Hash(live) if live.compacted == found.compacted => Some(live.hash == found.hash),
+            Told::Hash(_) | Told::NotNow | Told::Unknown(_) => None,
+        };
+        if let (Told::Hash(live), Some(false)) = (&told, live_same) {
+            let text = format!(
+                "{host}: the snapshot is not what the member has: their hashes at revision {revision} differ\nlive: {:08x}; in the snapshot: {:08x}",
+                live.hash, found.hash
+            );
+            return Err(Failure::new(Fault::Failed, text));
+        }
+        Ok(HashKv { revision, hash: found.hash, compact_revision: found.compacted, live_same })
     }
 
     async fn open(
@@ -181,7 +233,7 @@ impl Snapshot {
         folder: &RemotePath,
         unit: &str,
         deadline: Duration,
-    ) -> Result<Client, Failure> {
+    ) -> Result<(Client, String), Failure> {
         let [client, peer] = proof::free_ports(change).await?;
         let seconds = (deadline.as_secs() * 2).to_string();
         let (user, program) = (facts.state.user().unwrap_or_default(), facts.program.as_str());
@@ -193,8 +245,9 @@ impl Snapshot {
             return Err(Failure::new(Fault::Failed, format!("{}: open the snapshot: {}", facts.host(), ran.words())));
         }
         let url = format!("http://127.0.0.1:{client}");
-        Client::new(change.probe(), &url, None, facts.client.login().clone())
-            .ok_or_else(|| Failure::new(Fault::Bug, format!("`{url}` is no URL")))
+        let client = Client::new(change.probe(), &url, None, facts.client.login().clone())
+            .ok_or_else(|| Failure::new(Fault::Bug, format!("`{url}` is no URL")))?;
+        Ok((client, url))
     }
 
     /// Keys of the opened copy at the snapshot's revision: leases may end in it meanwhile.

@@ -44,6 +44,8 @@ pub struct Serve {
     pub address: String,
     /// Its port.
     pub port: u16,
+    /// The name it is called by: a program may answer only who calls it by one that it knows.
+    pub name: String,
     /// A path that answers 200 without asking anybody else; `None` where it speaks TLS: then listening is enough.
     pub path: Option<String>,
 }
@@ -156,6 +158,7 @@ impl Window {
             ("identity_hex", hex),
             ("serve_address", &self.serve.address),
             ("serve_port", &port),
+            ("serve_name", &self.serve.name),
             ("serve_http", if self.serve.path.is_some() { "yes" } else { "no" }),
             ("serve_path", self.serve.path.as_deref().unwrap_or("/")),
             ("way_back", take_back),
@@ -173,7 +176,7 @@ impl Window {
             TakeBack::Ask(peers) => {
                 let line = |(serve, closed): &(Serve, String)| {
                     let path = serve.path.as_deref().unwrap_or("/");
-                    format!("{}\t{}\t{path}\t{closed}\n", serve.address, serve.port)
+                    format!("{}\t{}\t{}\t{path}\t{closed}\n", serve.address, serve.port, serve.name)
                 };
                 ("ask", peers.iter().map(line).collect())
             }

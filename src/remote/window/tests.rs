@@ -19,10 +19,10 @@ fn window() -> Window {
         }],
         reload: None,
         identity: Some((path("/var/lib/etcd/member/wal"), "08".into())),
-        serve: Serve { address: "10.0.0.1".into(), port: 2379, path: Some("/version".into()) },
+        serve: Serve { address: "10.0.0.1".into(), port: 2379, name: "a.lan".into(), path: Some("/version".into()) },
         no_return: None,
         take_back: TakeBack::Ask(vec![(
-            Serve { address: "10.0.0.2".into(), port: 2379, path: Some("/version".into()) },
+            Serve { address: "10.0.0.2".into(), port: 2379, name: "b.lan".into(), path: Some("/version".into()) },
             "it's \"2.1".into(),
         )]),
         stop: Duration::from_secs(105),
@@ -44,7 +44,7 @@ fn a_plan_is_read_back_by_sh_as_it_was_meant() {
 fn files_and_peers_are_lines_of_fields() {
     let window = window();
     assert_eq!(window.files().split('\t').count(), 5);
-    assert_eq!(window.asked().1, "10.0.0.2\t2379\t/version\tit's \"2.1\n");
+    assert_eq!(window.asked().1, "10.0.0.2\t2379\tb.lan\t/version\tit's \"2.1\n");
 }
 
 #[test]
@@ -137,7 +137,12 @@ fn fenced_on_a_host(
 ) -> (WindowEnd, String, Option<u32>) {
     let door = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let folder = tempfile::TempDir::new().unwrap();
-    window.serve = Serve { address: "127.0.0.1".into(), port: door.local_addr().unwrap().port(), path: None };
+    window.serve = Serve {
+        address: "127.0.0.1".into(),
+        port: door.local_addr().unwrap().port(),
+        name: "127.0.0.1".into(),
+        path: None,
+    };
     window.start = Duration::from_secs(3600);
     // A systemd without instances has none to be compared either.
     window.invocation = if old_systemd == "219" { String::new() } else { "f00".into() };

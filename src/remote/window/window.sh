@@ -136,8 +136,8 @@ start() {
 # Whether the program answers on its own host; where there is no bash to ask with, whether it listens.
 answers() {
     if [ "$serve_http" = yes ] && command -v bash >/dev/null; then
-        timeout 2 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\nHost: %s:%s\r\n\r\n" "$3" "$1" "$2" >&3 &&
-            IFS= read -r line <&3 && case $line in "HTTP/1."?" 200"*) ;; *) exit 1 ;; esac' - "$serve_address" "$serve_port" "$serve_path" 2>/dev/null
+        timeout 2 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\nHost: %s:%s\r\n\r\n" "$3" "$4" "$2" >&3 &&
+            IFS= read -r line <&3 && case $line in "HTTP/1."?" 200"*) ;; *) exit 1 ;; esac' - "$serve_address" "$serve_port" "$serve_path" "$serve_name" 2>/dev/null
     else
         grep -qi ":$(printf '%04X' "$serve_port") [0-9A-F]*:0000 0A" /proc/net/tcp /proc/net/tcp6 2>/dev/null
     fi
@@ -209,8 +209,8 @@ way_back() {
     [ -n "$no_return" ] && [ -e "$no_return" ] && return 1
     [ "$way_back" = open ] && return 0
     [ "$way_back" = ask ] && [ -s peers ] && command -v bash >/dev/null || return 1
-    while IFS=$tab read -r address port path closed; do
-        body=$(timeout 3 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\nHost: %s:%s\r\n\r\n" "$3" "$1" "$2" >&3 && cat <&3' - "$address" "$port" "$path" 2>/dev/null)
+    while IFS=$tab read -r address port name path closed; do
+        body=$(timeout 3 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\nHost: %s:%s\r\n\r\n" "$3" "$4" "$2" >&3 && cat <&3' - "$address" "$port" "$path" "$name" 2>/dev/null)
         case $body in *" 200 "*) ;; *) return 1 ;; esac
         case $body in *"$closed"*) return 1 ;; esac
     done <peers

@@ -83,6 +83,9 @@ impl Client {
         // Without it 3.2 over TLS denies calls with a good token, and its log names the member's own certificate as the user: it seems to
         // know by this header, which the gateway passes on, that the certificate is the gateway's (3.2.32 seen in the lab 2026-11-27).
         request.headers.push(("Accept".to_owned(), "*/*".to_owned()));
+        if let Some(name) = &self.name {
+            request.headers.push(("Host".to_owned(), format!("{name}:{}", self.port)));
+        }
         self.probe.http(request).await.map_err(|error| ClientError::Http(Box::new(error)))
     }
 }

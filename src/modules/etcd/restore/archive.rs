@@ -135,7 +135,8 @@ mod tests {
         }
         builder.finish().unwrap();
         let (size, sum) = digest(&dir.path().join("copy.tar")).unwrap();
-        let proof = Proof { opened_by: "2.0.5".into(), keys: 3, live_keys: Some(3), index: 9, live_index: 9 };
+        let proof =
+            Proof { opened_by: "2.0.5".into(), keys: 3, live_keys: Some(3), index: 9, live_index: 9, hash_kv: None };
         let manifest = Manifest {
             run: "01X".into(),
             taken: jiff::Timestamp::UNIX_EPOCH,
