@@ -186,6 +186,10 @@ pub(super) struct Part {
     /// Let a cluster of one or two members, which no roll can keep available, be down for a while.
     #[arg(long)]
     pub(super) accept_downtime: bool,
+    /// Begin with no host whose turn would not end before this time, by what the slowest so far took and half as long again; the run ends
+    /// with exit 20 then. 04:00 (the next), "2026-11-28 04:00", or +90m; in place of the playbook's `until`.
+    #[arg(long, value_name = "TIME", value_parser = until)]
+    pub(super) until: Option<jiff::Timestamp>,
     /// Rules about etcd's releases, laid over quorate's own by their dates: the variable `etcd_rules` of the shipped playbooks.
     #[arg(long, value_name = "FILE")]
     pub(super) etcd_rules: Option<PathBuf>,
@@ -396,6 +400,10 @@ pub(super) struct Resume {
     /// Where runs' journals are; else $QUORATE_STATE_DIR, /var/lib/quorate for root, ~/.local/state/quorate.
     #[arg(long, value_name = "FOLDER")]
     pub(super) state_dir: Option<PathBuf>,
+}
+
+fn until(text: &str) -> Result<jiff::Timestamp, String> {
+    crate::engine::window_end(text, &jiff::Zoned::now())
 }
 
 /// At least one host at a time; 1000 keeps a slip of the finger from opening more connections than a machine has files.

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::arguments::Status as Arguments;
+use super::console;
 use super::exit::Exit;
-use super::{console, diagnostic, running};
-use crate::engine::Run;
+use super::running::{self, OneTask};
 use crate::events::{Event, Fault, Kind, Sink, SinkError, Status};
 use crate::inventory::Source;
 use crate::report::escaped_line;
@@ -88,17 +88,11 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 /// A check run of one task, so that a question cannot change anything; nothing is done, so nothing is journalled.
 fn asked(arguments: &Arguments) -> Result<Vec<MemberRow>, Exit> {
     let connection = &arguments.connection;
-    let extra = running::extra_vars(connection)?;
     let pattern = Value::from(arguments.group.as_str());
     let text = format!("- hosts: {pattern}\n  gather_facts: false\n  tasks:\n    - etcd_facts:\n");
-    let playbook = running::playbook(&Source::new("<command line>", text), connection)?;
-    let inventory = running::inventory(connection, None)?;
-    let (state, id) = running::new_run(&arguments.output)?;
-    let mut options = running::options("etcd status", connection, extra, (&state, &id))?;
-    options.check = true;
-    let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
-    running::somebody(&run)?;
-    let gate = running::gate(connection, &run)?;
+    let play = Source::new("<command line>", text);
+    let OneTask { run, state, gate, .. } =
+        OneTask::new(&play, "etcd status", (connection, &arguments.output), |options| options.check = true)?;
     let passwords = running::passwords(connection)?.with_etcd(&arguments.login)?;
     let rows = Rows::default();
     running::perform(&run, &state, &gate, passwords, Box::new(rows.clone()), Vec::new());

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use super::arguments::Exec as Arguments;
 use super::exit::Exit;
-use super::{diagnostic, running};
-use crate::engine::Run;
+use super::running::{self, OneTask};
 use crate::inventory::Source;
 use crate::report::{Folded, Style};
 
@@ -17,16 +16,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 
 fn prepared(arguments: &Arguments) -> Result<Exit, Exit> {
     let (connection, output) = (&arguments.connection, &arguments.output);
-    let extra = running::extra_vars(connection)?;
-    let playbook = running::playbook(&play(arguments), connection)?;
-    let inventory = running::inventory(connection, None)?;
-    let (state, id) = running::new_run(output)?;
-    let mut options = running::options("exec", connection, extra, (&state, &id))?;
-    "exec".clone_into(&mut options.command);
-    options.verbosity = output.verbose;
-    let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
-    running::somebody(&run)?;
-    let gate = running::gate(connection, &run)?;
+    let OneTask { run, state, id, gate } = OneTask::new(&play(arguments), "exec", (connection, output), |_| {})?;
     let passwords = running::passwords(connection)?;
     let (journal, _) = running::journal(&state, &id)?;
     let folded = |_| Box::new(Folded::new(stdout(), Style::for_terminal(stdout().is_terminal()))) as _;

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::{LockBreak, LockShow};
 use super::exit::Exit;
-use super::{console, diagnostic, running};
-use crate::engine::{Options, Run};
+use super::running::OneTask;
+use super::{console, running};
 use crate::events::{Event, Fault, Kind, Sink, SinkError, Status};
 use crate::inventory::Source;
 use crate::report::{Look, Terminal, escaped_line};
@@ -43,7 +43,8 @@ pub(super) fn show(arguments: &LockShow) -> Exit {
     let shown = || {
         let LockShow { group, connection, output } = arguments;
         let text = play(group, &json!({ "quorate_lock": {} }));
-        let (run, (state, _), gate) = prepared(text, connection, output, "lock show", |options| options.check = true)?;
+        let OneTask { run, state, gate, .. } =
+            OneTask::new(&text, "lock show", (connection, output), |options| options.check = true)?;
         let passwords = running::passwords(connection)?;
         let rows = Rows::default();
         running::perform(&run, &state, &gate, passwords, Box::new(rows.clone()), Vec::new());
@@ -62,7 +63,7 @@ pub(super) fn r#break(arguments: &LockBreak) -> Exit {
             return Err(running::refuse(Fault::Input, &why));
         }
         let text = play(group, &json!({ "quorate_lock": { "break_run": run, "reason": reason } }));
-        let (run, (state, id), gate) = prepared(text, connection, output, "lock break", |_| {})?;
+        let OneTask { run, state, id, gate } = OneTask::new(&text, "lock break", (connection, output), |_| {})?;
         let passwords = running::passwords(connection)?;
         let (journal, path) = running::journal(&state, &id)?;
         let people = |head| Box::new(Terminal::on_stdout(Look::of_stdout(output.verbose, Some(path), head))) as _;
@@ -76,29 +77,6 @@ pub(super) fn r#break(arguments: &LockBreak) -> Exit {
 fn play(group: &str, task: &Value) -> Arc<Source> {
     let play = json!([{ "hosts": group, "gather_facts": false, "become": true, "tasks": [task] }]);
     Source::new("<command line>", play.to_string())
-}
-
-type Prepared = (Run, (crate::journal::StateDir, String), Arc<running::Gate>);
-
-fn prepared(
-    text: Arc<Source>,
-    connection: &super::arguments::Connection,
-    output: &super::arguments::Output,
-    what: &str,
-    set: impl FnOnce(&mut Options),
-) -> Result<Prepared, Exit> {
-    let extra = running::extra_vars(connection)?;
-    let playbook = running::playbook(&text, connection)?;
-    let inventory = running::inventory(connection, None)?;
-    let (state, id) = running::new_run(output)?;
-    let mut options = running::options(what, connection, extra, (&state, &id))?;
-    what.clone_into(&mut options.command);
-    options.verbosity = output.verbose;
-    set(&mut options);
-    let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
-    running::somebody(&run)?;
-    let gate = running::gate(connection, &run)?;
-    Ok((run, (state, id), gate))
 }
 
 /// Prints the rows; a host that did not say is exit 4, since nothing is known of its lock.

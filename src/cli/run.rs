@@ -122,6 +122,7 @@ fn options(
     }
     let mut options = running::options(path, connection, extra, place)?;
     options.connect_tries = CONNECT_TRIES;
+    options.until = part.until;
     options.limit.clone_from(&part.limit);
     options.tags = listing::tags(part);
     Ok(options)

@@ -125,6 +125,37 @@ pub(super) fn options(
     Ok(options)
 }
 
+/// A run of one play that no file holds, with which nothing is wrong on paper.
+pub(super) struct OneTask {
+    pub(super) run: Run,
+    pub(super) state: StateDir,
+    pub(super) id: String,
+    pub(super) gate: Arc<Gate>,
+}
+
+impl OneTask {
+    /// Prepares it; `what` is the command's name for it.
+    pub(super) fn new(
+        play: &Arc<Source>,
+        what: &str,
+        (connection, output): (&Connection, &Output),
+        set: impl FnOnce(&mut Options),
+    ) -> Result<Self, Exit> {
+        let extra = extra_vars(connection)?;
+        let playbook = playbook(play, connection)?;
+        let inventory = inventory(connection, None)?;
+        let (state, id) = new_run(output)?;
+        let mut options = options(what, connection, extra, (&state, &id))?;
+        what.clone_into(&mut options.command);
+        options.verbosity = output.verbose;
+        set(&mut options);
+        let run = Run::prepare(playbook, inventory, options).map_err(|problems| diagnostic::refuse(&problems))?;
+        somebody(&run)?;
+        let gate = gate(connection, &run)?;
+        Ok(Self { run, state, id, gate })
+    }
+}
+
 /// The folder of the first inventory that is a file or a folder: what `inventory_dir` means.
 fn inventory_dir(sources: &[String]) -> Option<PathBuf> {
     let first = sources.iter().find(|source| !source.contains(','))?;

@@ -75,7 +75,8 @@ impl Ready<'_> {
             stopping: &stopping,
             say: &say,
         };
-        match self.said(scope, |d| d.timeout.as_ref())?.as_ref().and_then(Self::seconds) {
+        let limit = self.said(scope, |d| d.timeout.as_ref())?.as_ref().and_then(Self::seconds);
+        let answer = match limit {
             Some(limit) if !limit.is_zero() => match tokio::time::timeout(limit, module.run(call)).await {
                 Ok(answer) => answer,
                 Err(_) => {
@@ -86,7 +87,9 @@ impl Ready<'_> {
                 }
             },
             _ => module.run(call).await,
-        }
+        };
+        self.engine.progress(|progress| progress.at_work.remove(scope.host));
+        answer
     }
 
     /// What may be asked of the host, and done to it.

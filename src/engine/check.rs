@@ -209,7 +209,7 @@ fn names_of(handler: &Handler) -> Vec<&str> {
 
 fn rolling(play: &Play, guards: Guards) -> Vec<Problem> {
     let Some(rolling) = &play.rolling else { return Vec::new() };
-    let mut problems = Vec::new();
+    let mut problems: Vec<Problem> = super::until::on_paper(rolling).into_iter().collect();
     if guards.find(&rolling.guard).is_none() {
         let known: Vec<&str> = guards.names().collect();
         let mut problem = Problem::new(&rolling.place, format!("there is no guard `{}`", rolling.guard));

@@ -36,12 +36,15 @@ impl Interrupt {
         Self { wish: Arc::new(watch::Sender::new(Wish::None)) }
     }
 
-    /// One that SIGINT and SIGTERM of this process pull.
+    /// One that SIGINT and SIGTERM of this process pull; SIGHUP pulls nothing and ends nothing.
     ///
     /// # Errors
     /// When the signals can't be caught.
     pub fn of_signals() -> std::io::Result<Self> {
         let interrupt = Self::new();
+        // A terminal that is closed takes what reads the run away, and not the run.
+        let mut closed = signal(SignalKind::hangup())?;
+        tokio::spawn(async move { while closed.recv().await.is_some() {} });
         for (kind, number) in [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15)] {
             let caught = signal(kind)?;
             tokio::spawn(interrupt.clone().follow(caught, number));

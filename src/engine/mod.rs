@@ -25,6 +25,7 @@ mod scope;
 mod store;
 mod tags;
 mod task;
+mod until;
 mod ways;
 
 pub use interrupt::{Interrupt, Wish};
@@ -32,3 +33,4 @@ pub use locks::Operator;
 pub use options::{Options, extra_vars};
 pub use run::{Means, Planned, Run};
 pub use tags::Tags;
+pub use until::window_end;

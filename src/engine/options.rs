@@ -36,6 +36,8 @@ pub struct Options {
     /// How often a host that the network refuses is tried before its task begins; at least 1. A rejected login or host key
     /// never is tried again.
     pub connect_tries: u32,
+    /// `--until`: no host's turn is begun that would not fit before it.
+    pub until: Option<jiff::Timestamp>,
     /// `--limit`.
     pub limit: Option<String>,
     /// `--tags`, `--skip-tags`.
@@ -69,6 +71,7 @@ impl Options {
             arguments: Vec::new(),
             folder: PathBuf::new(),
             resumes: None,
+            until: None,
             check: false,
             diff: false,
             forks: 5,

@@ -1,5 +1,7 @@
 //! A rolling play: one host at a time, each by leave of the guard.
 
+use std::time::Instant;
+
 use futures_util::StreamExt as _;
 
 use crate::events::{Fault, Kind, Verdict};
@@ -14,6 +16,7 @@ use super::outcome::worst;
 use super::rounds::{Round, Rounds, Turn};
 use super::run::{Engine, Halt, Planned};
 use super::task::input;
+use super::until::Closing;
 
 impl Engine<'_> {
     /// Rolls the play over its hosts, once for each round; whether the next play is to run.
@@ -38,12 +41,14 @@ impl Engine<'_> {
         let Rounds::Known(rounds) = rounds? else { return Ok(true) };
         self.all_reached(play, planned).await?;
         self.lock_all_of(&planned.hosts).await?;
+        let closing = self.closing(play, planned)?;
         for round in &rounds {
             self.stop_if_asked()?;
+            self.window_fits(closing.as_ref())?;
             if let Some(item) = round.item.clone() {
                 self.emit(Kind::RoundStarted { number: round.number, of: round.of, item })?;
             }
-            if !self.round(guard, play, planned, rolling, round).await? {
+            if !self.round(guard, play, planned, (rolling, closing.as_ref()), round).await? {
                 break;
             }
         }
@@ -56,19 +61,22 @@ impl Engine<'_> {
         guard: &dyn Guard,
         play: &Play,
         planned: &Planned,
-        rolling: &Rolling,
+        (rolling, closing): (&Rolling, Option<&Closing>),
         round: &Round,
     ) -> Result<bool, Halt> {
         let mut remaining = planned.hosts.clone();
         let mut done: Vec<String> = Vec::new();
         while !remaining.is_empty() {
             self.stop_if_asked()?;
+            self.window_fits(closing)?;
+            let begun = Instant::now();
             let host = self.ask(guard, play, planned, rolling, &remaining, &done).await?;
             remaining.retain(|left| *left != host);
             self.emit(Kind::BatchStarted { hosts: vec![host.clone()] })?;
             let turn = Turn { round, first: done.is_empty(), last: remaining.is_empty() };
             let went_on = self.batch(play, planned, Some(&turn), vec![host.clone()]).await?;
             let lost = self.progress(|p| p.failed.contains_key(&host) || p.unreachable.contains_key(&host));
+            self.progress(|progress| progress.slowest = progress.slowest.max(Some(begun.elapsed())));
             if !went_on || lost {
                 return Err(self.all_failed(&[host]));
             }

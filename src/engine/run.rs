@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -110,6 +111,10 @@ pub(super) struct Progress {
     pub(super) touched: BTreeSet<String>,
     /// Whether any host was changed.
     pub(super) changed: bool,
+    /// How long the slowest turn of a host in a rolling play took.
+    pub(super) slowest: Option<Duration>,
+    /// What was begun on hosts and has not ended.
+    pub(super) at_work: BTreeMap<String, String>,
     /// Whether the play in hand was ended by `meta: end_play`.
     pub(super) play_ended: bool,
     /// Whether `--start-at-task` was reached.
@@ -234,7 +239,14 @@ impl Engine<'_> {
     async fn let_go(&self, interrupt: &Interrupt) -> u8 {
         interrupt.stopping().await;
         self.warn_once("asked to stop: what is begun is finished first; ask once more to let go of it".to_owned());
-        interrupt.detached().await
+        let code = interrupt.detached().await;
+        for (host, act) in self.progress(|progress| std::mem::take(&mut progress.at_work)) {
+            self.warn_once(format!(
+                "let go of {host}, where it was begun to {act}: what runs there as a transaction comes to its end by itself; \
+                 `quorate resume` sees to it and goes on"
+            ));
+        }
+        code
     }
 
     async fn perform(&self) -> u8 {
@@ -275,6 +287,7 @@ impl Engine<'_> {
         for warning in &self.run.warnings {
             self.emit(Kind::Warning { text: warning.clone() })?;
         }
+        self.window_of_run()?;
         self.lock().await?;
         let mut plays = self.run.playbook.plays.iter().zip(&self.run.plays).peekable();
         while let Some((play, planned)) = plays.next() {
@@ -306,6 +319,9 @@ impl Engine<'_> {
     /// does not end what was begun before the journal failed: a member that is down is waited for. The task's own end fails then.
     pub(super) fn told(&self, kind: Kind) -> Result<(), Failure> {
         let begins = matches!(kind, Kind::ActBegins { .. });
+        if let Kind::ActBegins { host, act } = &kind {
+            self.progress(|progress| progress.at_work.insert(host.clone(), act.clone()));
+        }
         match self.emit(kind) {
             Err(halt) if begins => Err(Failure::new(halt.fault, halt.reason)),
             _ => Ok(()),

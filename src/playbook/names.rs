@@ -130,7 +130,9 @@ impl<'p> Finder<'p> {
         self.node(&play.hosts, &around);
         [&play.serial, &play.gather_facts].into_iter().flatten().for_each(|node| self.node(node, &around));
         play.vars_files.iter().for_each(|node| self.node(node, &around));
-        play.rolling.iter().filter_map(|rolling| rolling.rounds.as_ref()).for_each(|node| self.node(node, &around));
+        let rolling = play.rolling.iter();
+        let said = rolling.flat_map(|rolling| rolling.rounds.iter().chain(&rolling.until));
+        said.for_each(|node| self.node(node, &around));
         // What was looked at so far is rendered before the first turn, what follows in one.
         self.turn = turn_names(play);
         around.locals.extend(self.turn.iter().cloned());

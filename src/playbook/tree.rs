@@ -66,6 +66,8 @@ pub struct Rolling {
     pub order: TaskOrder,
     /// `rounds:`: a list, or a template that gives one; the play goes over all its hosts once for each item.
     pub rounds: Option<Node>,
+    /// `until:`: when the maintenance window is over, or a template that says so.
+    pub until: Option<Node>,
 }
 
 /// One play.

@@ -41,7 +41,7 @@ const TALKING: Guards = Guards(&[("etcd", &TALKS)]);
 #[tokio::test]
 async fn a_journal_that_fails_while_the_guard_speaks_is_no_refusal_of_the_guard() {
     let talks = |options: &mut Options| options.guards = TALKING;
-    // 0 run, 1 play, 2 what the guard says.
+    // 0 run, 1 how it was asked for, 2 play, 3 what the guard says.
     let done = perform(ROLL, Lab::default(), talks, Some(3)).await;
     assert_eq!((done.code, done.ran("echo")), (7, 0));
     let done = perform(ROLL, Lab::default(), talks, None).await;

@@ -8,6 +8,7 @@
     reason = "a test ends at the first thing that is not as it should be"
 )]
 
+mod asked_to_stop;
 mod bastion;
 mod control;
 mod disk;

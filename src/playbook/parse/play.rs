@@ -175,7 +175,7 @@ impl Reader<'_> {
         };
         self.check_keys(entries, &["guard", "order", "rounds", "until"], "`rolling`");
         let (place, order) = (entry.key_place.clone(), TaskOrder::default());
-        let mut rolling = Rolling { place, guard: String::new(), order, rounds: None };
+        let mut rolling = Rolling { place, guard: String::new(), order, rounds: None, until: None };
         for entry in entries {
             match entry.key.as_str() {
                 "guard" => {
@@ -184,14 +184,7 @@ impl Reader<'_> {
                 }
                 "order" => rolling.order = self.named(entry, &TASK_ORDERS).unwrap_or_default(),
                 "rounds" => rolling.rounds = self.rounds(entry),
-                "until" => {
-                    let message = "`until` of `rolling` is not supported by quorate yet";
-                    self.problem_with(
-                        &entry.key_place,
-                        message,
-                        "end the run with Ctrl-C: it stops before the next host",
-                    );
-                }
+                "until" => rolling.until = self.until(entry),
                 _ => {}
             }
         }
@@ -211,6 +204,15 @@ impl Reader<'_> {
         };
         if !fits {
             self.wrong_shape("rounds", &entry.value, "a list, or a template that gives one");
+        }
+        fits.then(|| entry.value.clone())
+    }
+
+    /// A time, which only text can be.
+    fn until(&mut self, entry: &Entry) -> Option<Node> {
+        let fits = matches!(entry.value.value, NodeValue::String(..));
+        if !fits {
+            self.wrong_shape("until", &entry.value, "a time in quotes, such as \"04:00\"");
         }
         fits.then(|| entry.value.clone())
     }
