@@ -69,6 +69,7 @@ impl Engine<'_> {
         while !remaining.is_empty() {
             self.stop_if_asked()?;
             self.window_fits(closing)?;
+            self.locks_hold().await?;
             let begun = Instant::now();
             let host = self.ask(guard, play, planned, rolling, &remaining, &done).await?;
             remaining.retain(|left| *left != host);

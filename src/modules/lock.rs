@@ -53,7 +53,8 @@ impl Module for QuorateLock {
 
 /// Breaks it, if it is that run's; whether it was (in a check run: would be).
 async fn broken(call: &Call<'_>, lock: &Lock, run: &str, reason: &str, held: Option<&Held>) -> Result<bool, Failure> {
-    if held.is_none_or(|held| held.holder.run != run) {
+    // Where it is another's the run is kept off already; where it is nobody's it might be taken again.
+    if held.is_some_and(|held| held.holder.run != run) {
         return Ok(false);
     }
     let (host, act) = (call.host.to_owned(), format!("break the lock {} of run {run}: {reason}", lock.path()));
@@ -64,7 +65,8 @@ async fn broken(call: &Call<'_>, lock: &Lock, run: &str, reason: &str, held: Opt
     (call.say)(Kind::ActBegins { host, act })?;
     let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
     let why = format!("{at} run {} broke the lock of run {run}: {reason}", call.run);
-    Ok(change.break_lock(lock, run, &why).await?)
+    change.break_lock(lock, run, &why).await?;
+    Ok(true)
 }
 
 fn described(held: Option<&Held>) -> Value {

@@ -2,7 +2,9 @@
 //! has no end by time; and what is changed by leave of it is refused by the host itself once it is somebody else's.
 //!
 //! It is in memory: a full or read-only disk hinders neither who takes it nor who gives it back, and a refused run leaves nothing behind. A
-//! host that was booted anew has none; a run that is at work goes on there and takes it again, since one that was broken is written down.
+//! host that was booted anew has none; the run takes it again before it asks for leave to stop a host, and then looks at all others once
+//! more. Locks that were broken are written down on the disk, so that the run from which they were taken does not take them again.
+//! `tests/model.rs` looks at every order of these steps.
 
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use super::{Change, Probe, RemoteError, RemotePath};
 
 /// Where locks are (file-hierarchy(7): what is in /run goes with the boot).
 const HOME: &str = "/run/quorate/locks";
+/// Where it is written down which were broken.
+const BROKEN: &str = "/var/lib/quorate/locks";
 /// A lock's text is a few lines; more is not ours.
 const CAP: usize = 8 * 1024;
 
@@ -52,6 +56,7 @@ pub enum Renewed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lock {
     path: RemotePath,
+    broken: RemotePath,
 }
 
 /// Leave to change a host for as long as the lock there is one run's.
@@ -63,7 +68,7 @@ pub struct Fence {
     pub(super) run: String,
 }
 
-/// `$1` the lock, `$2` our run, `$3` a run that is known to be over, or nothing; the lock's text on standard input. The lock is made by
+/// `$1` the lock, `$2` our run, `$3` a run that is known to be over, or nothing, `$4` what was broken; the lock's text on standard input. The lock is made by
 /// link(2), which makes it with its text or, where there is one, not at all.
 const TAKE: &str = r#"
 umask 022
@@ -73,7 +78,7 @@ trap 'rm -f "$new"' EXIT
 holder() { sed -n 's/^run=//p' "$1" 2>/dev/null | head -n 1; }
 cat >"$new" || exit 1
 # What was broken is not taken again by the run from which it was taken away.
-grep "^$2	" "$1.broken" 2>/dev/null && exit 2
+grep "^$2	" "$4" 2>/dev/null && exit 2
 for try in 1 2 3; do
     ln "$new" "$1" 2>/dev/null && { echo taken; exit; }
     held=$(holder "$1")
@@ -101,23 +106,28 @@ echo "held $(($(date +%s) - written))"
 printf '%s\n' "$said"
 "#;
 
-/// `$1` the lock, `$2` the run.
+/// `$1` the lock, `$2` the run, `$3` what was broken.
 const RENEW: &str = r#"
 [ "$(sed -n 's/^run=//p' "$1" 2>/dev/null | head -n 1)" = "$2" ] && { touch -c "$1" && echo ours; exit; }
-if [ -e "$1" ] || grep -q "^$2	" "$1.broken" 2>/dev/null; then echo lost; else echo none; fi
+if [ -e "$1" ] || grep -q "^$2	" "$3" 2>/dev/null; then echo lost; else echo none; fi
 "#;
 
-/// `$1` the lock, `$2` whose it must be, `$3` a line to write down, or nothing. By rename first: between a look and a removal it might
-/// become somebody else's.
+/// `$1` the lock, `$2` whose it must be. By rename first: between a look and a removal it might become somebody else's.
 const LEAVE: &str = r#"
 gone=$1.gone.$$
 mv -f "$1" "$gone" 2>/dev/null || { echo none; exit 0; }
 if [ "$(sed -n 's/^run=//p' "$gone" | head -n 1)" != "$2" ]; then
     ln "$gone" "$1"; rm -f "$gone"; echo other; exit 0
 fi
-if [ -n "$3" ]; then printf '%s\t%s\n' "$2" "$3" >>"$1.broken" || { ln "$gone" "$1"; rm -f "$gone"; exit 1; }; fi
 rm -f "$gone"; rmdir "$1.over" 2>/dev/null
 echo left
+"#;
+
+/// `$1` what was broken, `$2` the run, `$3` why. Once is enough.
+const WRITE_DOWN: &str = r#"
+umask 022
+grep -q "^$2	" "$1" 2>/dev/null && exit 0
+mkdir -p "${1%/*}" && printf '%s\t%s\n' "$2" "$3" >>"$1" && sync "$1" "${1%/*}"
 "#;
 
 impl Holder {
@@ -154,13 +164,16 @@ impl Lock {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let sound = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        let path = sound.then(|| RemotePath::from_absolute(HOME)).flatten()?.join(name);
-        Some(Self { path })
+        let at = |home: &str, name: &str| {
+            sound.then(|| RemotePath::from_absolute(home)).flatten().map(|home| home.join(name))
+        };
+        Some(Self { path: at(HOME, name)?, broken: at(BROKEN, &format!("{name}.broken"))? })
     }
 
     #[cfg(test)]
     pub(super) fn at(path: RemotePath) -> Self {
-        Self { path }
+        let broken = path.parent().join("broken");
+        Self { path, broken }
     }
 
     /// Its file.
@@ -177,13 +190,9 @@ impl Lock {
 }
 
 impl Fence {
-    /// A shell's test of whether the run may go on: the lock is its own; or it is nobody's, after a boot, and was not taken away from it.
-    /// For words that are quoted already, or variables.
+    /// A shell's test of whether the lock is the run's. For words that are quoted already.
     pub(super) fn test(lock: &str, run: &str) -> String {
-        let holder = format!("$(sed -n 's/^run=//p' {lock} 2>/dev/null | head -n 1)");
-        format!(
-            "{{ [ \"{holder}\" = {run} ] || {{ [ ! -e {lock} ] && ! grep -q \"^\"{run}\"\t\" {lock}.broken 2>/dev/null; }}; }}"
-        )
+        format!("[ \"$(sed -n 's/^run=//p' {lock} 2>/dev/null | head -n 1)\" = {run} ]")
     }
 }
 
@@ -211,7 +220,7 @@ impl Change {
     /// When it could not be taken for another reason, or the host does not say.
     pub async fn take(&self, lock: &Lock, holder: &Holder, over: Option<&str>) -> Result<Option<Held>, RemoteError> {
         let act = format!("take the lock {}", lock.path);
-        let args = [lock.path.as_str(), holder.run.as_str(), over.unwrap_or_default()];
+        let args = [lock.path.as_str(), holder.run.as_str(), over.unwrap_or_default(), lock.broken.as_str()];
         let ran = self.script(&act, TAKE, &args, Some(holder.to_text().into_bytes())).await?;
         let text = String::from_utf8_lossy(ran.stdout.get(..CAP).unwrap_or(&ran.stdout)).into_owned();
         if ran.success() && text.trim() == "taken" {
@@ -232,7 +241,7 @@ impl Change {
     /// When the host does not say.
     pub async fn renew(&self, lock: &Lock, run: &str) -> Result<Renewed, RemoteError> {
         let act = format!("renew the lock {}", lock.path);
-        let ran = self.script(&act, RENEW, &[lock.path.as_str(), run], None).await?;
+        let ran = self.script(&act, RENEW, &[lock.path.as_str(), run, lock.broken.as_str()], None).await?;
         match String::from_utf8_lossy(&ran.stdout).trim() {
             "ours" => Ok(Renewed::Ours),
             "none" => Ok(Renewed::None),
@@ -246,20 +255,26 @@ impl Change {
     /// # Errors
     /// When it could not be removed.
     pub async fn leave(&self, lock: &Lock, run: &str) -> Result<bool, RemoteError> {
-        self.gone(lock, run, "").await
+        self.gone(lock, run).await
     }
 
-    /// Takes the lock away from that run, whatever becomes of it, and writes down why; whether it was that run's.
+    /// Takes the lock away from that run, whatever becomes of it, and writes down why, so that it does not take it again; whether it had it.
     ///
     /// # Errors
     /// When it could not be removed, or nothing could be written down.
     pub async fn break_lock(&self, lock: &Lock, run: &str, why: &str) -> Result<bool, RemoteError> {
-        self.gone(lock, run, &why.replace(['\n', '\r'], " ")).await
+        let act = format!("write down that the lock {} is broken", lock.path);
+        let why = why.replace(['\n', '\r'], " ");
+        let ran = self.script(&act, WRITE_DOWN, &[lock.broken.as_str(), run, &why], None).await?;
+        if !ran.success() {
+            return Err(self.probe.host.failed(&act, ran.words()));
+        }
+        self.gone(lock, run).await
     }
 
-    async fn gone(&self, lock: &Lock, run: &str, why: &str) -> Result<bool, RemoteError> {
+    async fn gone(&self, lock: &Lock, run: &str) -> Result<bool, RemoteError> {
         let act = format!("give the lock {} back", lock.path);
-        let ran = self.script(&act, LEAVE, &[lock.path.as_str(), run, why], None).await?;
+        let ran = self.script(&act, LEAVE, &[lock.path.as_str(), run], None).await?;
         match (ran.success(), String::from_utf8_lossy(&ran.stdout).trim()) {
             (true, "left") => Ok(true),
             (true, "none" | "other") => Ok(false),

@@ -56,7 +56,7 @@ fn a_second_run_is_refused_and_a_first_whose_lock_was_taken_away_stops_no_other_
     assert_eq!(window.outcome(), "done");
     control.lab.wait_healthy(HEALTHY).unwrap();
     assert_eq!(control.touched().len(), 1, "{}", first.text);
-    let why = control.said(&window.host, &["cat", "/run/quorate/locks/etcd.broken"]);
+    let why = control.said(&window.host, &["cat", "/var/lib/quorate/locks/etcd.broken"]);
     assert!(why.contains(&id) && why.contains("its machine is said to be dead"), "{why}");
 
     control.run(control.upgrade_with("other")).exits(0);

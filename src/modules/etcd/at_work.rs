@@ -2,9 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+
 use crate::events::{Fault, Kind};
-use crate::modules::{Call, Failure};
-use crate::remote::Window;
+use crate::modules::{Call, Failure, Fleet};
+use crate::remote::{Probe, Window};
+
+/// Says what goes on.
+type Say<'a> = &'a (dyn Fn(Kind) -> Result<(), Failure> + Send + Sync);
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -16,11 +21,31 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// # Errors
 /// The host does not say, or the transaction does not end.
 pub(super) async fn wait(call: &Call<'_>, unit: &str) -> Result<(), Failure> {
-    let begun = Instant::now();
+    ended(&call.probe, unit, call.say).await
+}
+
+/// The same for all hosts of the play, so that no member is stopped while another is taken down by what an earlier run ordered late
+/// (`tests/model.rs` shows what happens otherwise). A host that is not reached is seen to elsewhere.
+///
+/// # Errors
+/// A host does not say, or its transaction does not end.
+pub(super) async fn wait_everywhere(fleet: &dyn Fleet, unit: &str, say: Say<'_>) -> Result<(), Failure> {
+    let hosts = fleet.hosts();
+    let each = hosts.iter().map(|host| async move {
+        match fleet.probe(host).await {
+            Ok(probe) => ended(&probe, unit, say).await,
+            Err(_) => Ok(()),
+        }
+    });
+    join_all(each).await.into_iter().find(Result::is_err).unwrap_or(Ok(()))
+}
+
+async fn ended(probe: &Probe, unit: &str, say: Say<'_>) -> Result<(), Failure> {
+    let (begun, host) = (Instant::now(), probe.name());
     let mut said = false;
-    while call.probe.window_at_work(unit).await? {
+    while probe.window_at_work(unit).await? {
         if begun.elapsed() > LONGEST {
-            let (host, window) = (call.host, Window::runs_as(unit));
+            let window = Window::runs_as(unit);
             let text = format!(
                 "{host}: the transaction of an earlier run, {window}, is at work still after {} s; this run has touched nothing\n\
                  look at `journalctl -u {window}` and at the log in the newest folder of {} on {host}; when it has ended, run again",
@@ -29,11 +54,10 @@ pub(super) async fn wait(call: &Call<'_>, unit: &str) -> Result<(), Failure> {
             );
             return Err(Failure::new(Fault::OutcomeUnknown, text));
         }
-        if !said {
-            said = true;
-            let (host, act) = (call.host.to_owned(), "etcd".to_owned());
+        if !std::mem::replace(&mut said, true) {
+            let (host, act) = (host.to_owned(), "etcd".to_owned());
             let text = "wait for the transaction that an earlier run began".to_owned();
-            (call.say)(Kind::Progress { host, act, text, done: None, total: None })?;
+            say(Kind::Progress { host, act, text, done: None, total: None })?;
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -10,6 +10,7 @@ use crate::modules::{Failure, Fleet};
 use crate::playbook::TaskOrder;
 use crate::transport::BoxFuture;
 
+use super::at_work;
 use super::survey::{PATIENCE, PAUSE, Survey, survey};
 
 /// The guard. It reads three variables of the hosts: `etcd_unit`, `accept_downtime`, and `etcd_accept_alarm`, which may be `NOSPACE`: a
@@ -27,6 +28,7 @@ impl Guard for EtcdGuard {
             let unit = variable(ask.fleet, "etcd_unit").and_then(|v| v.as_str().map(str::to_owned));
             let accept = is_true(variable(ask.fleet, "accept_downtime").as_ref());
             let past = accepted_alarm(variable(ask.fleet, "etcd_accept_alarm").as_ref())?;
+            at_work::wait_everywhere(ask.fleet, unit.as_deref().unwrap_or("etcd"), ask.say).await?;
             let survey = survey(ask.fleet, unit.as_deref().unwrap_or("etcd"), None).await;
             let survey = if past { survey.past_no_space() } else { survey };
             if let Some(failure) = survey.unreachable() {

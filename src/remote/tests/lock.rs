@@ -103,26 +103,33 @@ async fn a_broken_lock_is_written_down() {
     let bench = Bench::new();
     let (lock, change) = (lock(&bench), bench.change());
     change.take(&lock, &holder("A"), None).await.unwrap();
-    assert!(!change.break_lock(&lock, "B", "not that one").await.unwrap());
+    // Also of a run that has none here now: it must not take it again.
+    assert!(!change.break_lock(&lock, "B", "lost with a boot").await.unwrap());
+    assert!(change.take(&lock, &holder("B"), Some("A")).await.unwrap_err().to_string().contains("lost with a boot"));
     assert!(change.break_lock(&lock, "A", "its machine burnt\ndown").await.unwrap());
-    assert_eq!(std::fs::read_to_string(bench.local("locks/etcd.broken")).unwrap(), "A\tits machine burnt down\n");
+    assert_eq!(
+        std::fs::read_to_string(bench.local("locks/broken")).unwrap(),
+        "B\tlost with a boot\nA\tits machine burnt down\n"
+    );
     assert_eq!(bench.probe().lock(&lock).await.unwrap(), None);
     assert_eq!(change.renew(&lock, "A").await.unwrap(), Renewed::Lost);
     let again = change.take(&lock, &holder("A"), None).await.unwrap_err().to_string();
     assert!(again.contains("taken away from this run: A\tits machine"), "{again}");
-    assert_eq!(change.take(&lock, &holder("B"), None).await.unwrap(), None);
+    assert_eq!(change.take(&lock, &holder("C"), None).await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn a_run_goes_on_on_a_host_that_lost_its_lock_with_a_boot() {
+async fn a_lock_that_went_with_a_boot_allows_nothing_until_it_is_taken_again() {
     let bench = Bench::new();
     let (lock, change) = (lock(&bench), bench.change());
     change.take(&lock, &holder("A"), None).await.unwrap();
     let fenced = change.with_host(bench.host().fenced(Some(lock.fence("A"))));
     std::fs::remove_dir_all(bench.local("locks")).unwrap();
-    fenced.write(&bench.at("f"), b"on", &Attributes::default()).await.unwrap();
+    let write = async || fenced.write(&bench.at("f"), b"on", &Attributes::default()).await;
+    assert!(matches!(write().await, Err(RemoteError::Fenced { .. })));
     assert_eq!(change.renew(&lock, "A").await.unwrap(), Renewed::None);
     assert_eq!(change.take(&lock, &holder("A"), None).await.unwrap(), None);
+    write().await.unwrap();
     assert_eq!(change.renew(&lock, "A").await.unwrap(), Renewed::Ours);
 }
 

@@ -22,12 +22,8 @@ put() { printf '%s\n' "$2" >".$1.new" && sync ".$1.new" && mv -f ".$1.new" "$1" 
 property() { systemctl show -p "$1" "$unit" | sed "s/^$1=//"; }
 sum() { sha256sum <"$1" | cut -d' ' -f1; }
 
-# Whether this run's work is still its own: the lock is, or there is none since a boot and it was not taken away from this run.
-allowed() {
-    [ -z "$lock" ] && return
-    [ "$(sed -n 's/^run=//p' "$lock" 2>/dev/null | head -n 1)" = "$run" ] && return
-    [ ! -e "$lock" ] && ! grep -q "^$run$tab" "$lock.broken" 2>/dev/null
-}
+# Whether the lock is still this run's.
+allowed() { [ -z "$lock" ] || [ "$(sed -n 's/^run=//p' "$lock" 2>/dev/null | head -n 1)" = "$run" ]; }
 
 # What the unit said last; the words of a program that is given up are kept, not those of the one that follows it.
 words() { [ -s journal ] || journalctl -u "$unit" -n 20 --no-pager -o cat >journal 2>/dev/null; }
