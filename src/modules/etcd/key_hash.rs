@@ -19,7 +19,8 @@ const ASK: &str = r#"
 tool=$1 endpoint=$2 revision=$3 ca=$4 cert=$5 key=$6
 export ETCDCTL_API=3
 [ -f "$tool" ] && [ "$(head -c 4 -- "$tool" | od -An -tx1 | tr -d ' ')" = 7f454c46 ] || exit 3
-"$tool" endpoint hashkv --help >/dev/null 2>&1 || exit 3
+# One of 2.x answers any words with its usage, and with 0 (2.3.8 seen in the lab 2026-11-27).
+"$tool" endpoint hashkv --help 2>&1 | grep -q "endpoint hashkv" || exit 3
 set -- --endpoints="$endpoint" --write-out=json --command-timeout=80s
 [ -z "$ca" ] || set -- "$@" --cacert="$ca"
 [ -z "$cert" ] || set -- "$@" --cert="$cert" --key="$key"
