@@ -70,6 +70,11 @@ impl Locks {
         (taken.user.as_deref() == user.map(|user| user.user.as_str())).then(|| taken.lock.fence(run))
     }
 
+    /// All of them, by their hosts.
+    fn all(&self) -> Vec<(String, Lock, Change)> {
+        self.held().iter().map(|(host, of)| (host.clone(), of.lock.clone(), of.change.clone())).collect()
+    }
+
     fn is_lost(&self, host: &str) {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| host.to_owned());
     }
@@ -203,11 +208,7 @@ impl Engine<'_> {
     pub(super) async fn renew_locks(&self) -> u8 {
         loop {
             tokio::time::sleep(RENEW).await;
-            let locks: Vec<(String, Lock, Change)> = {
-                let held = self.locks.held();
-                held.iter().map(|(host, of)| (host.clone(), of.lock.clone(), of.change.clone())).collect()
-            };
-            let run = &self.run.options.run;
+            let (locks, run) = (self.locks.all(), &self.run.options.run);
             let renewed = join_all(locks.iter().map(|(host, lock, change)| async move {
                 // One that is not reached now is asked the next time; one that went with a boot is taken again before the next turn.
                 matches!(change.renew(lock, run).await, Ok(Renewed::Lost)).then_some(host)
@@ -223,13 +224,10 @@ impl Engine<'_> {
     /// all are looked at once more, since another run may have got the rest; without that two members can be down (`tests/model.rs`). A
     /// host that does not answer is the guard's business.
     pub(super) async fn locks_hold(&self) -> Result<(), Halt> {
-        let held: Vec<(String, Lock, Change)> = {
-            let held = self.locks.held();
-            held.iter().map(|(host, of)| (host.clone(), of.lock.clone(), of.change.clone())).collect()
-        };
-        let run = &self.run.options.run;
-        // As often as hosts are booted meanwhile, and then some.
-        for _ in 0..=held.len() {
+        let (held, run) = (self.locks.all(), &self.run.options.run);
+        // Until no lock had to be taken again. Each host may have been booted once meanwhile; one that loses its lock again and again is lost.
+        let mut tries = 0..=held.len();
+        loop {
             let renewed = join_all(held.iter().map(|(_, lock, change)| change.renew(lock, run))).await;
             let mut again = false;
             for ((host, lock, change), renewed) in held.iter().zip(renewed) {
@@ -247,6 +245,9 @@ impl Engine<'_> {
             }
             if !again || self.locks.lost().is_some() {
                 break;
+            }
+            if tries.next().is_none() {
+                held.iter().for_each(|(host, ..)| self.locks.is_lost(host));
             }
         }
         self.stop_if_asked()

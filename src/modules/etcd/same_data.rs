@@ -89,17 +89,19 @@ async fn once(survey: &Survey) -> Result<Once, String> {
     }
     let asked = survey.facts.iter().map(|(host, facts)| ask(host, facts, versions.get(host), revision));
     let told: BTreeMap<String, Told> = join_all(asked).await.into_iter().collect::<Result<_, _>>()?;
-    if let Some(why) = told.values().find_map(|told| match told {
-        Told::Unknown(why) => Some(why.clone()),
-        Told::Hash(_) | Told::NotNow => None,
-    }) {
-        return Ok(Once::Known(SameData::Unknown(why)));
+    let (mut hashes, mut unknown) = (BTreeMap::new(), None);
+    for (host, told) in told {
+        match told {
+            Told::Hash(hash) => drop(hashes.insert(host, Some(hash))),
+            Told::NotNow => drop(hashes.insert(host, None)),
+            Told::Unknown(why) => unknown = Some(why),
+        }
     }
-    let hashes = told.into_iter().map(|(host, told)| match told {
-        Told::Hash(hash) => (host, Some(hash)),
-        Told::NotNow | Told::Unknown(_) => (host, None),
-    });
-    Ok(Once::Compared(revision, etcd::sameness(&hashes.collect())))
+    // That two differ is known, whatever a third might have told.
+    Ok(match (etcd::sameness(&hashes), unknown) {
+        (Sameness::Same | Sameness::NotNow, Some(why)) => Once::Known(SameData::Unknown(why)),
+        (sameness, _) => Once::Compared(revision, sameness),
+    })
 }
 
 async fn ask(
