@@ -92,7 +92,7 @@ pub(super) enum Lock {
     /// The locks of all hosts in one table.
     #[command(after_help = "Example:\n  quorate lock show -i inventory/prod.yml\n\n\
         Exit codes: 0 all hosts said, 4 one did not")]
-    Show(Box<LockShow>),
+    Show(Box<Cluster>),
     /// Take the lock of a run away whose machine is gone for good; a run that is at work changes nothing more after that.
     #[command(
         after_help = "Example:\n  quorate lock break -i inventory/prod.yml --run 01ARZ3NDEKTSV4RRFFQ69G5FAV \\\n      \
@@ -341,30 +341,25 @@ pub(super) struct Inventory {
     pub(super) playbook_dir: Option<PathBuf>,
 }
 
-/// `quorate etcd status`.
-#[derive(Debug, Args)]
-pub(super) struct Status {
+/// A cluster by its hosts.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Cluster {
     /// The cluster's hosts: a pattern.
     #[arg(long, value_name = "PATTERN", default_value = "etcd")]
     pub(super) group: String,
     #[command(flatten)]
     pub(super) connection: Connection,
-    #[command(flatten)]
-    pub(super) login: EtcdLogin,
     #[command(flatten)]
     pub(super) output: Output,
 }
 
-/// `quorate lock show`.
+/// `quorate etcd status`.
 #[derive(Debug, Args)]
-pub(super) struct LockShow {
-    /// The cluster's hosts: a pattern.
-    #[arg(long, value_name = "PATTERN", default_value = "etcd")]
-    pub(super) group: String,
+pub(super) struct Status {
     #[command(flatten)]
-    pub(super) connection: Connection,
+    pub(super) cluster: Cluster,
     #[command(flatten)]
-    pub(super) output: Output,
+    pub(super) login: EtcdLogin,
 }
 
 /// `quorate lock break`.
@@ -376,13 +371,8 @@ pub(super) struct LockBreak {
     /// Why, for whoever reads it later, in the journal and beside the lock on each host.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: String,
-    /// The cluster's hosts: a pattern.
-    #[arg(long, value_name = "PATTERN", default_value = "etcd")]
-    pub(super) group: String,
     #[command(flatten)]
-    pub(super) connection: Connection,
-    #[command(flatten)]
-    pub(super) output: Output,
+    pub(super) cluster: Cluster,
 }
 
 /// `quorate resume`.

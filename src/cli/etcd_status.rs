@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::arguments::Status as Arguments;
+use super::arguments::{Cluster, Status as Arguments};
 use super::console;
 use super::exit::Exit;
 use super::running::{self, OneTask};
@@ -82,17 +82,17 @@ impl Sink for Rows {
 
 /// Asks and shows.
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    asked(arguments).map_or_else(|exit| exit, |rows| show(&rows, arguments.output.json))
+    asked(arguments).map_or_else(|exit| exit, |rows| show(&rows, arguments.cluster.output.json))
 }
 
 /// A check run of one task, so that a question cannot change anything; nothing is done, so nothing is journalled.
 fn asked(arguments: &Arguments) -> Result<Vec<MemberRow>, Exit> {
-    let connection = &arguments.connection;
-    let pattern = Value::from(arguments.group.as_str());
+    let Cluster { group, connection, output } = &arguments.cluster;
+    let pattern = Value::from(group.as_str());
     let text = format!("- hosts: {pattern}\n  gather_facts: false\n  tasks:\n    - etcd_facts:\n");
     let play = Source::new("<command line>", text);
     let OneTask { run, state, gate, .. } =
-        OneTask::new(&play, "etcd status", (connection, &arguments.output), |options| options.check = true)?;
+        OneTask::new(&play, "etcd status", (connection, output), |options| options.check = true)?;
     let passwords = running::passwords(connection)?.with_etcd(&arguments.login)?;
     let rows = Rows::default();
     running::perform(&run, &state, &gate, passwords, Box::new(rows.clone()), Vec::new());

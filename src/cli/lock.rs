@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use comfy_table::{Table, presets};
 use serde_json::{Map, Value, json};
 
-use super::arguments::{LockBreak, LockShow};
+use super::arguments::{Cluster, LockBreak};
 use super::exit::Exit;
 use super::running::OneTask;
 use super::{console, running};
@@ -39,9 +39,9 @@ impl Sink for Rows {
 }
 
 /// `quorate lock show`: a check run of one task, so nothing can be changed; it is not journalled.
-pub(super) fn show(arguments: &LockShow) -> Exit {
+pub(super) fn show(cluster: &Cluster) -> Exit {
     let shown = || {
-        let LockShow { group, connection, output } = arguments;
+        let Cluster { group, connection, output } = cluster;
         let text = play(group, &json!({ "quorate_lock": {} }));
         let OneTask { run, state, gate, .. } =
             OneTask::new(&text, "lock show", (connection, output), |options| options.check = true)?;
@@ -57,7 +57,7 @@ pub(super) fn show(arguments: &LockShow) -> Exit {
 /// `quorate lock break`: a run like any other, with its journal.
 pub(super) fn r#break(arguments: &LockBreak) -> Exit {
     let broken = || {
-        let LockBreak { run, reason, group, connection, output } = arguments;
+        let LockBreak { run, reason, cluster: Cluster { group, connection, output } } = arguments;
         if ulid::Ulid::from_string(run).is_err() {
             let why = format!("`{run}` is not a run's ID: `quorate lock show` has the one that holds the lock");
             return Err(running::refuse(Fault::Input, &why));

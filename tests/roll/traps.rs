@@ -3,8 +3,6 @@
 //! cluster past it. That the cures lose nothing and cost no further restart is shown by the long walk (`walk.rs`).
 
 use std::process;
-use std::thread;
-use std::time::Duration;
 
 use quorate_lab::{Lab, LabBuilder, wait_until};
 
@@ -86,10 +84,17 @@ fn v2_entries_behind_the_last_snapshot_are_seen_before_a_member_is_stopped() {
         }
     };
     restart("echo ETCD_SNAPSHOT_COUNT=100 >>/etc/default/etcd");
-    // So that the snapshots are told from the start of the last process. One is taken in 150 writes, and none after what follows.
-    thread::sleep(Duration::from_secs(5));
+    // So that the snapshots are told from the start of the last process, by ages in whole seconds. One is taken in 150 writes, and none
+    // after what follows.
+    older_than(&lab, 5);
     said(&lab, FIRST, "for n in $(seq 150); do ETCDCTL_API=3 etcdctl put /v3/$n $n >/dev/null || exit 1; done");
-    thread::sleep(Duration::from_secs(3));
+    for host in lab.members() {
+        let taken = || match said(&lab, &host.name, "ls /var/lib/etcd/member/snap").contains(".snap") {
+            true => Ok(()),
+            false => Err("none".to_owned()),
+        };
+        wait_until("a snapshot", quorate_lab::HEALTHY, taken).unwrap();
+    }
     said(&lab, FIRST, "export ETCDCTL_API=2; etcdctl set /trap 1 && etcdctl rm /trap");
     let (state, before) = (tempfile::tempdir().unwrap(), starts(&lab));
     let ran = Roll::new(&lab, &lab.inventory(), &lab.ssh_config(), state.path()).to("3.6.16", &lab).run();
@@ -107,6 +112,18 @@ fn v2_entries_behind_the_last_snapshot_are_seen_before_a_member_is_stopped() {
     // What it says helps.
     restart("sed -i /ENABLE_V2/d /etc/default/etcd");
     quorate_passes(&lab, "3.6.16");
+}
+
+/// Waits until each member's process has run for so many seconds.
+fn older_than(lab: &Lab, seconds: u64) {
+    for host in lab.members() {
+        wait_until("a process that is old enough", quorate_lab::HEALTHY, || {
+            let age = said(lab, &host.name, "ps -o etimes= -p $(systemctl show -p MainPID --value etcd)");
+            let age: u64 = age.trim().parse().map_err(|_| age.clone())?;
+            if age > seconds { Ok(()) } else { Err(format!("{age} s")) }
+        })
+        .unwrap();
+    }
 }
 
 /// 3.5 writes its members and the cluster version as entries that 3.6 reads and 3.7 does not, and no snapshot lies between in a cluster
