@@ -2,6 +2,7 @@
 
 use semver::Version;
 
+use super::rules::{Minor, minor_of};
 use super::strict_json;
 
 /// What a member answers to `GET /version`.
@@ -22,6 +23,20 @@ pub enum ClusterVersion {
     NotDecided,
     /// Settled.
     Is(Version),
+}
+
+impl ClusterVersion {
+    /// Whether it is that minor's or a later one, where there is such a thing: a cluster in which every member runs a minor settles on it
+    /// within some five seconds, also a fresh one, which begins with the version before (etcd v2.3.8 and v3.5.35 etcdserver/server.go,
+    /// `monitorVersions`; a fresh 2.3.8 at 2.2.0 seen in the lab).
+    #[must_use]
+    pub fn has_settled(&self, lowest: Minor) -> bool {
+        match self {
+            Self::Unknown => true,
+            Self::NotDecided => false,
+            Self::Is(version) => minor_of(version) >= lowest,
+        }
+    }
 }
 
 /// Why a text is no version.
@@ -129,6 +144,14 @@ mod tests {
         ] {
             assert!(from_version_body(body.as_bytes()).is_err(), "{body}");
         }
+    }
+
+    #[test]
+    fn a_cluster_version_below_the_lowest_minor_has_not_settled() {
+        assert!(ClusterVersion::Unknown.has_settled((2, 0)));
+        assert!(!ClusterVersion::NotDecided.has_settled((2, 1)));
+        let is = |major, minor| ClusterVersion::Is(Version::new(major, minor, 0));
+        assert!(!is(2, 2).has_settled((2, 3)) && is(2, 3).has_settled((2, 3)) && is(3, 0).has_settled((2, 3)));
     }
 
     #[test]

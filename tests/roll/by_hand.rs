@@ -64,13 +64,19 @@ pub(crate) fn hop(lab: &Lab, version: &str) {
     for host in lab.members() {
         swap(lab, &host.name, version);
     }
+    settled(lab, version);
+}
+
+/// Waits until the cluster version is that version's; what the members then say. A fresh cluster of 2.3 begins with 2.2.0, and its leader
+/// looks again every five seconds (etcd v2.3.8 etcdserver/server.go, `monitorVersions`; seen in the lab).
+pub(crate) fn settled(lab: &Lab, version: &str) -> Vec<MemberStatus> {
     let cluster = version.rsplit_once('.').unwrap().0.to_owned() + ".0";
     wait_until(version, DECIDED, || {
         let status = lab.status();
         let there = status.iter().all(|member| member.cluster_version.as_deref() == Some(&cluster));
-        if there { Ok(()) } else { Err(format!("{status:#?}")) }
+        if there { Ok(status) } else { Err(format!("{status:#?}")) }
     })
-    .unwrap();
+    .unwrap()
 }
 
 /// What a member says of itself.

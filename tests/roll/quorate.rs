@@ -132,6 +132,15 @@ fn numbers(text: &str) -> BTreeMap<String, u32> {
 
 impl std::fmt::Display for Ran {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "exit {:?}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.said, self.complained)
+        // What stopped it comes first: whoever reads a long log of many tests sees its beginning, if anything.
+        writeln!(f, "exit {:?}", self.code)?;
+        let mut told = false;
+        for line in self.said.lines() {
+            told = line.starts_with("fatal:") || line.starts_with("HALTED") || (told && line.starts_with("    "));
+            if told {
+                writeln!(f, "{line}")?;
+            }
+        }
+        write!(f, "--- stderr\n{}\n--- stdout\n{}", self.complained, self.said)
     }
 }

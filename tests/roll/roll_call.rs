@@ -1,4 +1,5 @@
-//! Every member asked every 50 ms (500 ms over TLS) from the clients' network whether it serves, as one of the cluster's clients would see it.
+//! Every member looked at every 50 ms from the clients' network, and asked as often (every 500 ms over TLS) whether it serves, as one of the
+//! cluster's clients would see it.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -17,7 +18,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 const EVERY: Duration = Duration::from_millis(50);
 
 /// The same over TLS: each question is a handshake, and five members asked five times a second took half a core. The witness sees what comes
-/// between.
+/// between, every 50 ms too.
 const EVERY_OVER_TLS: Duration = Duration::from_millis(500);
 
 /// A running member answers within a millisecond; a busy machine may take a hundred times that, and a member that does
@@ -122,32 +123,48 @@ impl Witness {
         if read == 0 { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 
-    /// Whether the member's process went away since the last time. Where none could be connected to, the questions say so.
-    fn is_broken(&mut self) -> bool {
-        let broken = self.stream.as_ref().is_some_and(|stream| match stream.peek(&mut [0]) {
+    /// What it sees now; what it saw before is `last`.
+    fn look(&mut self, last: &mut Option<Instant>, samples: &mut Vec<Sample>) {
+        let now = Instant::now();
+        let there = self.stream.as_ref().is_some_and(|stream| match stream.peek(&mut [0]) {
             // With TLS a word comes before the end.
-            Ok(bytes) => bytes == 0 || self.tls.is_some(),
-            Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+            Ok(bytes) => bytes != 0 && self.tls.is_none(),
+            Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
         });
-        if broken || self.stream.is_none() {
-            *self = Self::new(self.address, self.tls.take());
+        if there {
+            *last = Some(now);
+            return;
         }
-        broken
+        if self.stream.is_some() {
+            // The process was there the last time, so it was not down before: nearer than the last question, where those are rare.
+            if let Some(last) = last.filter(|_| samples.last().is_none_or(|sample| sample.serves)) {
+                samples.push(Sample { asked: last, told: last, serves: true });
+            }
+            samples.push(Sample { asked: now, told: now, serves: false });
+        }
+        *self = Self::new(self.address, self.tls.take());
+        if self.stream.is_some() {
+            // It has asked, and was answered.
+            samples.push(Sample { asked: now, told: Instant::now(), serves: true });
+            *last = Some(Instant::now());
+        }
     }
 }
 
 fn call(client: &Client, host: &Host, tls: Option<Arc<ClientConfig>>, stop: &AtomicBool) -> Vec<Sample> {
-    let mut samples = Vec::new();
+    let mut samples: Vec<Sample> = Vec::new();
     let every = if tls.is_some() { EVERY_OVER_TLS } else { EVERY };
     let mut witness = Witness::new(SocketAddr::from((host.address, PORT)), tls);
+    let (mut there, mut next) = (None, Instant::now());
     while !stop.load(Ordering::Relaxed) {
+        witness.look(&mut there, &mut samples);
         let asked = Instant::now();
-        if witness.is_broken() {
-            samples.push(Sample { asked, told: asked, serves: false });
+        if asked >= next {
+            let serves = client.get(host.address, "/version").is_ok();
+            samples.push(Sample { asked, told: Instant::now(), serves });
+            next = asked + every;
         }
-        let serves = client.get(host.address, "/version").is_ok();
-        samples.push(Sample { asked, told: Instant::now(), serves });
-        thread::sleep(every.saturating_sub(asked.elapsed()));
+        thread::sleep(EVERY.saturating_sub(asked.elapsed()));
     }
     samples
 }
@@ -169,8 +186,8 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Result<String, String> {
     if good { Ok(body.to_owned()) } else { Err(head.to_owned()) }
 }
 
-/// A time at which a member did not serve, taken as long as it can have been: from the last question that was answered to
-/// the next answer.
+/// A time at which a member did not serve, taken as long as it can have been: from the last question that was answered, or the last
+/// time that its process was seen, to the next answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Down {
     pub(crate) host: String,

@@ -5,9 +5,10 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 
-use quorate_lab::{Lab, binaries};
+use quorate_lab::{Lab, MemberStatus, binaries};
 use sha2::{Digest as _, Sha256};
 
+use crate::by_hand::settled;
 use crate::own_turn;
 use crate::quorate::{Ran, Roll};
 use crate::standing::said;
@@ -86,7 +87,7 @@ fn run(lab: &Lab, made: Made, version: &str) -> Ran {
 /// Stops the test unless the program was taken back, and the cluster is as it was.
 #[track_caller]
 fn taken_back(lab: &Lab, made: Made, old: &str, new: &str) {
-    let before: Vec<_> = lab.status().into_iter().map(|member| (member.host, member.cluster_version)).collect();
+    let before = settled(lab, old);
     let ran = run(lab, made, new);
     ran.ended(10);
     let words = [
@@ -100,8 +101,10 @@ fn taken_back(lab: &Lab, made: Made, old: &str, new: &str) {
     for member in &after {
         assert!(member.healthy && member.version.as_deref() == Some(old), "{member:?}\n{ran}");
     }
-    let after: Vec<_> = after.into_iter().map(|member| (member.host, member.cluster_version)).collect();
-    assert_eq!(after, before, "{ran}");
+    let known = |members: Vec<MemberStatus>| -> Vec<_> {
+        members.into_iter().map(|member| (member.host, member.cluster_version)).collect()
+    };
+    assert_eq!(known(after), known(before), "{ran}");
 }
 
 fn lab(old: &str) -> Lab {

@@ -1,9 +1,11 @@
 //! `etcd_preflight`: everything that can be wrong on a host or in the cluster, found before the first change.
 
+use std::time::Instant;
+
 use semver::Version;
 use serde_json::{Map, json};
 
-use crate::etcd::{self, ClusterVersion, ClusterView, MemberView, WayBack};
+use crate::etcd::{self, ClusterVersion, ClusterView, MemberView, WayBack, minor_of};
 use crate::events::Kind;
 use crate::modules::table::{Argument, CheckMode, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
@@ -14,7 +16,7 @@ use super::auth_hop::{self, ACCEPT_AUTH_HOP};
 use super::backup;
 use super::certificates;
 use super::downgrade::{DOWNGRADE, judged};
-use super::facts::{Facts, refused, version_argument};
+use super::facts::{Facts, cluster_text, refused, version_argument};
 use super::files::{FILES, Files, has_files, on_paper};
 use super::next_start::{is_read, next_start};
 use super::place::Place;
@@ -22,7 +24,7 @@ use super::rewriting::{Hop, KEEP_V2, REWRITE_OPTIONS, is_due};
 use super::rules::{RULES, rules};
 use super::same_data::same_data;
 use super::stage;
-use super::survey::{Survey, survey};
+use super::survey::{PATIENCE, PAUSE, Survey, survey};
 use super::tool::Tool;
 use super::{ACCEPT_DOWNTIME, BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
@@ -175,8 +177,15 @@ async fn whole_cluster(call: &Call<'_>, survey: &Survey, target: &Version) -> Re
     if let Some(failure) = survey.unreachable() {
         return Err(failure.clone());
     }
-    let may_stop = survey.may_stop(call.host, call.flag("accept_downtime")).await;
-    let view = may_stop.map_err(|reason| refused(call.host, reason))?;
+    let mut view = sound(call, survey).await?;
+    let begun = Instant::now();
+    while let Some(what) = unsettled(&view, target).filter(|_| !call.flag("downgrade")) {
+        if begun.elapsed() > PATIENCE {
+            return Err(refused(call.host, what));
+        }
+        tokio::time::sleep(PAUSE).await;
+        view = sound(call, survey).await?;
+    }
     let members: Vec<&MemberView> = view.hosts.values().flatten().collect();
     let others = members.iter().map(|m| &m.version.server).filter(|version| *version != target);
     let mut sources: Vec<String> = others.map(ToString::to_string).collect();
@@ -207,6 +216,27 @@ async fn whole_cluster(call: &Call<'_>, survey: &Survey, target: &Version) -> Re
         }
     }
     Ok(view)
+}
+
+/// The whole cluster, once the host's member may stop.
+async fn sound(call: &Call<'_>, survey: &Survey) -> Result<ClusterView, Failure> {
+    let may_stop = survey.may_stop(call.host, call.flag("accept_downtime")).await;
+    may_stop.map_err(|reason| refused(call.host, reason))
+}
+
+/// What is wrong while a later minor is wanted and the cluster version is still below what every member runs: the hop before this one has
+/// not ended, and a member of the next would find a cluster of two minors before its own.
+fn unsettled(view: &ClusterView, target: &Version) -> Option<String> {
+    let members: Vec<&MemberView> = view.hosts.values().flatten().collect();
+    let lowest = members.iter().map(|member| minor_of(&member.version.server)).min()?;
+    let lags = |member: &&&MemberView| !member.version.cluster.has_settled(lowest);
+    let member = members.iter().find(lags).filter(|_| lowest < minor_of(target))?;
+    let found = cluster_text(&member.version.cluster).unwrap_or_else(|| "none".to_owned());
+    Some(format!(
+        "the cluster version does not follow the members, so what brought them here has not ended\nexpected {}.{}.0, which all of them run or more\nfound    {found}\n\
+         next: see why the leader cannot ask every member for its version (peer URLs, certificates, its log), then run again",
+        lowest.0, lowest.1
+    ))
 }
 
 /// Says once what no host can do over TLS: ask the others whether the way back is open, on which that of the last member hangs.
