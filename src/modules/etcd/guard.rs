@@ -11,7 +11,7 @@ use crate::playbook::TaskOrder;
 use crate::transport::BoxFuture;
 
 use super::at_work;
-use super::survey::{PATIENCE, PAUSE, Survey, survey};
+use super::survey::{PATIENCE, PATIENCE_WHILE_ALL_SERVE, PAUSE, Survey, survey};
 
 /// The guard. It reads three variables of the hosts: `etcd_unit`, `accept_downtime`, and `etcd_accept_alarm`, which may be `NOSPACE`: a
 /// play that makes room sets it, since that alarm is what it is run for.
@@ -29,15 +29,18 @@ impl Guard for EtcdGuard {
             let accept = is_true(variable(ask.fleet, "accept_downtime").as_ref());
             let past = accepted_alarm(variable(ask.fleet, "etcd_accept_alarm").as_ref())?;
             at_work::wait_everywhere(ask.fleet, unit.as_deref().unwrap_or("etcd"), ask.say).await?;
-            let survey = survey(ask.fleet, unit.as_deref().unwrap_or("etcd"), None).await;
-            let survey = if past { survey.past_no_space() } else { survey };
-            if let Some(failure) = survey.unreachable() {
-                return Err(failure.clone());
-            }
+            let unit = unit.as_deref().unwrap_or("etcd");
+            let survey = survey(ask.fleet, unit, None).await;
+            let mut survey = if past { survey.past_no_space() } else { survey };
             let (begun, mut said) = (Instant::now(), String::new());
             loop {
-                let choice = look(&survey, &ask, accept).await?;
-                if choice.verdict.may || begun.elapsed() > PATIENCE {
+                if let Some(failure) = survey.unreachable() {
+                    return Err(failure.clone());
+                }
+                let (choice, may_pass) = look(&survey, &ask, accept).await?;
+                let all_serve = choice.fault == Fault::Failed;
+                let patience = if all_serve && may_pass { PATIENCE_WHILE_ALL_SERVE } else { PATIENCE };
+                if choice.verdict.may || begun.elapsed() > patience {
                     return Ok(choice);
                 }
                 if said != choice.verdict.reason {
@@ -46,6 +49,7 @@ impl Guard for EtcdGuard {
                     (ask.say)(Kind::Progress { host, act, text: said.clone(), done: None, total: None })?;
                 }
                 tokio::time::sleep(PAUSE).await;
+                survey.gather_missing(ask.fleet, unit).await;
             }
         })
     }
@@ -73,18 +77,19 @@ fn accepted_alarm(value: Option<&serde_json::Value>) -> Result<bool, Failure> {
     }
 }
 
-async fn look(survey: &Survey, ask: &Ask<'_>, accept_downtime: bool) -> Result<Choice, Failure> {
+/// The choice, and whether what stands against it may be over in a moment.
+async fn look(survey: &Survey, ask: &Ask<'_>, accept_downtime: bool) -> Result<(Choice, bool), Failure> {
     let view = survey.look().await;
     let ranked = if ask.order == TaskOrder::LeaderLast { etcd::next(&view, ask.remaining) } else { None };
     let first = ask.remaining.first().map(|host| (host.as_str(), Rank::Follower));
     let Some((host, rank)) = ranked.or(first) else {
         return Err(Failure::new(Fault::Bug, "the guard was asked about no host"));
     };
-    let verdict = match may_stop(&view, host, accept_downtime) {
-        Ok(()) => Verdict { may: true, reason: leave(&view, host, rank) },
-        Err(reason) => Verdict { may: false, reason: reason.to_string() },
+    let (verdict, may_pass) = match may_stop(&view, host, accept_downtime) {
+        Ok(()) => (Verdict { may: true, reason: leave(&view, host, rank) }, false),
+        Err(reason) => (Verdict { may: false, reason: reason.to_string() }, reason.may_pass()),
     };
-    Ok(Choice { host: host.to_owned(), verdict, fault: fault(&view) })
+    Ok((Choice { host: host.to_owned(), verdict, fault: fault(&view) }, may_pass))
 }
 
 fn leave(view: &ClusterView, host: &str, rank: Rank) -> String {

@@ -13,6 +13,9 @@ use super::facts::Facts;
 /// How long is asked again while the cluster only needs to settle: an election takes one to two seconds, and a view taken across one
 /// disagrees with itself. Longer trouble is trouble.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+/// The same for the guard while every member is healthy and serves reads: nobody is down then, so waiting costs nothing, and to halt because
+/// of a slow minute leaves a roll half done. Of a look that takes too long, of terms that differ while leaders change, of a member behind.
+pub(super) const PATIENCE_WHILE_ALL_SERVE: Duration = Duration::from_secs(60);
 /// Between two looks while it settles.
 pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
@@ -79,6 +82,17 @@ impl Survey {
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }
         }
+    }
+
+    /// Gathers the facts anew where they were not to be had, though the host was: of a process that was starting just then, say.
+    pub(super) async fn gather_missing(&mut self, fleet: &dyn Fleet, unit: &str) {
+        let missing: Vec<String> =
+            self.facts.iter().filter(|(_, facts)| facts.is_err()).map(|(host, _)| host.clone()).collect();
+        let ask = |host: String| async move {
+            let facts = async { Facts::gather(fleet, &fleet.probe(&host).await?, unit).await }.await;
+            (host, facts)
+        };
+        self.facts.extend(join_all(missing.into_iter().map(ask)).await);
     }
 
     /// The first failure that is the host's and not the member's: unreachable, host key, become.
