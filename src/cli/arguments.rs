@@ -66,6 +66,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: Lock,
     },
+    /// See what a run did by what the hosts keep of it: for when the machine that ran it is gone with its journal.
+    #[command(
+        after_help = "Example:\n  quorate receipts -i inventory/prod.yml\n\nExit codes: 0 all hosts said, 4 one did not"
+    )]
+    Receipts(Box<Receipts>),
     /// Describe a module, or list all of them.
     #[command(after_help = "Examples:\n  quorate doc\n  quorate doc copy")]
     Doc {
@@ -371,6 +376,16 @@ pub(super) struct LockBreak {
     /// Why, for whoever reads it later, in the journal and beside the lock on each host.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: String,
+    #[command(flatten)]
+    pub(super) cluster: Cluster,
+}
+
+/// `quorate receipts`.
+#[derive(Debug, Args)]
+pub(super) struct Receipts {
+    /// The run, by its ID; else the newest of which any host knows.
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
     #[command(flatten)]
     pub(super) cluster: Cluster,
 }

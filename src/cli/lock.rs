@@ -74,7 +74,7 @@ pub(super) fn r#break(arguments: &LockBreak) -> Exit {
 }
 
 /// A play of one task as root, whose lock it is. JSON is YAML.
-fn play(group: &str, task: &Value) -> Arc<Source> {
+pub(super) fn play(group: &str, task: &Value) -> Arc<Source> {
     let play = json!([{ "hosts": group, "gather_facts": false, "become": true, "tasks": [task] }]);
     Source::new("<command line>", play.to_string())
 }

@@ -12,6 +12,7 @@ pub mod inventory;
 mod listing;
 mod lock;
 mod plan;
+mod receipts;
 mod report;
 mod resume;
 mod run;
@@ -54,6 +55,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Etcd { command: Etcd::Status(arguments) } => etcd_status::run(&arguments),
         Command::Lock { command: Lock::Show(arguments) } => lock::show(&arguments),
         Command::Lock { command: Lock::Break(arguments) } => lock::r#break(&arguments),
+        Command::Receipts(arguments) => receipts::run(&arguments),
         Command::Doc { module } => doc::run(module.as_deref()),
         Command::Completions { shell } => completions::run(shell),
     }

@@ -28,12 +28,12 @@ pub enum ClusterVersion {
 impl ClusterVersion {
     /// Whether it is that minor's or a later one, where there is such a thing: a cluster in which every member runs a minor settles on it
     /// within some five seconds, also a fresh one, which begins with the version before (etcd v2.3.8 and v3.5.35 etcdserver/server.go,
-    /// `monitorVersions`; a fresh 2.3.8 at 2.2.0 seen in the lab).
+    /// `monitorVersions`; a fresh 2.3.8 at 2.2.0 seen in the lab). Where a member of 2.0 is left, those of 2.1 know none (seen in the lab).
     #[must_use]
     pub fn has_settled(&self, lowest: Minor) -> bool {
         match self {
             Self::Unknown => true,
-            Self::NotDecided => false,
+            Self::NotDecided => lowest < (2, 1),
             Self::Is(version) => minor_of(version) >= lowest,
         }
     }
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_cluster_version_below_the_lowest_minor_has_not_settled() {
         assert!(ClusterVersion::Unknown.has_settled((2, 0)));
-        assert!(!ClusterVersion::NotDecided.has_settled((2, 1)));
+        assert!(ClusterVersion::NotDecided.has_settled((2, 0)) && !ClusterVersion::NotDecided.has_settled((2, 1)));
         let is = |major, minor| ClusterVersion::Is(Version::new(major, minor, 0));
         assert!(!is(2, 2).has_settled((2, 3)) && is(2, 3).has_settled((2, 3)) && is(3, 0).has_settled((2, 3)));
     }

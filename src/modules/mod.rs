@@ -19,6 +19,7 @@ pub mod lock;
 pub mod meta;
 pub mod pause;
 pub mod ping;
+pub mod receipts;
 pub mod set_fact;
 pub mod shell;
 pub mod slurp;

@@ -6,8 +6,8 @@ use crate::inventory::{Node, Problem};
 use crate::playbook::Vocabulary;
 
 use super::{
-    Module, assert, command, copy, debug, etcd, fail, fetch, file, lock, meta, pause, ping, set_fact, shell, slurp,
-    stat, systemd, template, uri, wait_for,
+    Module, assert, command, copy, debug, etcd, fail, fetch, file, lock, meta, pause, ping, receipts, set_fact, shell,
+    slurp, stat, systemd, template, uri, wait_for,
 };
 
 /// What an argument must look like.
@@ -220,6 +220,7 @@ pub const ROWS: &[Row] = &[
     meta::ROW,
     pause::ROW,
     ping::ROW,
+    receipts::ROW,
     set_fact::ROW,
     shell::ROW,
     slurp::ROW,

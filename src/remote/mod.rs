@@ -26,4 +26,6 @@ pub use probe::{
     UnitState, WordEdit, WordPlace, assignments_of, environment_of, longer, patched, renamed, with_variables,
     with_words,
 };
-pub use window::{ReadAs, Receipt, Serve, Swap, TakeBack, Window, WindowEnd, WindowState};
+pub use window::{
+    KeptState, KeptWindow, ReadAs, Receipt, Serve, Stands, Swap, TakeBack, Window, WindowEnd, WindowState,
+};

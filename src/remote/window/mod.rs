@@ -2,10 +2,12 @@
 //!
 //! The script `window.sh` does the work as a transient systemd unit; here it is begun, watched and read back.
 
+mod kept;
 mod receipt;
 
 use std::time::Duration;
 
+pub use kept::{KeptState, KeptWindow, Stands};
 pub use receipt::{Receipt, WindowEnd};
 
 use super::shell;

@@ -18,6 +18,35 @@ pub enum WindowEnd {
     Down,
 }
 
+impl WindowEnd {
+    /// The word of the `result` file.
+    ///
+    /// # Errors
+    /// When it is none of them.
+    pub(super) fn from_word(word: &str) -> Result<Self, String> {
+        match word {
+            "done" => Ok(Self::Done),
+            "refused" => Ok(Self::Refused),
+            "rolled-back" => Ok(Self::RolledBack),
+            "not-serving" => Ok(Self::NotServing),
+            "down" => Ok(Self::Down),
+            other => Err(format!("the receipt has the unknown outcome `{other}`")),
+        }
+    }
+
+    /// The same for people.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused, nothing was touched",
+            Self::RolledBack => "rolled back",
+            Self::NotServing => "the new program does not serve",
+            Self::Down => "nothing serves",
+        }
+    }
+}
+
 /// A window's receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
@@ -43,14 +72,7 @@ impl Receipt {
     pub(super) fn from_text(text: &str) -> Result<Self, String> {
         let fields: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
         let field = |name: &str| fields.get(name).copied().ok_or_else(|| format!("the receipt has no `{name}`"));
-        let end = match field("outcome")? {
-            "done" => WindowEnd::Done,
-            "refused" => WindowEnd::Refused,
-            "rolled-back" => WindowEnd::RolledBack,
-            "not-serving" => WindowEnd::NotServing,
-            "down" => WindowEnd::Down,
-            other => return Err(format!("the receipt has the unknown outcome `{other}`")),
-        };
+        let end = WindowEnd::from_word(field("outcome")?)?;
         // /proc/uptime counts hundredths of seconds; f64 holds centuries of them exactly.
         let seconds = |name: &str| -> Result<Duration, String> {
             let text = field(name)?;

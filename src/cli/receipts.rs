@@ -1,0 +1,191 @@
+//! `quorate receipts`: what a run did, told by the hosts alone, for when the machine that ran it is gone with its journal.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use comfy_table::{Table, presets};
+use serde_json::{Map, Value, json};
+
+use super::arguments::{Cluster, Receipts};
+use super::exit::Exit;
+use super::running::{self, OneTask};
+use super::{console, lock};
+use crate::events::{Event, Fault, Kind, Sink, SinkError, Status};
+use crate::report::escaped_line;
+
+/// What a host said; nothing where it did not.
+type Row = (String, Option<Map<String, Value>>);
+
+/// What all said, in the inventory's order.
+#[derive(Clone, Default)]
+struct Rows(Arc<Mutex<Vec<Row>>>);
+
+impl Sink for Rows {
+    fn write(&mut self, event: &Event) -> Result<(), SinkError> {
+        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &event.kind {
+            Kind::RunStarted { hosts, .. } => rows.extend(hosts.iter().map(|host| (host.clone(), None))),
+            Kind::TaskEnded { host, status: Status::Ok, result, .. } => {
+                if let Some((_, row)) = rows.iter_mut().find(|(known, _)| known == host) {
+                    *row = Some(result.clone());
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A check run of one task, so nothing can be changed; it is not journalled.
+pub(super) fn run(arguments: &Receipts) -> Exit {
+    let shown = || {
+        let Receipts { run: wanted, cluster: Cluster { group, connection, output } } = arguments;
+        let text = lock::play(group, &json!({ "quorate_receipts": {} }));
+        let OneTask { run, state, gate, .. } =
+            OneTask::new(&text, "receipts", (connection, output), |options| options.check = true)?;
+        let passwords = running::passwords(connection)?;
+        let rows = Rows::default();
+        running::perform(&run, &state, &gate, passwords, Box::new(rows.clone()), Vec::new());
+        let rows = std::mem::take(&mut *rows.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let text = if output.json { as_json(&rows) } else { as_text(&rows, wanted.as_deref()) };
+        Ok(match console::answer(&text) {
+            Exit::DONE if rows.iter().any(|(_, row)| row.is_none()) => Fault::Unreachable.into(),
+            exit => exit,
+        })
+    };
+    shown().unwrap_or_else(|exit| exit)
+}
+
+fn as_json(rows: &[Row]) -> String {
+    let line = |(host, row): &Row| {
+        let mut line = Map::from_iter([("host".to_owned(), Value::from(host.as_str()))]);
+        line.extend(row.clone().unwrap_or_else(|| Map::from_iter([("note".to_owned(), Value::from("no answer"))])));
+        Value::Object(line).to_string() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+fn receipts(row: Option<&Map<String, Value>>) -> &[Value] {
+    row.and_then(|row| row.get("receipts")).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The runs of which any host keeps something or whose lock it has, oldest first: the order of their IDs is that of time.
+fn runs(rows: &[Row]) -> BTreeSet<&str> {
+    let kept = rows.iter().flat_map(|(_, row)| receipts(row.as_ref())).map(|receipt| text(receipt, "run"));
+    kept.chain(holders(rows)).collect()
+}
+
+fn holders(rows: &[Row]) -> impl Iterator<Item = &str> {
+    rows.iter().filter_map(|(_, row)| row.as_ref()?.get("lock_of")?.as_str())
+}
+
+/// Where the files stand: one word for all, or each by its own.
+fn standing(receipt: &Value) -> String {
+    let Some(files) = receipt.get("files").and_then(Value::as_object).filter(|files| !files.is_empty()) else {
+        return String::new();
+    };
+    let words: BTreeSet<&str> = files.values().filter_map(Value::as_str).collect();
+    let each = files.iter().map(|(path, word)| format!("{path}: {}", word.as_str().unwrap_or_default()));
+    match words.first() {
+        Some(word) if words.len() == 1 => format!("the {word} files"),
+        _ => each.collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn as_text(rows: &[Row], wanted: Option<&str>) -> String {
+    let runs = runs(rows);
+    let silent: Vec<&str> = rows.iter().filter(|(_, row)| row.is_none()).map(|(host, _)| host.as_str()).collect();
+    let Some(run) = wanted.or(runs.last().copied()) else {
+        let unknown = if silent.is_empty() { String::new() } else { format!("; unknown: {}", silent.join(", ")) };
+        return escaped_line(&format!("no run has left a receipt or a lock on these hosts{unknown}")) + "\n";
+    };
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(["host", "began", "ended", "transaction", "stands now", "said"]);
+    let mut at_work = false;
+    for (host, row) in rows {
+        let line = |cells: [&str; 5]| std::iter::once(host.as_str()).chain(cells).map(escaped_line).collect::<Vec<_>>();
+        let of_run: Vec<&Value> = receipts(row.as_ref()).iter().filter(|receipt| text(receipt, "run") == run).collect();
+        match (row, of_run.is_empty()) {
+            (None, _) => drop(table.add_row(line(["", "", "unknown: no answer", "", ""]))),
+            (_, true) => drop(table.add_row(line(["", "", "untouched", "", ""]))),
+            _ => {
+                for receipt in of_run {
+                    let state = text(receipt, "state");
+                    at_work |= state == "at work";
+                    let (began, ended) = (text(receipt, "began"), text(receipt, "ended"));
+                    table.add_row(line([began, ended, state, &standing(receipt), text(receipt, "detail")]));
+                }
+            }
+        }
+    }
+    let table: String = table.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
+    let earlier: Vec<&str> = runs.iter().copied().filter(|other| *other != run).collect();
+    let earlier = if earlier.is_empty() { String::new() } else { format!("other runs: {}\n", earlier.join(", ")) };
+    let holders: BTreeSet<&str> = holders(rows).collect();
+    let holders: Vec<&str> = holders.into_iter().collect();
+    let next = match (at_work, holders.as_slice()) {
+        (true, _) => "wait until the transaction has ended, and look again".to_owned(),
+        (_, []) => "nobody's lock is on these hosts; run the playbook again: what is done is left as it is".to_owned(),
+        (_, held) => format!(
+            "where the run is known: `quorate resume`; is its machine gone for good, `quorate lock break --run {}`, then run the playbook again: \
+             what is done is left as it is",
+            held.join(", then ")
+        ),
+    };
+    // The runs' IDs are the hosts' words too.
+    format!(
+        "run {}, as the hosts tell it:\n{table}{}next: {}\n",
+        escaped_line(run),
+        escaped_block(&earlier),
+        escaped_line(&next)
+    )
+}
+
+fn escaped_block(line: &str) -> String {
+    if line.is_empty() { String::new() } else { escaped_line(line.trim_end()) + "\n" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(host: &str, lock: Value, receipts: Value) -> Row {
+        (host.to_owned(), json!({ "lock_of": lock, "receipts": receipts }).as_object().cloned())
+    }
+
+    #[test]
+    fn the_newest_run_is_told_host_by_host() {
+        let done = json!({ "run": "01B", "began": "2026-11-24T02:00:00Z", "state": "done", "files": { "/a": "new" }, "detail": "process 7 serves" });
+        let doubt =
+            json!({ "run": "01B", "state": "in doubt", "files": { "/a": "old", "/b": "new" }, "detail": "x\u{1b}[2J" });
+        let older = json!({ "run": "01A", "state": "done", "files": {} });
+        let mut rows = vec![
+            row("n1", json!("01B"), json!([older, done])),
+            row("n2", json!("01B"), json!([doubt])),
+            row("n3", Value::Null, json!([])),
+            ("n4".to_owned(), None),
+        ];
+        let told = as_text(&rows, None);
+        for words in [
+            "run 01B, as the hosts tell it",
+            "the new files",
+            "/a: old, /b: new",
+            "untouched",
+            "unknown: no answer",
+            "other runs: 01A",
+            "quorate lock break --run 01B",
+        ] {
+            assert!(told.contains(words), "{words}\n{told}");
+        }
+        assert!(!told.contains('\u{1b}'));
+        assert!(as_text(&rows, Some("01A")).contains("run 01A"));
+        rows[0] = row("n1", json!("01B"), json!([{ "run": "01B", "state": "at work", "files": {} }]));
+        assert!(as_text(&rows, None).contains("next: wait"), "{rows:?}");
+        assert!(as_text(&[row("n1", Value::Null, json!([]))], None).contains("no run has left"));
+        assert!(as_text(&[("n1".to_owned(), None)], None).contains("unknown: n1"));
+    }
+}
