@@ -1,8 +1,8 @@
 //! The guard of a rolling play over etcd: which host is next, and may its member stop now.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::etcd::{self, Alarm, ClusterView, Health, Rank, may_stop};
+use crate::etcd::{self, Alarm, ClusterView, Rank, may_stop};
 use crate::events::{Fault, Kind, Verdict};
 use crate::modules::arguments::boolean;
 use crate::modules::guard::{Ask, Choice, Guard};
@@ -11,7 +11,7 @@ use crate::playbook::TaskOrder;
 use crate::transport::BoxFuture;
 
 use super::at_work;
-use super::survey::{PATIENCE, PATIENCE_WHILE_ALL_SERVE, PAUSE, Survey, survey};
+use super::survey::{PAUSE, Survey, patience, serving, survey};
 
 /// The guard. It reads three variables of the hosts: `etcd_unit`, `accept_downtime`, and `etcd_accept_alarm`, which may be `NOSPACE`: a
 /// play that makes room sets it, since that alarm is what it is run for.
@@ -37,9 +37,7 @@ impl Guard for EtcdGuard {
                 if let Some(failure) = survey.unreachable() {
                     return Err(failure.clone());
                 }
-                let (choice, may_pass) = look(&survey, &ask, accept).await?;
-                let all_serve = choice.fault == Fault::Failed;
-                let patience = if all_serve && may_pass { PATIENCE_WHILE_ALL_SERVE } else { PATIENCE };
+                let (choice, patience) = look(&survey, &ask, accept).await?;
                 if choice.verdict.may || begun.elapsed() > patience {
                     return Ok(choice);
                 }
@@ -77,8 +75,8 @@ fn accepted_alarm(value: Option<&serde_json::Value>) -> Result<bool, Failure> {
     }
 }
 
-/// The choice, and whether what stands against it may be over in a moment.
-async fn look(survey: &Survey, ask: &Ask<'_>, accept_downtime: bool) -> Result<(Choice, bool), Failure> {
+/// The choice, and for how long it is worth while to ask again if it is a "no".
+async fn look(survey: &Survey, ask: &Ask<'_>, accept_downtime: bool) -> Result<(Choice, Duration), Failure> {
     let view = survey.look().await;
     let ranked = if ask.order == TaskOrder::LeaderLast { etcd::next(&view, ask.remaining) } else { None };
     let first = ask.remaining.first().map(|host| (host.as_str(), Rank::Follower));
@@ -89,7 +87,7 @@ async fn look(survey: &Survey, ask: &Ask<'_>, accept_downtime: bool) -> Result<(
         Ok(()) => (Verdict { may: true, reason: leave(&view, host, rank) }, false),
         Err(reason) => (Verdict { may: false, reason: reason.to_string() }, reason.may_pass()),
     };
-    Ok((Choice { host: host.to_owned(), verdict, fault: fault(&view) }, may_pass))
+    Ok((Choice { host: host.to_owned(), verdict, fault: fault(&view) }, patience(&view, may_pass)))
 }
 
 fn leave(view: &ClusterView, host: &str, rank: Rank) -> String {
@@ -106,11 +104,8 @@ fn leave(view: &ClusterView, host: &str, rank: Rank) -> String {
 
 /// What a "no" means for who is on call.
 fn fault(view: &ClusterView) -> Fault {
-    let serves = |told: &Result<etcd::MemberView, String>| {
-        told.as_ref().is_ok_and(|m| m.read.is_ok() && m.health == Health::Healthy)
-    };
-    let sound = view.hosts.values().filter(|told| serves(told)).count();
-    if sound == view.hosts.len() { Fault::Failed } else { super::member::fault_by_quorum(sound, view.hosts.len()) }
+    let (sound, all) = (serving(view), view.hosts.len());
+    if sound == all { Fault::Failed } else { super::member::fault_by_quorum(sound, all) }
 }
 
 #[cfg(test)]

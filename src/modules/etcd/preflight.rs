@@ -24,7 +24,7 @@ use super::rewriting::{Hop, KEEP_V2, REWRITE_OPTIONS, is_due};
 use super::rules::{RULES, rules};
 use super::same_data::same_data;
 use super::stage;
-use super::survey::{PATIENCE, PAUSE, Survey, survey};
+use super::survey::{PAUSE, Survey, patience, survey};
 use super::tool::Tool;
 use super::{ACCEPT_DOWNTIME, BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
@@ -180,7 +180,7 @@ async fn whole_cluster(call: &Call<'_>, survey: &Survey, target: &Version) -> Re
     let mut view = sound(call, survey).await?;
     let begun = Instant::now();
     while let Some(what) = unsettled(&view, target).filter(|_| !call.flag("downgrade")) {
-        if begun.elapsed() > PATIENCE {
+        if begun.elapsed() > patience(&view, true) {
             return Err(refused(call.host, what));
         }
         tokio::time::sleep(PAUSE).await;

@@ -5,19 +5,33 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use crate::etcd::{ClusterView, NotNow, may_stop};
+use crate::etcd::{ClusterView, Health, MemberView, NotNow, may_stop};
 use crate::modules::{Failure, Fleet};
 
 use super::facts::Facts;
 
 /// How long is asked again while the cluster only needs to settle: an election takes one to two seconds, and a view taken across one
 /// disagrees with itself. Longer trouble is trouble.
-pub(super) const PATIENCE: Duration = Duration::from_secs(15);
-/// The same for the guard while every member is healthy and serves reads: nobody is down then, so waiting costs nothing, and to halt because
+const PATIENCE: Duration = Duration::from_secs(15);
+/// The same while every member is healthy and serves reads: nobody is down then, so waiting costs nothing, and to halt because
 /// of a slow minute leaves a roll half done. Of a look that takes too long, of terms that differ while leaders change, of a member behind.
-pub(super) const PATIENCE_WHILE_ALL_SERVE: Duration = Duration::from_secs(60);
+const PATIENCE_WHILE_ALL_SERVE: Duration = Duration::from_secs(60);
 /// Between two looks while it settles.
 pub(super) const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long is asked again after such a look: the shorter time where what it found is not one of the things that pass by themselves, or a
+/// member is down.
+pub(super) fn patience(view: &ClusterView, may_pass: bool) -> Duration {
+    if may_pass && serving(view) == view.hosts.len() { PATIENCE_WHILE_ALL_SERVE } else { PATIENCE }
+}
+
+/// How many members say that they are healthy and answer reads.
+pub(super) fn serving(view: &ClusterView) -> usize {
+    let serves = |told: &Result<MemberView, String>| {
+        told.as_ref().is_ok_and(|member| member.read.is_ok() && member.health == Health::Healthy)
+    };
+    view.hosts.values().filter(|told| serves(told)).count()
+}
 
 /// The facts of all hosts, gathered once, and looks at the cluster made with them.
 pub(super) struct Survey {
@@ -78,7 +92,7 @@ impl Survey {
             let view = self.look().await;
             match may_stop(&view, host, accept_downtime) {
                 Ok(()) => return Ok(view),
-                Err(reason) if !reason.may_pass() || begun.elapsed() > PATIENCE => return Err(reason),
+                Err(reason) if !reason.may_pass() || begun.elapsed() > patience(&view, true) => return Err(reason),
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }
         }
