@@ -22,6 +22,8 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 struct Past {
     id: String,
     state: State,
+    /// Whether its journal goes beyond its first line.
+    begun: bool,
 }
 
 fn resumed(arguments: &Arguments) -> Result<Exit, Exit> {
@@ -31,7 +33,7 @@ fn resumed(arguments: &Arguments) -> Result<Exit, Exit> {
         console::say(&format!("no run to go on with in {}", escaped_line(&state.path().display().to_string())));
         return Ok(Exit::DONE);
     };
-    let Past { id, state: folded } = &past;
+    let Past { id, state: folded, .. } = &past;
     if folded.command != "run" || folded.check {
         let what = if folded.command == "run" { "a check run" } else { "no run of a playbook" };
         return Err(running::refuse(Fault::Input, &format!("run {id} is {what}: there is nothing to go on with")));
@@ -67,19 +69,28 @@ fn resumed(arguments: &Arguments) -> Result<Exit, Exit> {
 }
 
 /// The run that is meant, or the last of those that went on with it; without a name the newest of a playbook.
+///
+/// One that was killed before it had written down how it was asked for had begun nothing, not even a lock: without a name the one before
+/// it is meant, and it only where there is none.
 fn meant(state: &StateDir, named: Option<&str>) -> Result<Option<Past>, JournalError> {
     let ids = state.all_runs()?;
     let read = |id: &str| -> Result<Past, JournalError> {
-        Ok(Past { id: id.to_owned(), state: State::of(&Journal::read(state, id)?.events) })
+        let events = Journal::read(state, id)?.events;
+        Ok(Past { id: id.to_owned(), state: State::of(&events), begun: events.len() > 1 })
     };
     let Some(named) = named else {
+        let mut unbegun = None;
         for id in &ids {
             match read(id) {
-                Ok(past) if past.state.command == "run" && !past.state.check => return Ok(Some(past)),
-                _ => {}
+                Ok(past) if past.state.command != "run" || past.state.check => {}
+                Ok(past) if past.begun || Journal::is_being_written(state, id).unwrap_or(false) => {
+                    return Ok(Some(past));
+                }
+                Ok(past) => unbegun = unbegun.or(Some(past)),
+                Err(_) => {}
             }
         }
-        return Ok(None);
+        return Ok(unbegun);
     };
     let mut past = read(&state.find(named)?)?;
     // An ID begins with its time: what went on with a run is newer.
@@ -101,7 +112,7 @@ fn left(playbooks: &[PathBuf], at: &str) -> Vec<PathBuf> {
 
 /// What the journal knows of the run, before the hosts are asked.
 fn told(past: &Past) -> String {
-    let Past { id, state } = past;
+    let Past { id, state, .. } = past;
     let all = state.standings();
     let named = |wanted: Standing| {
         let names: Vec<&str> =

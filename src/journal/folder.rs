@@ -98,19 +98,34 @@ impl StateDir {
         }
     }
 
-    /// Makes the folder of a new run, readable by nobody else, and its entry durable.
-    pub(super) fn create_run(&self, id: &str) -> Result<PathBuf, JournalError> {
+    /// Makes the folder of a new run, readable by nobody else, with what `fill` puts into it. It has the run's name only once that is
+    /// there, so that a run which is killed while it begins is none; both names are durable then.
+    pub(super) fn create_run<T>(
+        &self,
+        id: &str,
+        fill: impl FnOnce(&Path) -> Result<T, JournalError>,
+    ) -> Result<(PathBuf, T), JournalError> {
         let run = self.run(id)?;
         let runs = self.0.join("runs");
+        let new = runs.join(format!(".{id}.new"));
         DirBuilder::new().recursive(true).mode(0o700).create(&runs).map_err(JournalError::io("create", &runs))?;
-        DirBuilder::new().mode(0o700).create(&run).map_err(JournalError::io("create", &run))?;
-        sync_folder(&runs)?;
-        Ok(run)
+        DirBuilder::new().mode(0o700).create(&new).map_err(JournalError::io("create", &new))?;
+        let named = fill(&new).and_then(|filled| {
+            sync_folder(&new)?;
+            fs::rename(&new, &run).map_err(JournalError::io("create", &run))?;
+            sync_folder(&runs)?;
+            Ok((run, filled))
+        });
+        if named.is_err() {
+            // Nothing was begun, and nothing is to be read of it.
+            let _ = fs::remove_dir_all(&new);
+        }
+        named
     }
 }
 
 /// A new name in a folder is durable only once the folder itself is (fsync(2)).
-pub(super) fn sync_folder(path: &Path) -> Result<(), JournalError> {
+fn sync_folder(path: &Path) -> Result<(), JournalError> {
     fs::File::open(path).and_then(|folder| folder.sync_all()).map_err(JournalError::io("sync", path))
 }
 

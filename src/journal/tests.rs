@@ -148,6 +148,22 @@ fn a_run_is_never_written_twice() {
     assert_eq!(again.fault(), Fault::Disk);
 }
 
+/// Killed between its folder and its journal (seen in the lab 2026-11-27: `report last` then named a file that is not there).
+#[test]
+fn a_folder_without_a_journal_is_no_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = state(&folder);
+    assert!(state.create_run(RUN, |_| Err::<(), _>(JournalError::NoFolder)).is_err());
+    assert_eq!(std::fs::read_dir(folder.path().join("runs")).unwrap().count(), 0);
+    let seen = state.create_run(RUN, |made| {
+        // Whoever looks now, or after a kill now, sees no run.
+        assert!(made.is_dir() && state.all_runs().unwrap().is_empty());
+        Ok(state.find("last").is_err())
+    });
+    assert!(seen.unwrap().1);
+    assert_eq!(state.all_runs().unwrap(), [RUN]);
+}
+
 /// `/dev/full` takes no byte (null(4)): the disk is full from the first event on.
 #[test]
 fn a_full_disk_lets_no_act_begin() {

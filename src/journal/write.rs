@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 
-use super::folder::sync_folder;
 use super::{JournalError, StateDir, line};
 use crate::events::{Event, Fault, Kind, Sink, SinkError, Status};
 
@@ -54,22 +53,19 @@ impl Journal {
     /// # Errors
     /// When `id` is not a run's ID, or the disk refuses, or has no room.
     pub fn create(state: &StateDir, id: &str) -> Result<Self, JournalError> {
-        let folder = state.create_run(id)?;
-        let path = folder.join("journal.jsonl");
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(JournalError::io("create", &path))?;
-        // Waits at most for somebody who only looks whether it is locked.
-        file.lock().map_err(JournalError::io("lock", &path))?;
-        if let Err(error) = take_room(&file) {
-            // Nothing was begun, and nothing is to be read of it.
-            let _ = std::fs::remove_file(&path).and_then(|()| std::fs::remove_dir(&folder));
-            return Err(JournalError::io("take room for", &path)(error));
-        }
-        sync_folder(&folder)?;
+        let (folder, file) = state.create_run(id, |folder| {
+            let path = folder.join("journal.jsonl");
+            let file = OpenOptions::new()
+                .append(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&path)
+                .map_err(JournalError::io("create", &path))?;
+            // Nobody else has it yet; who looks whether it is locked finds it by its run's name only.
+            file.lock().map_err(JournalError::io("lock", &path))?;
+            take_room(&file).map_err(JournalError::io("take room for", &path))?;
+            Ok(file)
+        })?;
         Ok(Self { folder, file, empty: true, prev: line::first_sum(id), head: Head::default(), broken: None })
     }
 

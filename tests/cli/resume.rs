@@ -89,6 +89,33 @@ fn what_cannot_be_gone_on_with_is_refused() {
     assert!(stderr(&gone).contains("slow.yml") && stderr(&gone).contains("in doubt: h1"), "{}", stderr(&gone));
 }
 
+/// Killed in its first thousandths of a second: seen in the lab 2026-11-27, killed in its third fdatasync.
+#[test]
+fn a_run_that_had_only_begun_is_passed_over() {
+    let quorate = Quorate::new();
+    quorate.file("p.yml", PLAY).file("q.yml", PLAY);
+    let line = |playbook: &'static str| ["run", playbook, "-i", "h1,", "-e", "word=a", "-e", "flag=/gone"];
+    let cut_after_its_first_line = |id: &str| {
+        let journal = quorate.folder.path().join("state/runs").join(id).join("journal.jsonl");
+        let text = std::fs::read_to_string(&journal).unwrap();
+        std::fs::write(&journal, text.split_inclusive('\n').next().unwrap()).unwrap();
+    };
+    assert_eq!(code(&quorate.run(&line("p.yml"))), 2);
+    let only = quorate.newest();
+    cut_after_its_first_line(&only);
+    let refused = quorate.run(&["resume"]);
+    assert_eq!(code(&refused), 5, "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("does not say how it was asked for; run its playbook"), "{}", stderr(&refused));
+
+    assert_eq!(code(&quorate.run(&line("q.yml"))), 2);
+    let whole = quorate.newest();
+    assert_eq!(code(&quorate.run(&["resume"])), 2);
+    cut_after_its_first_line(&quorate.newest());
+    let again = quorate.run(&["resume"]);
+    assert_eq!(code(&again), 2, "{}", stderr(&again));
+    assert!(stderr(&again).contains(&format!("going on with run {whole} of q.yml")), "{}", stderr(&again));
+}
+
 impl Quorate {
     fn runs(&self) -> Vec<String> {
         let listed = stdout(&self.run(&["runs", "--json"]));

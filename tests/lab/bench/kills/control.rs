@@ -46,7 +46,7 @@ pub(crate) fn live(ground: &Ground, families: &[Family], kill: Option<(Family, u
     let quorate = ground.words();
     let begins = quorate.first().cloned();
     words.extend(quorate);
-    let at = pid.clone();
+    let (at, folder) = (pid.clone(), ground.folder.path().display().to_string());
     let traced = follow(
         quiet(ground.lab.control_command("strace")),
         families,
@@ -57,12 +57,14 @@ pub(crate) fn live(ground: &Ground, families: &[Family], kill: Option<(Family, u
             if call.family == Family::Send && !call.text.contains(":22]>") {
                 return;
             }
-            let Some(count) = Family::ALL.iter().position(|f| *f == call.family).and_then(|place| counts.get_mut(place)) else {
+            let Some(count) =
+                Family::ALL.iter().position(|f| *f == call.family).and_then(|place| counts.get_mut(place))
+            else {
                 return;
             };
             *count += 1;
             if killed.is_none() && kill.is_some_and(|(family, n)| family == call.family && n == *count) {
-                let text = call.text.chars().take(200).collect();
+                let text = call.text.replace(&folder, "").chars().take(160).collect();
                 *killed = kill_written(&at).then_some(text);
             }
         },
@@ -74,7 +76,9 @@ pub(crate) fn live(ground: &Ground, families: &[Family], kill: Option<(Family, u
         }
         if begun.elapsed() > LIFE {
             kill_written(&pid);
-            return Err(format!("it went on after {} s: {}", LIFE.as_secs(), last_words(&fs::read_to_string(&said)?)).into());
+            return Err(
+                format!("it went on after {} s: {}", LIFE.as_secs(), last_words(&fs::read_to_string(&said)?)).into()
+            );
         }
         std::thread::sleep(Duration::from_millis(10));
     };
@@ -94,8 +98,10 @@ pub(crate) fn measure(bench: &mut Bench, pair: &Pair, most: u64) -> Outcome<()> 
     count(bench, pair)?;
     for family in Family::ALL {
         let whole = bench.ledger.counted(&pair.name(), PART, family.name()).unwrap_or_default();
-        let left: VecDeque<u64> =
-            spread(whole, most).into_iter().filter(|n| !bench.ledger.has(&pair.name(), PART, family.name(), *n)).collect();
+        let left: VecDeque<u64> = spread(whole, most)
+            .into_iter()
+            .filter(|n| !bench.ledger.has(&pair.name(), PART, family.name(), *n))
+            .collect();
         all(bench, pair, family, left)?;
     }
     Ok(())
@@ -149,7 +155,10 @@ fn chain(bench: &mut Bench, pair: &Pair, family: Family, ground: Ground, left: &
             }
             continue;
         }
-        if life.code == Some(0) && first && let Some(n) = n {
+        if life.code == Some(0)
+            && first
+            && let Some(n) = n
+        {
             left.pop_front();
             bench.ledger.add(line(pair, family, n, Verdict::Unreached, "", &format!("{:?} made", life.counts)))?;
         }
@@ -172,7 +181,10 @@ fn failed(bench: &mut Bench, pair: &Pair, family: Family, ground: Ground, last: 
     for again in 1..=3 {
         let life = live(&ground, &[family], None)?;
         if life.code == Some(0) {
-            told.push_str(&format!("; the {again}. after that ends well, {}", ground.end().unwrap_or_else(|error| error.to_string())));
+            told.push_str(&format!(
+                "; the {again}. after that ends well, {}",
+                ground.end().unwrap_or_else(|error| error.to_string())
+            ));
             return bench.ledger.add(line(pair, family, last, Verdict::Short, "", &told));
         }
         told.push_str(&format!("; again: {:?}: {}", life.code, last_words(&life.said)));

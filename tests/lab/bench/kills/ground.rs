@@ -67,14 +67,19 @@ impl Watch {
             let look = || {
                 let (mut before, begun) = (0, Instant::now());
                 while !ends.load(Ordering::Relaxed) {
-                    let silent = |address| TcpStream::connect_timeout(&SocketAddr::new(address, 2379), LOOK * 3).is_err();
+                    let silent =
+                        |address| TcpStream::connect_timeout(&SocketAddr::new(address, 2379), LOOK * 3).is_err();
                     let down: Vec<&str> = members
                         .iter()
                         .filter(|member| silent(member.address.into()))
                         .map(|member| member.name.as_str())
                         .collect();
                     if down.len() > 1 && before > 1 {
-                        let text = format!("{} did not listen after {:.1} s", down.join(" and "), begun.elapsed().as_secs_f64());
+                        let text = format!(
+                            "{} did not listen after {:.1} s",
+                            down.join(" and "),
+                            begun.elapsed().as_secs_f64()
+                        );
                         found.lock().unwrap_or_else(PoisonError::into_inner).push(text);
                     }
                     before = down.len();
@@ -141,10 +146,12 @@ impl Ground {
         words
     }
 
-    /// Whether some journal has a line: before there is one, nothing was begun on any host, and there is nothing to go on with.
+    /// Whether some journal says how its run was asked for: before one does, nothing was begun on any host, and nothing can be gone on with.
     fn has_run(&self) -> bool {
         let runs = fs::read_dir(self.state().join("runs")).into_iter().flatten().flatten();
-        runs.into_iter().any(|run| fs::read_to_string(run.path().join("journal.jsonl")).is_ok_and(|text| text.contains('\n')))
+        runs.into_iter().any(|run| {
+            fs::read_to_string(run.path().join("journal.jsonl")).is_ok_and(|text| text.contains(r#""event":"invoked""#))
+        })
     }
 
     /// A command where the control machine is, with both outputs in the file.

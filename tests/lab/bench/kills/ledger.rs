@@ -109,14 +109,18 @@ impl Ledger {
         for row in &self.rows {
             groups.entry((&row.pair, &row.part, &row.family)).or_default().push(row);
         }
-        let mut text = "| pair | killed | in its N-th | N of a whole run | kills | ended well | short | not reached |\n".to_owned();
+        let mut text =
+            "| pair | killed | in its N-th | N of a whole run | kills | ended well | short | not reached |\n"
+                .to_owned();
         text.push_str("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |\n");
         for ((pair, part, family), rows) in groups {
             let count = |verdict: Verdict| rows.iter().filter(|row| row.verdict == verdict).count();
-            let whole = rows.iter().find(|row| row.verdict == Verdict::Counted).map_or("-".to_owned(), |row| row.n.to_string());
+            let whole =
+                rows.iter().find(|row| row.verdict == Verdict::Counted).map_or("-".to_owned(), |row| row.n.to_string());
             let (well, short, unreached) = (count(Verdict::Well), count(Verdict::Short), count(Verdict::Unreached));
             let kills = well + short;
-            let _ = writeln!(text, "| {pair} | {part} | {family} | {whole} | {kills} | {well} | {short} | {unreached} |");
+            let _ =
+                writeln!(text, "| {pair} | {part} | {family} | {whole} | {kills} | {well} | {short} | {unreached} |");
         }
         for row in self.rows.iter().filter(|row| row.verdict == Verdict::Short) {
             let _ = write!(text, "\n- {} {} {} {}: {} ({})", row.pair, row.part, row.family, row.n, row.told, row.at);

@@ -146,7 +146,12 @@ pub(crate) fn follow<T: Send + 'static>(
     Ok(Traced { strace: spawned, reader })
 }
 
-fn read(packets: &OwnedFd, families: &[Family], begins: Option<&str>, mut look: impl FnMut(&Call<'_>)) -> io::Result<()> {
+fn read(
+    packets: &OwnedFd,
+    families: &[Family],
+    begins: Option<&str>,
+    mut look: impl FnMut(&Call<'_>),
+) -> io::Result<()> {
     let (copies, copied) = pipe()?;
     let (mut copies, mut packets) = (fs::File::from(copies), fs::File::from(packets.try_clone()?));
     let mut buffer = vec![0_u8; PAGE];
@@ -171,7 +176,8 @@ fn read(packets: &OwnedFd, families: &[Family], begins: Option<&str>, mut look: 
 
 /// `strace` to be started by itself, with nothing else to read or say.
 pub(crate) fn quiet(mut strace: Command) -> Command {
-    strace.stdin(Stdio::null());
+    // `-yy` writes the working folder into each name.
+    strace.stdin(Stdio::null()).current_dir("/");
     strace
 }
 
@@ -181,7 +187,9 @@ mod tests {
 
     #[test]
     fn only_beginnings_of_the_families_count() {
-        let told = |text: &str| beginnings(&Family::ALL, text).iter().map(|call| (call.family, call.caller)).collect::<Vec<_>>();
+        let told = |text: &str| {
+            beginnings(&Family::ALL, text).iter().map(|call| (call.family, call.caller)).collect::<Vec<_>>()
+        };
         assert_eq!(told(r#"[pid  17] renameat2(AT_FDCWD</>, "a", AT_FDCWD</>, "b", 0"#), [(Family::Rename, Some(17))]);
         assert_eq!(told("fdatasync(9</x/journal.jsonl>"), [(Family::Sync, None)]);
         assert_eq!(told(r#"openat(AT_FDCWD</>, "log", O_WRONLY|O_CREAT|O_APPEND, 0666"#), [(Family::Create, None)]);
