@@ -3,7 +3,9 @@
 mod control;
 mod ground;
 mod ledger;
+mod power;
 mod tracer;
+mod window;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -37,6 +39,9 @@ struct Settings {
     /// Power cuts of each pair
     #[arg(long, default_value_t = 50)]
     cuts: u64,
+    /// From which the random moments of power cuts come
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// Begins nothing new after so many minutes
     #[arg(long)]
     minutes: Option<u64>,
@@ -96,12 +101,24 @@ fn measured(settings: Settings) -> Outcome<()> {
     }
     let until = settings.minutes.map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
     let mut bench = Bench { settings: settings.clone(), ledger, until };
+    let known = [control::PART, window::SHELL, window::CHILD, power::PART];
+    if let Some(other) = settings.parts.iter().find(|part| !known.contains(&part.as_str())) {
+        return Err(format!("no part `{other}`; there is {}", known.join(", ")).into());
+    }
     let wanted = |part: &str| settings.parts.is_empty() || settings.parts.iter().any(|named| named == part);
     for pair in &settings.pairs {
         let (old, new) = pair.split_once('-').ok_or_else(|| format!("{pair}: expected OLD-NEW"))?;
         let pair = Pair { old: old.to_owned(), new: new.to_owned() };
         if wanted(control::PART) {
             control::measure(&mut bench, &pair, settings.most)?;
+        }
+        for part in [window::SHELL, window::CHILD] {
+            if wanted(part) {
+                window::measure(&mut bench, &pair, part, settings.most)?;
+            }
+        }
+        if wanted(power::PART) {
+            power::measure(&mut bench, &pair, settings.cuts)?;
         }
     }
     say(&bench.ledger.table());

@@ -44,11 +44,6 @@ impl Family {
         }
     }
 
-    /// By its name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|family| family.name() == name)
-    }
-
     fn calls(self) -> &'static [&'static str] {
         match self {
             Self::Rename => &["rename", "renameat", "renameat2", "link", "linkat"],
@@ -110,11 +105,6 @@ impl<T> Traced<T> {
     /// Waits for the end of what strace tells.
     pub(crate) fn told(self) -> io::Result<T> {
         self.reader.join().unwrap_or_else(|_| Err(io::Error::other("the thread that reads strace died")))
-    }
-
-    /// Whether all was told.
-    pub(crate) fn is_over(&self) -> bool {
-        self.reader.is_finished()
     }
 }
 
