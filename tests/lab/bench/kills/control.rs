@@ -96,7 +96,7 @@ fn kill_written(path: &PathBuf) -> bool {
 /// All of it for one pair, as far as it is not done: `most` kills of each family, or every N where there are fewer.
 pub(crate) fn measure(bench: &mut Bench, pair: &Pair, most: u64) -> Outcome<()> {
     count(bench, pair)?;
-    for family in Family::ALL {
+    for family in bench.families() {
         let whole = bench.ledger.counted(&pair.name(), PART, family.name()).unwrap_or_default();
         let left: VecDeque<u64> = spread(whole, most)
             .into_iter()

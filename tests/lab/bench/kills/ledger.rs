@@ -1,6 +1,6 @@
 //! What was measured: a line a kill, appended at once, so that a measurement that was broken off goes on where it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -114,10 +114,15 @@ impl Ledger {
                 .to_owned();
         text.push_str("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |\n");
         for ((pair, part, family), rows) in groups {
-            let count = |verdict: Verdict| rows.iter().filter(|row| row.verdict == verdict).count();
+            // A kill after which all was well at first, and the next run or the roll's end was not, has two lines.
+            let with = |verdict: Verdict| -> BTreeSet<u64> {
+                rows.iter().filter(|row| row.verdict == verdict).map(|row| row.n).collect()
+            };
+            let short = with(Verdict::Short);
             let whole =
                 rows.iter().find(|row| row.verdict == Verdict::Counted).map_or("-".to_owned(), |row| row.n.to_string());
-            let (well, short, unreached) = (count(Verdict::Well), count(Verdict::Short), count(Verdict::Unreached));
+            let (well, unreached) = (with(Verdict::Well).difference(&short).count(), with(Verdict::Unreached).len());
+            let short = short.len();
             let kills = well + short;
             let _ =
                 writeln!(text, "| {pair} | {part} | {family} | {whole} | {kills} | {well} | {short} | {unreached} |");

@@ -36,6 +36,9 @@ struct Settings {
     /// At most so many kills of a family of calls, spread over all of them
     #[arg(long, default_value_t = 120)]
     most: u64,
+    /// Only calls of these families: rename, fsync, create, send
+    #[arg(long = "family", value_name = "FAMILY", value_parser = tracer::Family::named)]
+    families: Vec<tracer::Family>,
     /// Power cuts of each pair
     #[arg(long, default_value_t = 50)]
     cuts: u64,
@@ -70,6 +73,12 @@ impl Bench {
     /// The time that was given is over.
     fn is_over(&self) -> bool {
         self.until.is_some_and(|until| Instant::now() > until)
+    }
+
+    /// The families that are wanted.
+    fn families(&self) -> Vec<tracer::Family> {
+        let named = &self.settings.families;
+        tracer::Family::ALL.into_iter().filter(|family| named.is_empty() || named.contains(family)).collect()
     }
 
     /// Keeps what a run said, beside the ledger.

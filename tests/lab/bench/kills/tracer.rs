@@ -44,6 +44,13 @@ impl Family {
         }
     }
 
+    /// By its name.
+    pub(crate) fn named(name: &str) -> Result<Self, String> {
+        let known = Self::ALL.map(Self::name);
+        let found = Self::ALL.into_iter().find(|family| family.name() == name);
+        found.ok_or_else(|| format!("no family `{name}`; there is {}", known.join(", ")))
+    }
+
     fn calls(self) -> &'static [&'static str] {
         match self {
             Self::Rename => &["rename", "renameat", "renameat2", "link", "linkat"],

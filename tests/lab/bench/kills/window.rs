@@ -215,7 +215,7 @@ fn live(ground: &Ground, aim: Option<Aim>) -> Outcome<Life> {
 pub(crate) fn measure(bench: &mut Bench, pair: &Pair, part: &'static str, most: u64) -> Outcome<()> {
     count(bench, pair)?;
     let mut left = VecDeque::new();
-    for family in Family::ALL {
+    for family in bench.families() {
         let whole = bench.ledger.counted(&pair.name(), part, family.name()).unwrap_or_default();
         let open = spread(whole, most).into_iter().filter(|n| !bench.ledger.has(&pair.name(), part, family.name(), *n));
         left.extend(open.map(|n| Aim { part, family, n }));
