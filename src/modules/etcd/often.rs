@@ -80,12 +80,19 @@ pub(super) async fn files(call: &Call<'_>, facts: &Facts, then: &[First]) -> Res
     if let Some(why) = unreached(facts) {
         return Err(refused(call.host, why));
     }
-    let unit = format!(
-        "# Put here by quorate until the next hop of an upgrade, which needs a young raft snapshot of every member.\n\
-         [Service]\nEnvironmentFile={variables}\n"
-    );
+    let unit = drop_in_text(&variables);
     let text = format!("# As zz-quorate-snapshots.conf says.\n{VARIABLE}={EVERY}\n");
     Ok(vec![Wanted::own(drop_in, Some(unit)), Wanted::own(variables, Some(text))])
+}
+
+/// The drop-in's text. The `-` before the file's name lets the unit start without it (systemd.exec(5), `EnvironmentFile=`): of the two files
+/// one is swapped before the other, and a host whose power goes in between must come up. Without it systemd refuses the start, also by
+/// hand: "unavailable resources" (seen in the lab 2026-11-27).
+fn drop_in_text(variables: &RemotePath) -> String {
+    format!(
+        "# Put here by quorate until the next hop of an upgrade, which needs a young raft snapshot of every member.\n\
+         [Service]\nEnvironmentFile=-{variables}\n"
+    )
 }
 
 /// The same where a configuration file takes the place of variables: a line in it.
@@ -104,5 +111,18 @@ fn in_config_file(
         (Some(new), _) if new == text => Ok(Vec::new()),
         (Some(new), _) => Ok(vec![Wanted::own(path.clone(), Some(new))]),
         (None, why) => Err(refused(host, why.unwrap_or_default())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_starts_with_the_drop_in_alone() {
+        let variables =
+            RemotePath::from_absolute("/etc/systemd/system/etcd.service.d/zz-quorate-snapshots.env").unwrap();
+        let line = format!("EnvironmentFile=-{variables}");
+        assert!(drop_in_text(&variables).lines().any(|found| found == line));
     }
 }
