@@ -297,18 +297,23 @@ pub(crate) fn settled(ground: &Ground, host: &str, code: Option<i32>, said: &str
     }
     ground.after_kill()?;
     let mut told = format!("exit {}", code.unwrap_or_default());
-    let is_down =
-        |ground: &Ground| ground.lab.status().iter().any(|member| member.host == host && member.pid.is_none());
-    if is_down(ground) {
+    // A host that has just booted may still be at what its unit does before etcd.
+    let state = || {
+        let mut all = ground.lab.status().into_iter();
+        let unit = all.find(|member| member.host == host).and_then(|member| member.unit).unwrap_or_default();
+        if ["activating", "deactivating", "reloading", ""].contains(&unit.as_str()) { Err(unit) } else { Ok(unit) }
+    };
+    let state = wait_until("an end of the unit's start", Duration::from_secs(60), state)?;
+    if state != "active" {
         let order = format!("`systemctl start {UNIT}` on {host}");
         if !said.contains(&order) {
             return Err(format!("{told}: the member is down, and nobody is told {order}: {}", last_words(said)).into());
         }
         let started = ground.lab.exec(host, &["systemctl", "start", UNIT])?;
         if !started.status.success() {
-            return Err(
-                format!("{told}: what is told to do fails: {}", String::from_utf8_lossy(&started.stderr)).into()
-            );
+            let journal = ground.lab.exec(host, &["journalctl", "-u", UNIT, "-n", "8", "--no-pager", "-o", "cat"])?;
+            let words = [started.stderr, journal.stdout].map(|words| last_words(&String::from_utf8_lossy(&words)));
+            return Err(format!("{told}: {state}, and what is told to do fails: {}", words.join("; ")).into());
         }
         told.push_str(", down, started by hand as the message says");
     }
