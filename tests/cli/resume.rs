@@ -89,7 +89,7 @@ fn what_cannot_be_gone_on_with_is_refused() {
     assert!(stderr(&gone).contains("slow.yml") && stderr(&gone).contains("in doubt: h1"), "{}", stderr(&gone));
 }
 
-/// Killed in its first thousandths of a second: seen in the lab 2026-11-27, killed in its third fdatasync.
+/// Killed in its first thousandths of a second, between its first line and the one that says how it was asked for.
 #[test]
 fn a_run_that_had_only_begun_is_passed_over() {
     let quorate = Quorate::new();
