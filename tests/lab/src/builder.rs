@@ -216,7 +216,7 @@ fn furnish(site: &Site, host: &Host, programs: &Path) -> Result<(), LabError> {
 }
 
 /// Does the same to all hosts at once; the first error is given when all are done.
-fn each(hosts: &[Host], work: impl Fn(&Host) -> Result<(), LabError> + Sync) -> Result<(), LabError> {
+pub(crate) fn each(hosts: &[Host], work: impl Fn(&Host) -> Result<(), LabError> + Sync) -> Result<(), LabError> {
     thread::scope(|scope| {
         let work = &work;
         let threads: Vec<_> = hosts.iter().map(|host| scope.spawn(move || work(host))).collect();

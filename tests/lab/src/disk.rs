@@ -188,6 +188,19 @@ pub(crate) fn cut(mount: &Path) -> Result<(), ActError> {
     run("perl", &["-e", CALL, &mount.to_string_lossy()]).map(drop)
 }
 
+/// Whether a host's disks are mounted: all of them are, or none.
+pub(crate) fn is_mounted(site: &Site, host: &Host) -> Result<bool, ActError> {
+    let mounts = Path::new("/proc/self/mountinfo");
+    let text = fs::read_to_string(mounts).map_err(at("read", mounts))?;
+    let place = place(site, &host.name, Disk::System);
+    Ok(text.lines().any(|line| line.split(' ').nth(4).is_some_and(|mount| Path::new(mount) == place)))
+}
+
+/// The files that hold a host's disks.
+pub(crate) fn images(site: &Site, host: &Host) -> Vec<std::path::PathBuf> {
+    Disk::of(host).iter().map(|disk| image(site, &host.name, *disk)).collect()
+}
+
 /// All disks of a host, by where they are mounted.
 pub(crate) fn places(site: &Site, host: &Host) -> Vec<std::path::PathBuf> {
     Disk::of(host).iter().map(|disk| place(site, &host.name, *disk)).collect()

@@ -30,6 +30,7 @@ mod network;
 mod process;
 mod rootfs;
 mod site;
+mod snapshot;
 mod spec;
 mod status;
 mod takedown;
