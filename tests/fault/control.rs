@@ -186,10 +186,11 @@ impl Running {
     }
 
     /// SIGKILL.
-    pub(crate) fn kill(mut self) {
+    pub(crate) fn kill(mut self) -> Ran {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
         assert_eq!(status.code(), None, "the run had ended before it was killed:\n{}", self.text());
+        Ran { code: None, text: self.text(), events: self.events() }
     }
 
     pub(crate) fn end(mut self) -> Ran {

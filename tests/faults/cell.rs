@@ -1,0 +1,225 @@
+//! One cell from its begin to its end: reset, load, run, fault, end, resume twice; and the evidence of it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use quorate_lab::load::Load;
+use quorate_lab::{HEALTHY, Lab, wait_until};
+
+use super::checks;
+use super::control::{NEW, Ran, Running};
+use super::data_watch::DataWatch;
+use super::evidence::{Evidence, Programs, files, identities, stores};
+use super::inject::{Put, put, reach};
+use super::listing::Listing;
+use super::memory::Memory;
+use super::program::Behaviour;
+use super::results::Row;
+use super::roll_call::RollCall;
+use super::secrets::Guard;
+use super::stand::Stand;
+use super::table::{Cell, Inject};
+use super::window::LOAD;
+
+/// Clients write for so long before the run begins: some dozen writes each.
+const BEFORE: Duration = Duration::from_secs(2);
+/// How long a cluster that a fault keeps from being whole is looked at.
+const UNWELL: Duration = Duration::from_secs(5);
+
+/// Whoever looks on from outside while a cell goes on.
+pub(crate) struct Watch {
+    load: Option<Load>,
+    call: RollCall,
+    data: Vec<DataWatch>,
+    guard: Guard,
+    memory: Memory,
+    longest: Duration,
+}
+
+impl Watch {
+    pub(crate) fn begin(stand: &Stand) -> Self {
+        let lab = &stand.control.lab;
+        let data = vec![DataWatch::begin(lab, stand.tools.path())];
+        let call = RollCall::begin(&stand.shared);
+        let (guard, memory) = (Guard::begin(&stand.secrets), Memory::of(lab));
+        let load = lab.load(LOAD).unwrap();
+        Self { load: Some(load), call, data, guard, memory, longest: Duration::ZERO }
+    }
+
+    /// Starts a run, which is held to its memory from its first instant on.
+    fn start(&self, stand: &Stand, command: Command) -> Running {
+        let run = stand.control.start(command);
+        self.memory.hold(run.pid());
+        self.guard.of(run.pid());
+        run
+    }
+
+    /// Runs it to its end.
+    fn run(&mut self, stand: &Stand, command: Command) -> Ran {
+        let began = Instant::now();
+        let ran = self.start(stand, command).end();
+        self.longest = self.longest.max(began.elapsed());
+        ran
+    }
+
+    /// A disk that was mounted anew has to be marked anew.
+    fn data_again(&mut self, stand: &Stand) {
+        self.data.push(DataWatch::begin(&stand.control.lab, stand.tools.path()));
+    }
+}
+
+/// Everything that is known before a cell begins.
+pub(crate) struct Before {
+    identity: std::collections::BTreeMap<String, super::evidence::Identity>,
+    listing: std::collections::BTreeMap<String, Listing>,
+}
+
+impl Before {
+    pub(crate) fn look(lab: &Lab) -> Self {
+        Self { identity: identities(lab), listing: listings(lab) }
+    }
+}
+
+/// What a cell's runs came to.
+pub(crate) struct Runs {
+    pub(crate) run: Ran,
+    pub(crate) live: Vec<quorate_lab::MemberStatus>,
+    pub(crate) resumes: Vec<Ran>,
+    pub(crate) programs: Vec<Programs>,
+    pub(crate) by_fault: Vec<String>,
+}
+
+fn listings(lab: &Lab) -> std::collections::BTreeMap<String, Listing> {
+    lab.members().into_iter().map(|host| (host.name.clone(), Listing::of(lab, &host.name))).collect()
+}
+
+/// Ends all looking on and puts together what was seen.
+pub(crate) fn evidence(stand: &Stand, cell: &Cell, before: Before, mut watch: Watch, runs: Runs) -> Evidence {
+    let lab = &stand.control.lab;
+    watch.load.take().unwrap().stop().unwrap();
+    let load = lab.check_load().unwrap();
+    let downs = watch.call.end();
+    let strangers = watch.data.into_iter().flat_map(DataWatch::end).collect();
+    let (mut leaks, peak_kib) = watch.guard.end();
+    let Runs { run, live, resumes, mut programs, by_fault } = runs;
+    let outputs: Vec<(&str, &str)> =
+        std::iter::once(&run).chain(&resumes).map(|run| ("what a run said", run.text.as_str())).collect();
+    leaks.extend(stand.secrets.left(lab, &outputs, &stand.control.path("")));
+    let live_after = lab.status();
+    programs.extend(Programs::of(lab, &live_after));
+    Evidence {
+        cell: cell.clone(),
+        load,
+        downs,
+        by_fault,
+        identity_before: before.identity,
+        identity_after: identities(lab),
+        programs,
+        known: stand.known.clone(),
+        listing_before: before.listing,
+        listing_after: listings(lab),
+        state_files: files(&stand.control.path("state")),
+        run,
+        live,
+        resumes,
+        live_after,
+        leaks,
+        peak_kib,
+        memory_kills: watch.memory.kills(),
+        longest: watch.longest,
+        strangers,
+        stores: stores(lab),
+    }
+}
+
+fn command(stand: &Stand, cell: &Cell) -> Command {
+    match cell.inject {
+        Inject::Exits => stand.upgrade_to(Behaviour::Exits),
+        Inject::CrashLoops => stand.upgrade_to(Behaviour::CrashLoops),
+        Inject::NeverJoins => stand.upgrade_to(Behaviour::NeverJoins),
+        _ => stand.upgrade("state"),
+    }
+}
+
+/// Waits until the hosts have ended what was begun on them, and the cluster is whole again where nothing keeps it from it.
+fn settle(stand: &Stand, put: &Put) {
+    let unfinished = |host: &str| {
+        let script = "for w in /var/lib/quorate/windows/*/; do [ ! -e \"$w/intent\" ] || [ -e \"$w/result\" ] || echo \"$w\"; done; \
+                      systemctl list-units --plain --no-legend 'quorate-window-*'";
+        stand.control.said(host, &["sh", "-c", script])
+    };
+    for host in stand.control.lab.members() {
+        let ends = wait_until("the end of what was begun", HEALTHY, || {
+            // A window that a host lost with its power leaves an intent and no unit.
+            let left = unfinished(&host.name);
+            if left.contains("quorate-window-") { Err(left) } else { Ok(()) }
+        });
+        ends.unwrap();
+    }
+    // What it is in the end is judged by the table, so an end that does not come is no fault of this wait.
+    let _ = stand.control.lab.wait_healthy(if put.by_fault.is_empty() { HEALTHY } else { UNWELL });
+}
+
+/// Runs a cell and gives its evidence.
+fn tried(stand: &Stand, cell: &Cell) -> Evidence {
+    stand.reset();
+    let lab = &stand.control.lab;
+    if !cell.step.in_window() {
+        stand.hurry();
+    }
+    let before = Before::look(lab);
+    let mut watch = Watch::begin(stand);
+    std::thread::sleep(BEFORE);
+    let began = Instant::now();
+    let mut run = watch.start(stand, command(stand, cell));
+    let spot = reach(cell.step, &stand.control, &mut run);
+    let (run, mut left) = put(cell, stand, &watch.memory, &spot, run);
+    watch.longest = began.elapsed();
+    if cell.inject == Inject::PowerCut {
+        watch.data_again(stand);
+    }
+    if let Some(window) = &spot.window
+        && !matches!(cell.inject, Inject::PowerCut | Inject::Reboot)
+    {
+        window.outcome();
+    }
+    settle(stand, &left);
+    let live = lab.status();
+    let programs = if programs_are_known(cell) { Programs::of(lab, &live) } else { Vec::new() };
+    left.mend(lab);
+    // Whether it is whole is judged at the end.
+    let _ = lab.wait_healthy(HEALTHY);
+    stand.hurry();
+    let resumes = [(); 2].map(|()| watch.run(stand, stand.control.resume())).into();
+    let _ = lab.wait_healthy(HEALTHY);
+    let runs = Runs { run, live, resumes, programs, by_fault: left.by_fault };
+    evidence(stand, cell, before, watch, runs)
+}
+
+/// After a program of our own was put there, only what is there at the end can be told by its sum.
+fn programs_are_known(cell: &Cell) -> bool {
+    !matches!(cell.inject, Inject::Exits | Inject::CrashLoops | Inject::NeverJoins)
+}
+
+/// Runs a cell and judges it.
+pub(crate) fn judged(stand: &Stand, cell: &Cell) -> Row {
+    let began = Instant::now();
+    let tried = catch_unwind(AssertUnwindSafe(|| tried(stand, cell)));
+    let (seen, wrong) = match tried {
+        Ok(evidence) => (seen(&evidence), checks::wrong(&evidence)),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            ("not to its end".to_owned(), vec![format!("harness: {}", text.unwrap_or_default())])
+        }
+    };
+    Row { cell: cell.clone(), seen, wrong, took: began.elapsed() }
+}
+
+fn seen(evidence: &Evidence) -> String {
+    let code = |run: &Ran| run.code.map_or_else(|| "killed".to_owned(), |code| code.to_string());
+    let down = evidence.live.iter().filter(|member| !member.healthy).count();
+    let resumes: Vec<String> = evidence.resumes.iter().map(code).collect();
+    format!("{}, {} new, {down} down; {}", code(&evidence.run), checks::on(&evidence.live, NEW), resumes.join(", "))
+}

@@ -1,0 +1,1 @@
+//! Each check is shown what it must not let pass.
