@@ -91,7 +91,11 @@ pub(crate) struct Runs {
 }
 
 fn listings(lab: &Lab) -> std::collections::BTreeMap<String, Listing> {
-    lab.members().into_iter().map(|host| (host.name.clone(), Listing::of(lab, &host.name))).collect()
+    std::thread::scope(|scope| {
+        let look = |host: quorate_lab::Host| scope.spawn(move || (host.name.clone(), Listing::of(lab, &host.name)));
+        let looks: Vec<_> = lab.members().into_iter().map(look).collect();
+        looks.into_iter().map(|look| look.join().unwrap()).collect()
+    })
 }
 
 /// Ends all looking on and puts together what was seen.

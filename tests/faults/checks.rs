@@ -17,8 +17,8 @@ type Check = fn(&Evidence) -> Result<(), String>;
 /// All of them, and what the table says of the cell itself.
 const CHECKS: [Check; 13] = [as_in_the_table, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12];
 
-/// The longest that a run may take: the sum of what it waits for at most, with members as slow as they are made here.
-const LONGEST: Duration = Duration::from_secs(240);
+/// The longest that a run may take, by its own deadlines: for each of three members 20 s to stop, 60 s to start and 60 s to catch up.
+const LONGEST: Duration = Duration::from_secs(3 * 140);
 
 /// What is wrong with a cell; nothing, if all is well.
 pub(crate) fn wrong(evidence: &Evidence) -> Vec<String> {
@@ -179,9 +179,8 @@ pub(crate) fn a9(evidence: &Evidence) -> Result<(), String> {
 
 /// A run needs less than 256 MiB and ends in time.
 pub(crate) fn a10(evidence: &Evidence) -> Result<(), String> {
-    let Evidence { cell, peak_kib, memory_kills, longest, .. } = evidence;
-    let wanted = u64::from(cell.inject == super::table::Inject::OutOfMemory);
-    must(*memory_kills == wanted, || format!("A10: killed {memory_kills} times for want of memory"))?;
+    let Evidence { peak_kib, memory_kills, longest, .. } = evidence;
+    must(*memory_kills == 0, || format!("A10: killed {memory_kills} times for want of memory"))?;
     must(*peak_kib > 0 && *peak_kib < MOST / 1024, || format!("A10: {peak_kib} KiB of memory"))?;
     must(*longest < LONGEST, || format!("A10: a run took {longest:?}"))
 }

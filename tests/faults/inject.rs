@@ -91,7 +91,7 @@ pub(crate) fn put(cell: &Cell, stand: &Stand, memory: &Memory, spot: &Spot, run:
     let faults = match cell.inject {
         Inject::Kill => return (run.kill(), Put::default()),
         Inject::OutOfMemory => {
-            memory.exhaust();
+            memory.exhaust(run.pid());
             return (run.end(), Put::default());
         }
         Inject::TornJournal => {

@@ -73,5 +73,9 @@ pub(crate) fn page(rows: &[Row]) -> String {
             row.took.as_secs_f64()
         );
     }
+    text.push_str("\n## Where the table is not the matrix's\n\n");
+    for (id, why) in rows.iter().filter_map(|row| Some((&row.cell.id, row.cell.why.as_ref()?))) {
+        let _ = writeln!(text, "- {id}: {why}");
+    }
     text
 }

@@ -2,7 +2,7 @@
 //! ended.
 //!
 //! The secrets are real ones that every run uses: the password for sudo, and the key that logs in. Processes of the hosts are processes
-//! of this machine too, so all of them are looked at, ten times a second; one that lives for less may be missed. systemd's journal is
+//! of this machine too, so all of them are looked at, four times a second; one that lives for less may be missed. systemd's journal is
 //! read as bytes, in which it keeps texts of less than 512 bytes as they are (systemd.journal-fields(7), compression).
 
 use std::fs;
@@ -16,8 +16,8 @@ use quorate_lab::Lab;
 
 use super::evidence::files;
 
-/// Between two looks at all processes.
-const EVERY: Duration = Duration::from_millis(100);
+/// Between two looks at all processes; a look takes some 10 ms of one core.
+const EVERY: Duration = Duration::from_millis(250);
 
 /// No log and no file of a run is larger, but for programs and backups, which hold no secret of ours by their nature.
 const LARGEST: u64 = 64 << 20;
