@@ -32,8 +32,8 @@ pub(crate) struct Watch {
     load: Option<Load>,
     call: RollCall,
     data: Vec<DataWatch>,
-    guard: Guard,
-    memory: Memory,
+    pub(crate) guard: Guard,
+    pub(crate) memory: Memory,
     longest: Duration,
 }
 
@@ -56,7 +56,7 @@ impl Watch {
     }
 
     /// Runs it to its end.
-    fn run(&mut self, stand: &Stand, command: Command) -> Ran {
+    pub(crate) fn run(&mut self, stand: &Stand, command: Command) -> Ran {
         let began = Instant::now();
         let ran = self.start(stand, command).end();
         self.longest = self.longest.max(began.elapsed());
@@ -195,7 +195,9 @@ fn tried(stand: &Stand, cell: &Cell) -> Evidence {
     // Whether it is whole is judged at the end.
     let _ = lab.wait_healthy(HEALTHY);
     stand.hurry();
-    let resumes = [(); 2].map(|()| watch.run(stand, stand.control.resume())).into();
+    // A program that does not come up is mended by one that does: the run is not gone on with, it is asked for again with that.
+    let first = if programs_are_known(cell) { stand.control.resume() } else { stand.upgrade("state") };
+    let resumes = [first, stand.control.resume()].map(|command| watch.run(stand, command)).into();
     let _ = lab.wait_healthy(HEALTHY);
     let runs = Runs { run, live, resumes, programs, by_fault: left.by_fault };
     evidence(stand, cell, before, watch, runs)

@@ -1,7 +1,8 @@
 //! Who changes files on the members' data disks, as the kernel tells it.
 //!
 //! A fanotify mark on each data disk's file system, set from outside the hosts: every file that is made, removed, renamed or written, or
-//! whose mode or owner changes, with the process that did it. Not seen: reads; changes made while a host is without power and its disk
+//! whose mode or owner changes, with the process that did it. What this process itself does is a fault that it makes, and is left out.
+//! Not seen: reads; changes made while a host is without power and its disk
 //! not mounted; and, after such a boot, what happens between the mount and the new mark (some tenths of a second, in which etcd's
 //! service is not started yet).
 
@@ -63,7 +64,8 @@ impl Drop for DataWatch {
 /// What was told of others than etcd. A process that was etcd once is etcd also in what is told of it after its end.
 fn strangers(told: &str) -> Vec<String> {
     let etcd = format!("{PROGRAM_DIR}/etcd");
-    let own = |program: &str| program == etcd || program.starts_with(&format!("{etcd}."));
+    let harness = std::env::current_exe().unwrap().display().to_string();
+    let own = |program: &str| program == etcd || program.starts_with(&format!("{etcd}.")) || program == harness;
     let fields = |line: &'_ str| line.split_once(' ').map(|(program, rest)| (program.to_owned(), rest.to_owned()));
     let known: BTreeSet<String> = told
         .lines()

@@ -1,6 +1,7 @@
 //! When a step is reached, and how a fault is put there.
 
 use std::fs::{self, File};
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
@@ -25,13 +26,15 @@ pub(crate) struct Spot {
 #[derive(Default)]
 pub(crate) struct Put {
     mend: Vec<(Fault, String)>,
+    /// The host whose data were hidden.
+    hidden: Option<String>,
     /// The members that the fault itself takes down.
     pub(crate) by_fault: Vec<String>,
 }
 
 impl Put {
     fn faults(faults: Vec<(Fault, String)>) -> Self {
-        Self { mend: faults, by_fault: Vec::new() }
+        Self { mend: faults, ..Self::default() }
     }
 
     /// Takes them away again, in reverse.
@@ -39,7 +42,18 @@ impl Put {
         for (fault, host) in self.mend.drain(..).rev() {
             lab.mend(&fault, &host).unwrap();
         }
+        if let Some(host) = self.hidden.take() {
+            let (data, kept) = data_of(lab, &host);
+            fs::rename(kept, data).unwrap();
+            lab.mend(&Fault::StopEtcd, &host).unwrap();
+        }
     }
+}
+
+/// Where a member's data are, and where they are when they are hidden: on the same disk, out of its sight.
+fn data_of(lab: &Lab, host: &str) -> (PathBuf, PathBuf) {
+    let disk = lab.site().host_dir(host).join("data");
+    (disk.join("etcd/member"), disk.join("hidden"))
 }
 
 /// Waits until a run is at the step.
@@ -110,6 +124,11 @@ pub(crate) fn put(cell: &Cell, stand: &Stand, memory: &Memory, spot: &Spot, run:
             return (run.end(), Put::default());
         }
         Inject::Exits | Inject::CrashLoops | Inject::NeverJoins => return (run.end(), Put::default()),
+        Inject::EmptyData => {
+            let (data, hidden) = data_of(lab, &host);
+            fs::rename(data, hidden).unwrap();
+            return (run.end(), Put { hidden: Some(host), ..Put::default() });
+        }
         Inject::PowerCut => {
             lab.fault(&Fault::PowerCut, &host).unwrap();
             lab.mend(&Fault::PowerCut, &host).unwrap();
@@ -121,7 +140,7 @@ pub(crate) fn put(cell: &Cell, stand: &Stand, memory: &Memory, spot: &Spot, run:
         Inject::HalfOpen => link(Loss::Out),
         Inject::BastionDies => vec![(Fault::PowerCut, BASTION.to_owned())],
         Inject::HostKey => vec![(Fault::HostKey, host.clone()), (Fault::KillSshd, host.clone())],
-        Inject::OtherDown => others().last().into_iter().map(|other| (Fault::StopEtcd, other)).collect(),
+        Inject::OtherDown => others().next_back().into_iter().map(|other| (Fault::StopEtcd, other)).collect(),
         Inject::QuorumGone => others().map(|other| (Fault::StopEtcd, other)).collect(),
     };
     let mut put = Put::faults(faults);

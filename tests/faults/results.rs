@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::control::{NEW, OLD};
-use super::table::{Cell, Exit};
+use super::table::{Cell, Exit, cells};
 
 /// One cell's line.
 pub(crate) struct Row {
@@ -38,7 +38,7 @@ fn file(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-/// The whole page.
+/// The whole page, for as many of the table's cells as were run.
 pub(crate) fn page(rows: &[Row]) -> String {
     let good = rows.iter().filter(|row| row.wrong.is_empty()).count();
     let minutes = rows.iter().map(|row| row.took.as_secs_f64()).sum::<f64>() / 60.0;
@@ -49,7 +49,7 @@ pub(crate) fn page(rows: &[Row]) -> String {
         "# Results of the fault cells\n\n\
          Written by `scripts/faults`; what is done and expected stands in `cells.toml`, what A1 to A12 are in `checks.rs`.\n\n\
          | | |\n| --- | --- |\n| date | {} |\n| kernel | Linux {} |\n| CPUs | {cpus} x {} |\n| etcd | {OLD} to {NEW}, \
-         three members behind a bastion |\n| quorate | {} |\n| cells | {good} of {} as expected, in {minutes:.0} minutes |\n\n\
+         three members behind a bastion |\n| quorate | {} |\n| cells | {good} of {} as expected, in {minutes:.0} minutes; {} not run |\n\n\
          Expected and seen: the run's exit code, how many members run the new version and how many do not serve after it, and the exit \
          codes of two `quorate resume` after it.\n\n\
          | cell | fault | step | expected | seen | s | A1 to A12 |\n| --- | --- | --- | --- | --- | --- | --- |\n",
@@ -58,6 +58,7 @@ pub(crate) fn page(rows: &[Row]) -> String {
         model.trim_start_matches([' ', '\t', ':']).trim(),
         env!("CARGO_PKG_VERSION"),
         rows.len(),
+        cells().len() - rows.len(),
     );
     for row in rows {
         let cell = &row.cell;

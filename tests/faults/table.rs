@@ -152,6 +152,8 @@ pub(crate) enum Inject {
     OtherDown,
     /// All members that are not in hand are stopped.
     QuorumGone,
+    /// The first member's data directory becomes an empty one.
+    EmptyData,
     /// A second run begins, from another machine.
     SecondRun,
 }
