@@ -15,7 +15,7 @@ use super::inject::{Put, put, reach};
 use super::listing::Listing;
 use super::memory::Memory;
 use super::program::Behaviour;
-use super::results::Row;
+use super::results::{self, Row};
 use super::roll_call::RollCall;
 use super::secrets::Guard;
 use super::stand::Stand;
@@ -210,7 +210,7 @@ fn programs_are_known(cell: &Cell) -> bool {
 
 /// Runs a cell and judges it.
 pub(crate) fn judged(stand: &Stand, cell: &Cell) -> Row {
-    let began = Instant::now();
+    let (began, at) = (Instant::now(), results::now());
     let tried = catch_unwind(AssertUnwindSafe(|| tried(stand, cell)));
     let (seen, wrong) = match tried {
         Ok(evidence) => (seen(&evidence), checks::wrong(&evidence)),
@@ -220,7 +220,7 @@ pub(crate) fn judged(stand: &Stand, cell: &Cell) -> Row {
             ("not to its end".to_owned(), vec![format!("harness: {}", text.unwrap_or_default())])
         }
     };
-    Row { cell: cell.clone(), seen, wrong, took: began.elapsed() }
+    Row { cell: cell.clone(), seen, wrong, took: began.elapsed(), at }
 }
 
 fn seen(evidence: &Evidence) -> String {

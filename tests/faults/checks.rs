@@ -66,8 +66,7 @@ pub(crate) fn a3(evidence: &Evidence) -> Result<(), String> {
     let quorum = members / 2 + 1;
     for ours in by_us(evidence) {
         let other = |down: &&Down| down.host != ours.host && down.from <= ours.from && ours.from < down.to;
-        let others: BTreeSet<&str> =
-            evidence.downs.iter().filter(other).map(|down| down.host.as_str()).collect();
+        let others: BTreeSet<&str> = evidence.downs.iter().filter(other).map(|down| down.host.as_str()).collect();
         let stay = members - 1 - others.len();
         let host = &ours.host;
         must(stay >= quorum, || format!("A3: {host} was stopped while {others:?} did not serve: {stay} stayed"))?;

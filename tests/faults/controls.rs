@@ -31,7 +31,7 @@ fn unrolled(stand: &Stand, sabotage: impl FnOnce(&Watch)) -> Evidence {
     let before = Before::look(lab);
     let mut watch = Watch::begin(stand);
     let mut look = lab.control_command(env!("CARGO_BIN_EXE_quorate"));
-    look.args(["etcd", "status", "-i"]).arg(lab.inventory()).arg("-F").arg(stand.control.path("ssh_config"));
+    look.args(["lock", "show", "--json", "-i"]).arg(lab.inventory()).arg("-F").arg(stand.control.path("ssh_config"));
     look.arg("--become-password-file").arg(lab.become_password_file().unwrap());
     look.arg("--state-dir").arg(stand.control.path("state")).stdin(Stdio::null());
     watch.run(stand, look).exits(0);
@@ -103,9 +103,13 @@ fn the_controls_are_caught() {
     caught(a4, &broken, &["A4: ", "10.78.0.99"]);
     caught(a5, &broken, &["A5: ", "etcd of etcd1"]);
     let strays = broken.listing_before["etcd1"].strays(&broken.listing_after["etcd1"]).join("\n");
-    for stray in
-        [".quorate-stray", "etcd.service.d/stray.conf", "masked stray.service", "unit quorate-window-stray", "listens 127.0.0.1:4444"]
-    {
+    for stray in [
+        ".quorate-stray",
+        "etcd.service.d/stray.conf",
+        "masked stray.service",
+        "unit quorate-window-stray",
+        "listens 127.0.0.1:4444",
+    ] {
         assert!(strays.contains(stray), "{stray} is not among:\n{strays}");
     }
     caught(a6, &broken, &["A6: ", "etcd1"]);

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -166,6 +167,8 @@ fn tear(control: &Control) {
     let end = text.iter().rposition(|byte| *byte == b'\n').unwrap();
     let begin = text[..end].iter().rposition(|byte| *byte == b'\n').map_or(0, |before| before + 1);
     File::options().write(true).open(&path).unwrap().set_len((begin + (end - begin) / 2) as u64).unwrap();
-    let listed = control.of_runs(&["runs", "-n", "1"]);
-    assert!(listed.contains("torn"), "the torn record is passed over in silence:\n{listed}");
+    let mut report = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    let told = report.args(["report", "last", "--state-dir"]).arg(control.path("state")).output().unwrap();
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.contains("the last line is torn and left out"), "the torn record is passed over in silence: {told}");
 }

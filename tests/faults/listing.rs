@@ -63,7 +63,10 @@ fn is_meant(line: &str) -> bool {
         Some("" | "/backups" | "/windows" | "/locks") => kind == Some("d"),
         Some(below) => below.strip_prefix("/windows/").is_some_and(is_trace),
         // The folder of locks is on memory, and empty when nobody rolls.
-        None => matches!(path, "/run/quorate" | "/run/quorate/locks" | "/run/systemd/transient" | "/run/systemd/system.control"),
+        None => matches!(
+            path,
+            "/run/quorate" | "/run/quorate/locks" | "/run/systemd/transient" | "/run/systemd/system.control"
+        ),
     }
 }
 

@@ -15,6 +15,16 @@ pub(crate) struct Row {
     /// What is not as it must be.
     pub(crate) wrong: Vec<String>,
     pub(crate) took: Duration,
+    /// When it began.
+    pub(crate) at: String,
+}
+
+/// The end of the line of a cell that was not run.
+const NOT_RUN: &str = "not run | | | |";
+
+/// Day and minute, by this machine's clock.
+pub(crate) fn now() -> String {
+    jiff::Zoned::now().strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 impl Row {
@@ -34,49 +44,90 @@ fn expected(cell: &Cell) -> String {
     format!("{exit}, {} new, {} down; {r}, {r}", new.join(" or "), cell.down, r = cell.resume)
 }
 
+fn step(cell: &Cell) -> String {
+    format!("{:?}", cell.step).to_lowercase()
+}
+
 fn file(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-/// The whole page, for as many of the table's cells as were run.
-pub(crate) fn page(rows: &[Row]) -> String {
-    let good = rows.iter().filter(|row| row.wrong.is_empty()).count();
-    let minutes = rows.iter().map(|row| row.took.as_secs_f64()).sum::<f64>() / 60.0;
+/// One cell's line of the page.
+fn line(row: &Row) -> String {
+    let cell = &row.cell;
+    let fault = cell.extra.as_ref().map_or_else(|| cell.fault.clone(), |extra| format!("{}, {extra}", cell.fault));
+    let verdict = if row.wrong.is_empty() { "ok".to_owned() } else { row.wrong.join("; ").replace(['\n', '|'], " ") };
+    format!(
+        "| {} | {fault} | {} | {} | {} | {:.0} | {} | {verdict} |",
+        cell.id,
+        step(cell),
+        expected(cell),
+        row.seen,
+        row.took.as_secs_f64(),
+        row.at
+    )
+}
+
+/// The whole page: of each cell of the table the line of now, else the one that the page had of it, else that it was not run.
+pub(crate) fn page(rows: &[Row], before: &str) -> String {
+    let cells = cells();
+    let mut lines = Vec::new();
+    for cell in &cells {
+        let now = rows.iter().find(|row| row.cell.id == cell.id).map(line);
+        let begin = format!("| {} |", cell.id);
+        let old = before.lines().find(|line| line.starts_with(&begin) && !line.contains(NOT_RUN)).map(str::to_owned);
+        let none = || format!("| {} | {} | {} | {} | {NOT_RUN}", cell.id, cell.fault, step(cell), expected(cell));
+        lines.push(now.or(old).unwrap_or_else(none));
+    }
+    let run = lines.iter().filter(|line| !line.contains(NOT_RUN)).count();
+    let good = lines.iter().filter(|line| line.ends_with("| ok |")).count();
     let cpu = file("/proc/cpuinfo");
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
     let cpus = cpu.lines().filter(|line| line.starts_with("processor")).count();
+    let load = file("/proc/loadavg");
     let mut text = format!(
         "# Results of the fault cells\n\n\
-         Written by `scripts/faults`; what is done and expected stands in `cells.toml`, what A1 to A12 are in `checks.rs`.\n\n\
-         | | |\n| --- | --- |\n| date | {} |\n| kernel | Linux {} |\n| CPUs | {cpus} x {} |\n| etcd | {OLD} to {NEW}, \
-         three members behind a bastion |\n| quorate | {} |\n| cells | {good} of {} as expected, in {minutes:.0} minutes; {} not run |\n\n\
+         Written by `scripts/faults`; what is done and expected stands in `cells.toml`, what A1 to A12 are in `checks.rs`. A run of some \
+         of the cells leaves the lines of the others as they were.\n\n\
+         | | |\n| --- | --- |\n| last run | {} |\n| kernel | Linux {} |\n| CPUs | {cpus} x {}, load average {} |\n\
+         | etcd | {OLD} to {NEW}, three members behind a bastion |\n| quorate | {} |\n\
+         | cells | {good} of {run} as expected; {} not run |\n\n\
          Expected and seen: the run's exit code, how many members run the new version and how many do not serve after it, and the exit \
          codes of two `quorate resume` after it.\n\n\
-         | cell | fault | step | expected | seen | s | A1 to A12 |\n| --- | --- | --- | --- | --- | --- | --- |\n",
-        jiff::Zoned::now().date(),
+         | cell | fault | step | expected | seen | s | when | A1 to A12 |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n",
+        now(),
         file("/proc/sys/kernel/osrelease").trim(),
         model.trim_start_matches([' ', '\t', ':']).trim(),
+        load.split(' ').next().unwrap_or_default(),
         env!("CARGO_PKG_VERSION"),
-        rows.len(),
-        cells().len() - rows.len(),
+        cells.len() - run,
     );
-    for row in rows {
-        let cell = &row.cell;
-        let fault = cell.extra.as_ref().map_or_else(|| cell.fault.clone(), |extra| format!("{}, {extra}", cell.fault));
-        let verdict = if row.wrong.is_empty() { "ok".to_owned() } else { row.wrong.join("; ").replace(['\n', '|'], " ") };
-        let step = format!("{:?}", cell.step).to_lowercase();
-        let _ = writeln!(
-            text,
-            "| {} | {fault} | {step} | {} | {} | {:.0} | {verdict} |",
-            cell.id,
-            expected(cell),
-            row.seen,
-            row.took.as_secs_f64()
-        );
+    for line in lines {
+        let _ = writeln!(text, "{line}");
     }
     text.push_str("\n## Where the table is not the matrix's\n\n");
-    for (id, why) in rows.iter().filter_map(|row| Some((&row.cell.id, row.cell.why.as_ref()?))) {
+    for (id, why) in cells.iter().filter_map(|cell| Some((&cell.id, cell.why.as_ref()?))) {
         let _ = writeln!(text, "- {id}: {why}");
     }
     text
+}
+
+#[test]
+fn a_run_of_some_cells_leaves_the_lines_of_the_others() {
+    let cells = cells();
+    let row = |number: usize, wrong: &[&str]| Row {
+        cell: cells[number].clone(),
+        seen: "killed, 1 new, 0 down; 0, 0".to_owned(),
+        wrong: wrong.iter().map(|&text| text.to_owned()).collect(),
+        took: Duration::from_secs(60),
+        at: now(),
+    };
+    let first = page(&[row(0, &[]), row(1, &["A2: two | at once"])], "");
+    assert!(first.contains(&format!("| 1 of 2 as expected; {} not run |", cells.len() - 2)), "{first}");
+    let second = page(&[row(1, &[]), row(2, &[])], &first);
+    assert!(second.contains("| 3 of 3 as expected; "), "{second}");
+    let line =
+        |page: &str, id: &str| page.lines().find(|line| line.starts_with(&format!("| {id} |"))).map(str::to_owned);
+    assert_eq!(line(&first, &cells[0].id), line(&second, &cells[0].id));
+    assert_ne!(line(&first, &cells[1].id), line(&second, &cells[1].id));
 }

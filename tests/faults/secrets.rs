@@ -24,7 +24,15 @@ const LARGEST: u64 = 64 << 20;
 
 /// Where on a host something could be left.
 const PLACES: [&str; 9] = [
-    "var/log", "run/log", "run/quorate", "run/systemd/transient", "var/lib/quorate", "tmp", "var/tmp", "root", "home/ops",
+    "var/log",
+    "run/log",
+    "run/quorate",
+    "run/systemd/transient",
+    "var/lib/quorate",
+    "tmp",
+    "var/tmp",
+    "root",
+    "home/ops",
 ];
 
 /// What must not be seen, with its name.

@@ -176,7 +176,12 @@ fn the_table_is_in_itself_as_it_should_be() {
     for cell in &cells {
         let number = format!(".S{:02}", cell.step.number());
         let own = cell.id.get(3..7);
-        assert!(cell.id.starts_with('F') && own == Some(number.as_str()), "{}: {:?} is not its step", cell.id, cell.step);
+        assert!(
+            cell.id.starts_with('F') && own == Some(number.as_str()),
+            "{}: {:?} is not its step",
+            cell.id,
+            cell.step
+        );
         assert!(!cell.new.is_empty() && cell.new.iter().all(|new| *new <= 3), "{}", cell.id);
         assert_eq!(cell.id.len() > 7, cell.extra.is_some(), "{}: a further circumstance has a letter", cell.id);
     }

@@ -17,9 +17,8 @@ fn said(lab: &Lab, host: &str, script: &str) -> String {
 }
 
 fn put(lab: &Lab, value: &str) {
-    let script = format!(
-        "{CTL} set /kept {value} >/dev/null && {CTL} get /kept && echo {value} >/etc/kept && sync /etc/kept"
-    );
+    let script =
+        format!("{CTL} set /kept {value} >/dev/null && {CTL} get /kept && echo {value} >/etc/kept && sync /etc/kept");
     assert_eq!(said(lab, "etcd1", &script).trim(), value);
 }
 
