@@ -164,8 +164,7 @@ impl<'c> Turn<'c> {
                 format!("{} has {free} free, and the new database needs {needed} beside the old one", space.mount);
             return Err(refused(call.host, what));
         }
-        let may_stop = self.survey.may_stop(call.host, call.flag("accept_downtime")).await;
-        may_stop.map(|_| ()).map_err(|reason| refused(call.host, reason))
+        self.survey.still_may_stop(call.host, call.flag("accept_downtime")).await
     }
 
     /// Has it done and waits until the member is sound again; gives the bytes of its database then.

@@ -43,8 +43,7 @@ impl Module for EtcdDowngrade {
         Box::pin(async move {
             let to = version_argument(&call)?;
             let survey = survey(call.fleet, call.text("unit").unwrap_or("etcd"), None).await;
-            let may_stop = survey.may_stop(call.host, true).await;
-            let view = may_stop.map_err(|reason| refused(call.host, reason))?;
+            let view = survey.may_stop(call.host, true).await?;
             let members: Vec<&MemberView> = view.hosts.values().flatten().collect();
             if lowered(&view, &to).is_ok() || members.iter().all(|m| minor_of(&m.version.server) <= minor_of(&to)) {
                 return Ok(outcome(false));

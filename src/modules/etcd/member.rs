@@ -185,8 +185,7 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
         (call.say)(Kind::OptionRewritten { host: call.host.to_owned(), what: text.clone() })?;
     }
     // The last thing before the stop: what it says is true for a moment only.
-    let may_stop = survey.may_stop(call.host, call.flag("accept_downtime")).await;
-    may_stop.map_err(|reason| refused(call.host, reason))?;
+    survey.still_may_stop(call.host, call.flag("accept_downtime")).await?;
     let act = act(&facts.unit, swapped.then_some((&from, &to)), &files);
     let Some(change) = call.change.clone() else {
         (call.say)(Kind::ActPlanned { host: call.host.to_owned(), act })?;

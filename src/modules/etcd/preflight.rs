@@ -177,14 +177,15 @@ async fn whole_cluster(call: &Call<'_>, survey: &Survey, target: &Version) -> Re
     if let Some(failure) = survey.unreachable() {
         return Err(failure.clone());
     }
-    let mut view = sound(call, survey).await?;
+    let accept = call.flag("accept_downtime");
+    let mut view = survey.may_stop(call.host, accept).await?;
     let begun = Instant::now();
     while let Some(what) = unsettled(&view, target).filter(|_| !call.flag("downgrade")) {
         if begun.elapsed() > patience(&view, true) {
             return Err(refused(call.host, what));
         }
         tokio::time::sleep(PAUSE).await;
-        view = sound(call, survey).await?;
+        view = survey.may_stop(call.host, accept).await?;
     }
     let members: Vec<&MemberView> = view.hosts.values().flatten().collect();
     let others = members.iter().map(|m| &m.version.server).filter(|version| *version != target);
@@ -216,12 +217,6 @@ async fn whole_cluster(call: &Call<'_>, survey: &Survey, target: &Version) -> Re
         }
     }
     Ok(view)
-}
-
-/// The whole cluster, once the host's member may stop.
-async fn sound(call: &Call<'_>, survey: &Survey) -> Result<ClusterView, Failure> {
-    let may_stop = survey.may_stop(call.host, call.flag("accept_downtime")).await;
-    may_stop.map_err(|reason| refused(call.host, reason))
 }
 
 /// What is wrong while a later minor is wanted and the cluster version is still below what every member runs: the hop before this one has

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use crate::etcd::{ClusterView, Health, MemberView, NotNow, may_stop};
+use crate::events::Fault;
 use crate::modules::{Failure, Fleet};
 
-use super::facts::Facts;
+use super::facts::{Facts, refused};
 
 /// How long is asked again while the cluster only needs to settle: an election takes one to two seconds, and a view taken across one
 /// disagrees with itself. Longer trouble is trouble.
@@ -31,6 +32,12 @@ pub(super) fn serving(view: &ClusterView) -> usize {
         told.as_ref().is_ok_and(|member| member.read.is_ok() && member.health == Health::Healthy)
     };
     view.hosts.values().filter(|told| serves(told)).count()
+}
+
+/// What a "no" after such a look means for who is on call.
+pub(super) fn standing(view: &ClusterView) -> Fault {
+    let (sound, all) = (serving(view), view.hosts.len());
+    if sound == all { Fault::Failed } else { super::member::fault_by_quorum(sound, all) }
 }
 
 /// The facts of all hosts, gathered once, and looks at the cluster made with them.
@@ -85,14 +92,35 @@ impl Survey {
     /// Looks until the host's member may stop, as long as what stands against it may pass; gives the look that said so.
     ///
     /// # Errors
-    /// What stands against it still.
-    pub(super) async fn may_stop(&self, host: &str, accept_downtime: bool) -> Result<ClusterView, NotNow> {
+    /// What stands against it still, as a refusal: nobody's turn has begun.
+    pub(super) async fn may_stop(&self, host: &str, accept_downtime: bool) -> Result<ClusterView, Failure> {
+        self.asked(host, accept_downtime).await.map_err(|against| refused(host, against.0))
+    }
+
+    /// The same in the host's own turn, after the guard's leave: a member that went down since is somebody's business now.
+    ///
+    /// # Errors
+    /// What stands against it still, with how the cluster is.
+    pub(super) async fn still_may_stop(&self, host: &str, accept_downtime: bool) -> Result<(), Failure> {
+        self.asked(host, accept_downtime).await.map(drop).map_err(|against| {
+            let (reason, view) = *against;
+            let refused = refused(host, reason);
+            match standing(&view) {
+                Fault::Failed => refused,
+                fault => Failure { fault, ..refused },
+            }
+        })
+    }
+
+    async fn asked(&self, host: &str, accept_downtime: bool) -> Result<ClusterView, Box<(NotNow, ClusterView)>> {
         let begun = Instant::now();
         loop {
             let view = self.look().await;
             match may_stop(&view, host, accept_downtime) {
                 Ok(()) => return Ok(view),
-                Err(reason) if !reason.may_pass() || begun.elapsed() > patience(&view, true) => return Err(reason),
+                Err(reason) if !reason.may_pass() || begun.elapsed() > patience(&view, true) => {
+                    return Err(Box::new((reason, view)));
+                }
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }
         }
@@ -112,7 +140,6 @@ impl Survey {
     /// The first failure that is the host's and not the member's: unreachable, host key, become.
     #[must_use]
     pub(super) fn unreachable(&self) -> Option<&Failure> {
-        use crate::events::Fault;
         self.facts
             .values()
             .filter_map(|facts| facts.as_ref().err())

@@ -87,8 +87,7 @@ async fn restart(call: &Call<'_>) -> Result<Outcome, Failure> {
         None => facts,
     };
     // The last thing before the stop: what it says is true for a moment only.
-    let may_stop = survey.may_stop(call.host, call.flag("accept_downtime")).await;
-    may_stop.map_err(|reason| refused(call.host, reason))?;
+    survey.still_may_stop(call.host, call.flag("accept_downtime")).await?;
     let Some(change) = call.change.clone() else {
         return Ok(told(true, outcome(&view.name, &version, &version, None)));
     };
