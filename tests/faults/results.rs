@@ -22,6 +22,9 @@ pub(crate) struct Row {
 /// The end of the line of a cell that was not run.
 const NOT_RUN: &str = "not run | | | |";
 
+/// How many characters the page has of each thing that is wrong.
+const MOST: usize = 300;
+
 /// Day and minute, by this machine's clock.
 pub(crate) fn now() -> String {
     jiff::Zoned::now().strftime("%Y-%m-%d %H:%M").to_string()
@@ -56,7 +59,9 @@ fn file(path: &str) -> String {
 fn line(row: &Row) -> String {
     let cell = &row.cell;
     let fault = cell.extra.as_ref().map_or_else(|| cell.fault.clone(), |extra| format!("{}, {extra}", cell.fault));
-    let verdict = if row.wrong.is_empty() { "ok".to_owned() } else { row.wrong.join("; ").replace(['\n', '|'], " ") };
+    // What a harness that did not come to its end has to say may be a whole run's events.
+    let wrong: Vec<String> = row.wrong.iter().map(|text| text.chars().take(MOST).collect()).collect();
+    let verdict = if wrong.is_empty() { "ok".to_owned() } else { wrong.join("; ").replace(['\n', '|'], " ") };
     format!(
         "| {} | {fault} | {} | {} | {} | {:.0} | {} | {verdict} |",
         cell.id,
