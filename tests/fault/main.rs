@@ -19,5 +19,6 @@ mod locked;
 mod power;
 mod program;
 mod rolled_back;
+mod transaction;
 mod unreachable;
 mod window;

@@ -24,7 +24,7 @@ for name in $names; do
         sed -n 's/^outcome=/outcome /p; s/^detail=/detail /p' "$name/result"
     else
         case $(systemctl show -p ActiveState,Description "quorate-window-${unit%.service}.service" | tr '\n' ' ') in
-        *"/$name)"*=active* | *"/$name)"*=activating* | *=active*"/$name)"* | *=activating*"/$name)"*) echo "runs yes" ;;
+        *"/$name)"*=active* | *"/$name)"*activating* | *=active*"/$name)"* | *activating*"/$name)"*) echo "runs yes" ;;
         esac
         # It may have ended in between.
         [ -f "$name/result" ] && { echo "ended $(stat -c %Y "$name/result")"; sed -n 's/^outcome=/outcome /p; s/^detail=/detail /p' "$name/result"; }

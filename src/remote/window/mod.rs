@@ -109,18 +109,23 @@ pub enum WindowState {
 const STATE: &str = r#"
 if [ -f "$1/result" ]; then echo ended; cat "$1/result"; exit 0; fi
 case $(systemctl show -p ActiveState "$2") in
-*=active | *=activating) echo running; tail -n 1 "$1/log" 2>/dev/null; exit 0 ;;
+*=active | *=activating | *=deactivating) echo running; tail -n 1 "$1/log" 2>/dev/null; exit 0 ;;
 esac
 if [ -f "$1/result" ]; then echo ended; cat "$1/result"; exit 0; fi
 if [ -f "$1/intent" ]; then echo vanished; else echo none; fi
 "#;
 
-/// `$1` unit of the window, `$2` its folder. Old systemd has no `--collect`; then a failed unit stays until `reset-failed`.
+/// `$1` unit of the window, `$2` its folder. Old systemd has no `--collect`; then a failed unit stays until `reset-failed`. And before 236 it
+/// takes no `ExecStopPost=` of a transient unit (systemd 236 NEWS): there nothing comes after a shell that was killed.
 const BEGIN: &str = r#"
 systemctl reset-failed "$1" 2>/dev/null
 if systemd-run --help | grep -q -- --collect; then set -- "$1" "$2" --collect; else set -- "$1" "$2"; fi
 unit=$1 dir=$2; shift 2
-exec systemd-run --unit="$unit" "$@" --description="quorate: stop, swap, start ($dir)" /bin/sh "$dir/window.sh" "$dir"
+# The one before has written its result, and systemd is not through with its unit.
+n=0
+while [ "$(systemctl show -p ActiveState "$unit")" = ActiveState=deactivating ] && [ "$n" -lt 50 ]; do n=$((n + 1)); sleep 0.1; done
+begin() { systemd-run --unit="$unit" "$@" --description="quorate: stop, swap, start ($dir)" /bin/sh "$dir/window.sh" "$dir"; }
+begin "$@" --property=TimeoutStopSec=infinity --property="ExecStopPost=/bin/sh $dir/window.sh $dir left" 2>/dev/null || begin "$@"
 "#;
 
 impl Window {

@@ -112,6 +112,7 @@ show() {
 systemctl() {
     case $1 in
     stop) stopped_by_us=yes ;;
+    is-system-running) echo running ;;
     start) starts=$((starts + 1)); if [ "$starts" = 2 ]; then echo "$looks" >looks; : >confirmed; fi; looks=0 ;;
     show) (show "$3") ;;
     esac
@@ -130,10 +131,21 @@ fn this_on_a_host(window: Window, old_systemd: &str, new: &str) -> (WindowEnd, S
 }
 
 fn fenced_on_a_host(
+    window: Window,
+    fence: Option<&Fence>,
+    old_systemd: &str,
+    new: &str,
+) -> (WindowEnd, String, Option<u32>) {
+    carried_out(window, fence, old_systemd, new, None)
+}
+
+/// The same; with what a killed shell had written into its log, what systemd runs after it.
+fn carried_out(
     mut window: Window,
     fence: Option<&Fence>,
     old_systemd: &str,
     new: &str,
+    left: Option<&str>,
 ) -> (WindowEnd, String, Option<u32>) {
     let door = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let folder = tempfile::TempDir::new().unwrap();
@@ -146,13 +158,21 @@ fn fenced_on_a_host(
     window.start = Duration::from_secs(3600);
     // A systemd without instances has none to be compared either.
     window.invocation = if old_systemd == "219" { String::new() } else { "f00".into() };
-    let script = format!("old_systemd={old_systemd}\nnew() {{ {new}; }}\n{SYSTEMD}\n{SCRIPT}");
+    let starts = left.map_or(0, |log| log.matches("starting").count());
+    let systemd = SYSTEMD.replace("starts=0", &format!("starts={starts}"));
+    let script = format!("old_systemd={old_systemd}\nnew() {{ {new}; }}\n{systemd}\n{SCRIPT}");
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("plan", &window.plan(fence));
     write("files", &window.files());
     write("host.sh", &script);
     let mut dash = std::process::Command::new("/bin/dash");
-    let out = dash.arg(folder.path().join("host.sh")).arg(folder.path()).output().unwrap();
+    dash.arg(folder.path().join("host.sh")).arg(folder.path());
+    if let Some(log) = left {
+        write("intent", "began=1.0\n");
+        write("log", log);
+        dash.arg("left");
+    }
+    let out = dash.output().unwrap();
     assert!(out.status.success() && out.stderr.is_empty(), "{out:?}");
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).ok();
     let receipt = Receipt::from_text(&read("result").unwrap()).unwrap();
@@ -236,6 +256,39 @@ fn files_are_made_replaced_and_removed_and_all_of_it_is_taken_back() {
     let window = Window { take_back: TakeBack::Open, ..of_files(folder.path(), "/etc/d/b.conf") };
     let (end, ..) = this_on_a_host(window, "", "is failed failed 0 f10 4 1 203");
     assert_eq!((end, held(folder.path())), (WindowEnd::RolledBack, [None, Some("old".into()), Some("old".into())]));
+}
+
+#[test]
+fn what_a_killed_shell_has_left_is_ended() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let ends = |log: &str| {
+        let window = Window { take_back: TakeBack::Open, ..of_files(folder.path(), "/etc/d/b.conf") };
+        // As of_files leaves it, but for what the log says was swapped.
+        for name in ["made", "changed", "gone"].into_iter().filter(|name| log.contains(&format!("swapped {name}"))) {
+            let target = folder.path().join(name);
+            if target.exists() {
+                std::fs::copy(&target, folder.path().join(format!("{name}.kept"))).unwrap();
+                std::fs::remove_file(&target).unwrap();
+            }
+            if name != "gone" {
+                std::fs::copy(folder.path().join(format!("{name}.staged")), &target).unwrap();
+            }
+        }
+        let (end, detail, _) = carried_out(window, None, "", SERVES, Some(log));
+        (end, detail, held(folder.path()))
+    };
+    let killed = "the transaction itself was killed on the host";
+    let (old, new) = ([None, Some("old".into()), Some("old".into())], [Some("new".into()), Some("new".into()), None]);
+    assert_eq!(ends(""), (WindowEnd::Refused, format!("{killed} before it stopped anything"), old.clone()));
+    assert_eq!(ends("1.0 stopping u\n"), (WindowEnd::RolledBack, killed.into(), old.clone()));
+    let half = "1.0 stopping u\n1.1 stopped\n1.2 swapped made\n";
+    assert_eq!(ends(half), (WindowEnd::RolledBack, killed.into(), old.clone()));
+    std::fs::remove_file(folder.path().join("made")).unwrap_or_default();
+    let whole = format!("{half}1.3 swapped changed\n1.4 swapped gone\n");
+    assert_eq!(
+        ends(&format!("{whole}1.5 starting\n")),
+        (WindowEnd::Done, format!("process 200 serves; {killed}"), new)
+    );
 }
 
 #[test]

@@ -2,7 +2,8 @@
 # Stops one unit, swaps its files, starts it again; takes the swap back if the new program does not serve.
 #
 # It runs as a transient systemd unit of its own, so it comes to its end whatever becomes of the session that began it,
-# and its end is always: some program of the unit is running, or `result` says why not. All it knows is in its folder:
+# and its end is always: some program of the unit is running, or `result` says why not. Should this shell itself be killed, for want of
+# memory say, systemd runs the script once more, as `window.sh DIR left`, to end what was begun. All it knows is in its folder:
 #   plan       what is to be done (shell variables)      files    what is swapped: target, staged, kept, sums
 #   intent     written before anything is stopped        log      each step, with seconds since boot
 #   confirmed  put there by whoever has seen enough      journal  what the unit said last
@@ -232,7 +233,39 @@ undo() { # why the new one is given up
     finish rolled-back "$1"
 }
 
+# Whether all that was to come stands there.
+all_new() {
+    while IFS=$tab read -r target staged kept want before; do
+        if [ "$want" = none ]; then [ ! -e "$target" ] && [ ! -L "$target" ] || return 1; continue; fi
+        [ "$(sum "$target" 2>/dev/null)" = "$want" ] || return 1
+    done <files
+}
+
+# Ends what a shell that was killed has left. What was swapped as a whole is started; anything less is taken back.
+left() {
+    [ -f result ] && exit 0
+    [ -f intent ] || exit 0
+    # A host that is going down starts nothing; what stands is started with it when it comes back.
+    [ "$(systemctl is-system-running 2>/dev/null)" = stopping ] && exit 0
+    killed='the transaction itself was killed on the host'
+    grep -q ' stopping ' log 2>/dev/null || finish refused "$killed before it stopped anything"
+    stopped=$(sed -n 's/ stopping .*//p' log | head -n 1)
+    # One that was told to start may have opened the data.
+    if grep -q ' starting$' log; then ran=yes started=$(sed -n 's/ starting$//p' log | head -n 1); fi
+    note "left: $killed"
+    all_new || undo "$killed"
+    whose_data || undo "$killed; then $why"
+    before=
+    case $(property ActiveState) in
+    active | activating) ;;
+    *) [ -n "$ran" ] || started=$(now); start || undo "$killed; then $why" ;;
+    esac
+    serve "$start_seconds" || undo "$killed; then $why"
+    finish done "process $last serves; $killed"
+}
+
 why= planned=yes ran=
+[ "${2-}" = left ] && left
 put intent "began=$(now)" || { echo "cannot write $dir/intent" >&2; exit 1; }
 # What another run has taken over is not stopped by this one, however late it comes to it.
 allowed || finish refused "the lock $lock is no longer run $run's"
