@@ -383,8 +383,8 @@ pub(super) struct LockBreak {
 /// `quorate receipts`.
 #[derive(Debug, Args)]
 pub(super) struct Receipts {
-    /// The run, by its ID; else the newest of which any host knows.
-    #[arg(long, value_name = "RUN")]
+    /// The run, by its ID; else the newest of which any host knows. With --json all are told.
+    #[arg(long, value_name = "RUN", conflicts_with = "json")]
     pub(super) run: Option<String>,
     #[command(flatten)]
     pub(super) cluster: Cluster,

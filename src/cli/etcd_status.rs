@@ -1,16 +1,15 @@
 //! `quorate etcd status`: one table of what the members said.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use comfy_table::{CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::answers::{self, Answer};
 use super::arguments::{Cluster, Status as Arguments};
 use super::console;
 use super::exit::Exit;
-use super::running::{self, OneTask};
-use crate::events::{Event, Fault, Kind, Sink, SinkError, Status};
+use super::running::Passwords;
+use crate::events::Fault;
 use crate::inventory::Source;
 use crate::report::escaped_line;
 
@@ -44,39 +43,15 @@ pub(super) struct MemberRow {
 
 impl MemberRow {
     /// What a host answered; a field of another type than expected is as unknown as a missing one.
-    fn of(host: &str, status: Status, result: &Map<String, Value>) -> Self {
-        let msg = || result.get("msg").and_then(Value::as_str).map(str::to_owned);
-        let unknown = |note| Self { host: host.to_owned(), note, ..Self::default() };
-        if status != Status::Ok {
-            return unknown(msg());
-        }
+    fn of(answer: &Answer) -> Self {
+        let host = answer.host.as_str();
+        let unknown = |note: String| Self { host: host.to_owned(), note: Some(note), ..Self::default() };
+        let Some(result) = answer.good() else { return unknown(answer.why_not().to_owned()) };
         match result.get("ansible_facts").and_then(|facts| facts.get("etcd")).map(Self::deserialize) {
             Some(Ok(row)) => Self { host: host.to_owned(), ..row },
-            Some(Err(error)) => unknown(Some(format!("answered what no sound member answers: {error}"))),
-            None => unknown(Some("no answer".to_owned())),
+            Some(Err(error)) => unknown(format!("answered what no sound member answers: {error}")),
+            None => unknown("no answer".to_owned()),
         }
-    }
-}
-
-/// Gathers the rows while the question goes round.
-#[derive(Clone, Default)]
-struct Rows(Arc<Mutex<Vec<MemberRow>>>);
-
-impl Sink for Rows {
-    fn write(&mut self, event: &Event) -> Result<(), SinkError> {
-        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &event.kind {
-            Kind::RunStarted { hosts, .. } => {
-                rows.extend(hosts.iter().map(|host| MemberRow { host: host.clone(), ..MemberRow::default() }));
-            }
-            Kind::TaskEnded { host, status, result, .. } => {
-                if let Some(row) = rows.iter_mut().find(|row| row.host == *host) {
-                    *row = MemberRow::of(host, *status, result);
-                }
-            }
-            _ => {}
-        }
-        Ok(())
     }
 }
 
@@ -85,19 +60,14 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     asked(arguments).map_or_else(|exit| exit, |rows| show(&rows, arguments.cluster.output.json))
 }
 
-/// A check run of one task, so that a question cannot change anything; nothing is done, so nothing is journalled.
 fn asked(arguments: &Arguments) -> Result<Vec<MemberRow>, Exit> {
     let Cluster { group, connection, output } = &arguments.cluster;
     let pattern = Value::from(group.as_str());
     let text = format!("- hosts: {pattern}\n  gather_facts: false\n  tasks:\n    - etcd_facts:\n");
     let play = Source::new("<command line>", text);
-    let OneTask { run, state, gate, .. } =
-        OneTask::new(&play, "etcd status", (connection, output), |options| options.check = true)?;
-    let passwords = running::passwords(connection)?.with_etcd(&arguments.login)?;
-    let rows = Rows::default();
-    running::perform(&run, &state, &gate, passwords, Box::new(rows.clone()), Vec::new());
-    let rows = std::mem::take(&mut *rows.0.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(rows)
+    let login = |passwords: Passwords| passwords.with_etcd(&arguments.login);
+    let answers = answers::asked(&play, "etcd status", (connection, output), login)?;
+    Ok(answers.iter().map(MemberRow::of).collect())
 }
 
 /// Prints the rows; a member that is not known to be healthy is exit 11, none that is (or no leader) 12.
@@ -188,17 +158,17 @@ mod tests {
 
     #[test]
     fn an_answer_of_another_shape_is_unknown() {
-        let result = |facts: Value| serde_json::json!({"ansible_facts": {"etcd": facts}}).as_object().unwrap().clone();
-        let good =
-            MemberRow::of("n1", Status::Ok, &result(serde_json::json!({"role": "leader", "healthy": true, "x": 1})));
+        use crate::events::Status;
+        let row = |status: Status, facts: Value| {
+            let result = serde_json::json!({"ansible_facts": {"etcd": facts}}).as_object().unwrap().clone();
+            MemberRow::of(&Answer { host: "n1".to_owned(), told: Some((status, result)) })
+        };
+        let good = row(Status::Ok, serde_json::json!({"role": "leader", "healthy": true, "x": 1}));
         assert_eq!((good.host.as_str(), good.healthy), ("n1", Some(true)));
-        let bad = MemberRow::of("n1", Status::Ok, &result(serde_json::json!({"healthy": "yes"})));
+        let bad = row(Status::Ok, serde_json::json!({"healthy": "yes"}));
         assert_eq!(bad.healthy, None);
         assert!(bad.note.unwrap().contains("no sound member"));
-        assert_eq!(
-            MemberRow::of("n1", Status::Unreachable, &result(serde_json::json!({"healthy": true}))).healthy,
-            None
-        );
+        assert_eq!(row(Status::Unreachable, serde_json::json!({"healthy": true})).healthy, None);
     }
 
     #[test]

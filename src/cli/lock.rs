@@ -1,57 +1,31 @@
 //! `quorate lock`: whose a cluster's hosts are, and the end of a lock that nobody will give back.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use comfy_table::{Table, presets};
 use serde_json::{Map, Value, json};
 
+use super::answers::{self, Answer};
 use super::arguments::{Cluster, LockBreak};
 use super::exit::Exit;
 use super::running::OneTask;
 use super::{console, running};
-use crate::events::{Event, Fault, Kind, Sink, SinkError, Status};
-use crate::inventory::Source;
+use crate::events::Fault;
 use crate::report::{Look, Terminal, escaped_line};
 
 /// What a host said of its lock.
 type Row = (String, Map<String, Value>);
 
-/// What all said, in the inventory's order.
-#[derive(Clone, Default)]
-struct Rows(Arc<Mutex<Vec<Row>>>);
-
-impl Sink for Rows {
-    fn write(&mut self, event: &Event) -> Result<(), SinkError> {
-        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &event.kind {
-            Kind::RunStarted { hosts, .. } => rows.extend(hosts.iter().map(|host| (host.clone(), Map::new()))),
-            Kind::TaskEnded { host, status, result, .. } => {
-                if let Some((_, row)) = rows.iter_mut().find(|(known, _)| known == host) {
-                    let lock = result.get("lock").and_then(Value::as_object).filter(|_| *status == Status::Ok);
-                    let note = result.get("msg").cloned().unwrap_or_else(|| Value::from("no answer"));
-                    *row = lock.cloned().unwrap_or_else(|| Map::from_iter([("note".to_owned(), note)]));
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
+/// `quorate lock show`.
+pub(super) fn show(cluster: &Cluster) -> Exit {
+    let Cluster { group, connection, output } = cluster;
+    let play = answers::as_root(group, &json!({ "quorate_lock": {} }));
+    let asked = answers::asked(&play, "lock show", (connection, output), Ok);
+    asked.map_or_else(|exit| exit, |answers| answer(&answers.iter().map(row).collect::<Vec<_>>(), output.json))
 }
 
-/// `quorate lock show`: a check run of one task, so nothing can be changed; it is not journalled.
-pub(super) fn show(cluster: &Cluster) -> Exit {
-    let shown = || {
-        let Cluster { group, connection, output } = cluster;
-        let text = play(group, &json!({ "quorate_lock": {} }));
-        let OneTask { run, state, gate, .. } =
-            OneTask::new(&text, "lock show", (connection, output), |options| options.check = true)?;
-        let passwords = running::passwords(connection)?;
-        let rows = Rows::default();
-        running::perform(&run, &state, &gate, passwords, Box::new(rows.clone()), Vec::new());
-        let rows = std::mem::take(&mut *rows.0.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(answer(&rows, output.json))
-    };
-    shown().unwrap_or_else(|exit| exit)
+fn row(answer: &Answer) -> Row {
+    let lock = answer.good().and_then(|result| result.get("lock")).and_then(Value::as_object).cloned();
+    let note = || Map::from_iter([("note".to_owned(), Value::from(answer.why_not()))]);
+    (answer.host.clone(), lock.unwrap_or_else(note))
 }
 
 /// `quorate lock break`: a run like any other, with its journal.
@@ -62,7 +36,7 @@ pub(super) fn r#break(arguments: &LockBreak) -> Exit {
             let why = format!("`{run}` is not a run's ID: `quorate lock show` has the one that holds the lock");
             return Err(running::refuse(Fault::Input, &why));
         }
-        let text = play(group, &json!({ "quorate_lock": { "break_run": run, "reason": reason } }));
+        let text = answers::as_root(group, &json!({ "quorate_lock": { "break_run": run, "reason": reason } }));
         let OneTask { run, state, id, gate } = OneTask::new(&text, "lock break", (connection, output), |_| {})?;
         let passwords = running::passwords(connection)?;
         let (journal, path) = running::journal(&state, &id)?;
@@ -71,12 +45,6 @@ pub(super) fn r#break(arguments: &LockBreak) -> Exit {
         Ok(running::perform(&run, &state, &gate, passwords, Box::new(journal), readers))
     };
     broken().unwrap_or_else(|exit| exit)
-}
-
-/// A play of one task as root, whose lock it is. JSON is YAML.
-pub(super) fn play(group: &str, task: &Value) -> Arc<Source> {
-    let play = json!([{ "hosts": group, "gather_facts": false, "become": true, "tasks": [task] }]);
-    Source::new("<command line>", play.to_string())
 }
 
 /// Prints the rows; a host that did not say is exit 4, since nothing is known of its lock.

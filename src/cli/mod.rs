@@ -1,5 +1,6 @@
 //! The command line: arguments, one file a command, exit codes, and how an error is shown.
 
+mod answers;
 mod arguments;
 mod completions;
 mod console;

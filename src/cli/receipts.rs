@@ -1,72 +1,56 @@
 //! `quorate receipts`: what a run did, told by the hosts alone, for when the machine that ran it is gone with its journal.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use comfy_table::{Table, presets};
 use serde_json::{Map, Value, json};
 
+use super::answers::{self, Answer};
 use super::arguments::{Cluster, Receipts};
+use super::console;
 use super::exit::Exit;
-use super::running::{self, OneTask};
-use super::{console, lock};
-use crate::events::{Event, Fault, Kind, Sink, SinkError, Status};
+use crate::events::Fault;
 use crate::report::escaped_line;
 
-/// What a host said; nothing where it did not.
-type Row = (String, Option<Map<String, Value>>);
+/// What a host said, or why it did not.
+type Row = (String, Result<Map<String, Value>, String>);
 
-/// What all said, in the inventory's order.
-#[derive(Clone, Default)]
-struct Rows(Arc<Mutex<Vec<Row>>>);
-
-impl Sink for Rows {
-    fn write(&mut self, event: &Event) -> Result<(), SinkError> {
-        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &event.kind {
-            Kind::RunStarted { hosts, .. } => rows.extend(hosts.iter().map(|host| (host.clone(), None))),
-            Kind::TaskEnded { host, status: Status::Ok, result, .. } => {
-                if let Some((_, row)) = rows.iter_mut().find(|(known, _)| known == host) {
-                    *row = Some(result.clone());
-                }
-            }
-            _ => {}
-        }
-        Ok(())
+/// Asks and shows.
+pub(super) fn run(arguments: &Receipts) -> Exit {
+    let Receipts { run: wanted, cluster: Cluster { group, connection, output } } = arguments;
+    let play = answers::as_root(group, &json!({ "quorate_receipts": {} }));
+    let asked = match answers::asked(&play, "receipts", (connection, output), Ok) {
+        Ok(asked) => asked,
+        Err(exit) => return exit,
+    };
+    let text = if output.json {
+        as_json(&asked)
+    } else {
+        as_text(&asked.iter().map(row).collect::<Vec<_>>(), wanted.as_deref())
+    };
+    match console::answer(&text) {
+        Exit::DONE if asked.iter().any(|answer| answer.good().is_none()) => Fault::Unreachable.into(),
+        exit => exit,
     }
 }
 
-/// A check run of one task, so nothing can be changed; it is not journalled.
-pub(super) fn run(arguments: &Receipts) -> Exit {
-    let shown = || {
-        let Receipts { run: wanted, cluster: Cluster { group, connection, output } } = arguments;
-        let text = lock::play(group, &json!({ "quorate_receipts": {} }));
-        let OneTask { run, state, gate, .. } =
-            OneTask::new(&text, "receipts", (connection, output), |options| options.check = true)?;
-        let passwords = running::passwords(connection)?;
-        let rows = Rows::default();
-        running::perform(&run, &state, &gate, passwords, Box::new(rows.clone()), Vec::new());
-        let rows = std::mem::take(&mut *rows.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let text = if output.json { as_json(&rows) } else { as_text(&rows, wanted.as_deref()) };
-        Ok(match console::answer(&text) {
-            Exit::DONE if rows.iter().any(|(_, row)| row.is_none()) => Fault::Unreachable.into(),
-            exit => exit,
-        })
-    };
-    shown().unwrap_or_else(|exit| exit)
+fn row(answer: &Answer) -> Row {
+    (answer.host.clone(), answer.good().cloned().ok_or_else(|| answer.why_not().to_owned()))
 }
 
-fn as_json(rows: &[Row]) -> String {
-    let line = |(host, row): &Row| {
-        let mut line = Map::from_iter([("host".to_owned(), Value::from(host.as_str()))]);
-        line.extend(row.clone().unwrap_or_else(|| Map::from_iter([("note".to_owned(), Value::from("no answer"))])));
+/// A line a host, with the receipts of all runs.
+fn as_json(asked: &[Answer]) -> String {
+    let line = |answer: &Answer| {
+        let mut line = Map::from_iter([("host".to_owned(), Value::from(answer.host.as_str()))]);
+        let note = || Map::from_iter([("note".to_owned(), Value::from(answer.why_not()))]);
+        line.extend(answer.good().cloned().unwrap_or_else(note));
         Value::Object(line).to_string() + "\n"
     };
-    rows.iter().map(line).collect()
+    asked.iter().map(line).collect()
 }
 
-fn receipts(row: Option<&Map<String, Value>>) -> &[Value] {
-    row.and_then(|row| row.get("receipts")).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+fn receipts((_, told): &Row) -> &[Value] {
+    told.as_ref().ok().and_then(|told| told.get("receipts")?.as_array()).map_or(&[], Vec::as_slice)
 }
 
 fn text<'v>(value: &'v Value, name: &str) -> &'v str {
@@ -75,12 +59,12 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
 
 /// The runs of which any host keeps something or whose lock it has, oldest first: the order of their IDs is that of time.
 fn runs(rows: &[Row]) -> BTreeSet<&str> {
-    let kept = rows.iter().flat_map(|(_, row)| receipts(row.as_ref())).map(|receipt| text(receipt, "run"));
+    let kept = rows.iter().flat_map(receipts).map(|receipt| text(receipt, "run"));
     kept.chain(holders(rows)).collect()
 }
 
 fn holders(rows: &[Row]) -> impl Iterator<Item = &str> {
-    rows.iter().filter_map(|(_, row)| row.as_ref()?.get("lock_of")?.as_str())
+    rows.iter().filter_map(|(_, told)| told.as_ref().ok()?.get("lock_of")?.as_str())
 }
 
 /// Where the files stand: one word for all, or each by its own.
@@ -98,7 +82,7 @@ fn standing(receipt: &Value) -> String {
 
 fn as_text(rows: &[Row], wanted: Option<&str>) -> String {
     let runs = runs(rows);
-    let silent: Vec<&str> = rows.iter().filter(|(_, row)| row.is_none()).map(|(host, _)| host.as_str()).collect();
+    let silent: Vec<&str> = rows.iter().filter(|(_, told)| told.is_err()).map(|(host, _)| host.as_str()).collect();
     let Some(run) = wanted.or(runs.last().copied()) else {
         let unknown = if silent.is_empty() { String::new() } else { format!("; unknown: {}", silent.join(", ")) };
         return escaped_line(&format!("no run has left a receipt or a lock on these hosts{unknown}")) + "\n";
@@ -106,11 +90,12 @@ fn as_text(rows: &[Row], wanted: Option<&str>) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(["host", "began", "ended", "transaction", "stands now", "said"]);
     let mut at_work = false;
-    for (host, row) in rows {
+    for row in rows {
+        let (host, told) = row;
         let line = |cells: [&str; 5]| std::iter::once(host.as_str()).chain(cells).map(escaped_line).collect::<Vec<_>>();
-        let of_run: Vec<&Value> = receipts(row.as_ref()).iter().filter(|receipt| text(receipt, "run") == run).collect();
-        match (row, of_run.is_empty()) {
-            (None, _) => drop(table.add_row(line(["", "", "unknown: no answer", "", ""]))),
+        let of_run: Vec<&Value> = receipts(row).iter().filter(|receipt| text(receipt, "run") == run).collect();
+        match (told, of_run.is_empty()) {
+            (Err(why), _) => drop(table.add_row(line(["", "", "unknown", "", why]))),
             (_, true) => drop(table.add_row(line(["", "", "untouched", "", ""]))),
             _ => {
                 for receipt in of_run {
@@ -123,8 +108,9 @@ fn as_text(rows: &[Row], wanted: Option<&str>) -> String {
         }
     }
     let table: String = table.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
-    let earlier: Vec<&str> = runs.iter().copied().filter(|other| *other != run).collect();
-    let earlier = if earlier.is_empty() { String::new() } else { format!("other runs: {}\n", earlier.join(", ")) };
+    let others: Vec<&str> = runs.iter().copied().filter(|other| *other != run).collect();
+    let others = others.join(", ");
+    let others = if others.is_empty() { others } else { format!("other runs: {}\n", escaped_line(&others)) };
     let holders: BTreeSet<&str> = holders(rows).collect();
     let holders: Vec<&str> = holders.into_iter().collect();
     let next = match (at_work, holders.as_slice()) {
@@ -137,16 +123,7 @@ fn as_text(rows: &[Row], wanted: Option<&str>) -> String {
         ),
     };
     // The runs' IDs are the hosts' words too.
-    format!(
-        "run {}, as the hosts tell it:\n{table}{}next: {}\n",
-        escaped_line(run),
-        escaped_block(&earlier),
-        escaped_line(&next)
-    )
-}
-
-fn escaped_block(line: &str) -> String {
-    if line.is_empty() { String::new() } else { escaped_line(line.trim_end()) + "\n" }
+    format!("run {}, as the hosts tell it:\n{table}{others}next: {}\n", escaped_line(run), escaped_line(&next))
 }
 
 #[cfg(test)]
@@ -154,7 +131,7 @@ mod tests {
     use super::*;
 
     fn row(host: &str, lock: Value, receipts: Value) -> Row {
-        (host.to_owned(), json!({ "lock_of": lock, "receipts": receipts }).as_object().cloned())
+        (host.to_owned(), json!({ "lock_of": lock, "receipts": receipts }).as_object().cloned().ok_or_else(String::new))
     }
 
     #[test]
@@ -167,7 +144,7 @@ mod tests {
             row("n1", json!("01B"), json!([older, done])),
             row("n2", json!("01B"), json!([doubt])),
             row("n3", Value::Null, json!([])),
-            ("n4".to_owned(), None),
+            ("n4".to_owned(), Err("not reached".to_owned())),
         ];
         let told = as_text(&rows, None);
         for words in [
@@ -175,7 +152,8 @@ mod tests {
             "the new files",
             "/a: old, /b: new",
             "untouched",
-            "unknown: no answer",
+            "unknown",
+            "not reached",
             "other runs: 01A",
             "quorate lock break --run 01B",
         ] {
@@ -186,6 +164,6 @@ mod tests {
         rows[0] = row("n1", json!("01B"), json!([{ "run": "01B", "state": "at work", "files": {} }]));
         assert!(as_text(&rows, None).contains("next: wait"), "{rows:?}");
         assert!(as_text(&[row("n1", Value::Null, json!([]))], None).contains("no run has left"));
-        assert!(as_text(&[("n1".to_owned(), None)], None).contains("unknown: n1"));
+        assert!(as_text(&[("n1".to_owned(), Err(String::new()))], None).contains("unknown: n1"));
     }
 }
