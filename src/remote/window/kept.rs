@@ -19,15 +19,13 @@ for name in $names; do
     echo "window $name"
     echo "unit $unit"
     [ -f "$name/intent" ] && echo "began $(stat -c %Y "$name/intent")"
+    # Asked first whether it is at work: one that ends in between has its result when that is looked for.
+    case $(systemctl show -p ActiveState -p Description "quorate-window-${unit%.service}.service" | tr '\n' ' ') in
+    *activating*"/$name)"* | *=active*"/$name)"* | *"/$name)"*activating* | *"/$name)"*=active*) echo "runs yes" ;;
+    esac
     if [ -f "$name/result" ]; then
         echo "ended $(stat -c %Y "$name/result")"
         sed -n 's/^outcome=/outcome /p; s/^detail=/detail /p' "$name/result"
-    else
-        case $(systemctl show -p ActiveState,Description "quorate-window-${unit%.service}.service" | tr '\n' ' ') in
-        *"/$name)"*=active* | *"/$name)"*activating* | *=active*"/$name)"* | *activating*"/$name)"*) echo "runs yes" ;;
-        esac
-        # It may have ended in between.
-        [ -f "$name/result" ] && { echo "ended $(stat -c %Y "$name/result")"; sed -n 's/^outcome=/outcome /p; s/^detail=/detail /p' "$name/result"; }
     fi
     last=$(tail -n 1 "$name/log" 2>/dev/null) && echo "last ${last#* }"
     [ "${name%%-*}" = "$newest" ] || continue

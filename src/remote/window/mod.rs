@@ -115,17 +115,19 @@ if [ -f "$1/result" ]; then echo ended; cat "$1/result"; exit 0; fi
 if [ -f "$1/intent" ]; then echo vanished; else echo none; fi
 "#;
 
-/// `$1` unit of the window, `$2` its folder. Old systemd has no `--collect`; then a failed unit stays until `reset-failed`. And before 236 it
-/// takes no `ExecStopPost=` of a transient unit (systemd 236 NEWS): there nothing comes after a shell that was killed.
+/// `$1` unit of the window, `$2` its folder. Old systemd has no `--collect`; then a failed unit stays until `reset-failed`. And it is from 237
+/// on that nearly all properties of a service may be given to a transient one (systemd v237 NEWS): before, nothing comes after a shell
+/// that was killed. Tried with 252.
 const BEGIN: &str = r#"
 systemctl reset-failed "$1" 2>/dev/null
-if systemd-run --help | grep -q -- --collect; then set -- "$1" "$2" --collect; else set -- "$1" "$2"; fi
 unit=$1 dir=$2; shift 2
+if systemd-run --help | grep -q -- --collect; then set -- --collect; fi
+version=$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+[ "${version:-0}" -lt 237 ] || set -- "$@" --property=TimeoutStopSec=infinity --property="ExecStopPost=/bin/sh $dir/window.sh $dir left"
 # The one before has written its result, and systemd is not through with its unit.
 n=0
 while [ "$(systemctl show -p ActiveState "$unit")" = ActiveState=deactivating ] && [ "$n" -lt 50 ]; do n=$((n + 1)); sleep 0.1; done
-begin() { systemd-run --unit="$unit" "$@" --description="quorate: stop, swap, start ($dir)" /bin/sh "$dir/window.sh" "$dir"; }
-begin "$@" --property=TimeoutStopSec=infinity --property="ExecStopPost=/bin/sh $dir/window.sh $dir left" 2>/dev/null || begin "$@"
+exec systemd-run --unit="$unit" "$@" --description="quorate: stop, swap, start ($dir)" /bin/sh "$dir/window.sh" "$dir"
 "#;
 
 impl Window {
