@@ -11,7 +11,7 @@ use crate::playbook::TaskOrder;
 use crate::transport::BoxFuture;
 
 use super::at_work;
-use super::survey::{PAUSE, Survey, patience, standing, survey};
+use super::survey::{PAUSE, Survey, fault_of, patience, survey};
 
 /// The guard. It reads three variables of the hosts: `etcd_unit`, `accept_downtime`, and `etcd_accept_alarm`, which may be `NOSPACE`: a
 /// play that makes room sets it, since that alarm is what it is run for.
@@ -87,7 +87,7 @@ async fn look(survey: &Survey, ask: &Ask<'_>, accept_downtime: bool) -> Result<(
         Ok(()) => (Verdict { may: true, reason: leave(&view, host, rank) }, false),
         Err(reason) => (Verdict { may: false, reason: reason.to_string() }, reason.may_pass()),
     };
-    Ok((Choice { host: host.to_owned(), verdict, fault: standing(&view) }, patience(&view, may_pass)))
+    Ok((Choice { host: host.to_owned(), verdict, fault: fault_of(&view) }, patience(&view, may_pass)))
 }
 
 fn leave(view: &ClusterView, host: &str, rank: Rank) -> String {

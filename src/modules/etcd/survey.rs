@@ -35,7 +35,7 @@ pub(super) fn serving(view: &ClusterView) -> usize {
 }
 
 /// What a "no" after such a look means for who is on call.
-pub(super) fn standing(view: &ClusterView) -> Fault {
+pub(super) fn fault_of(view: &ClusterView) -> Fault {
     let (sound, all) = (serving(view), view.hosts.len());
     if sound == all { Fault::Failed } else { super::member::fault_by_quorum(sound, all) }
 }
@@ -51,13 +51,18 @@ pub(super) struct Survey {
 /// Gathers the facts of every host of the fleet, but for the one whose facts are known.
 pub(super) async fn survey(fleet: &dyn Fleet, unit: &str, known: Option<&Facts>) -> Survey {
     let ask = |host: String| async move {
-        if let Some(facts) = known.filter(|facts| facts.host() == host) {
-            return (host, Ok(facts.clone()));
+        match known.filter(|facts| facts.host() == host) {
+            Some(facts) => (host, Ok(facts.clone())),
+            None => gathered(fleet, unit, host).await,
         }
-        let facts = async { Facts::gather(fleet, &fleet.probe(&host).await?, unit).await }.await;
-        (host, facts)
     };
     Survey { facts: join_all(fleet.hosts().into_iter().map(ask)).await.into_iter().collect(), past_no_space: false }
+}
+
+/// The facts of one host, by its name.
+async fn gathered(fleet: &dyn Fleet, unit: &str, host: String) -> (String, Result<Facts, Failure>) {
+    let facts = async { Facts::gather(fleet, &fleet.probe(&host).await?, unit).await }.await;
+    (host, facts)
 }
 
 impl Survey {
@@ -105,7 +110,7 @@ impl Survey {
         self.asked(host, accept_downtime).await.map(drop).map_err(|against| {
             let (reason, view) = *against;
             let refused = refused(host, reason);
-            match standing(&view) {
+            match fault_of(&view) {
                 Fault::Failed => refused,
                 fault => Failure { fault, ..refused },
             }
@@ -128,13 +133,9 @@ impl Survey {
 
     /// Gathers the facts anew where they were not to be had, though the host was: of a process that was starting just then, say.
     pub(super) async fn gather_missing(&mut self, fleet: &dyn Fleet, unit: &str) {
-        let missing: Vec<String> =
-            self.facts.iter().filter(|(_, facts)| facts.is_err()).map(|(host, _)| host.clone()).collect();
-        let ask = |host: String| async move {
-            let facts = async { Facts::gather(fleet, &fleet.probe(&host).await?, unit).await }.await;
-            (host, facts)
-        };
-        self.facts.extend(join_all(missing.into_iter().map(ask)).await);
+        let missing = self.facts.iter().filter(|(_, facts)| facts.is_err()).map(|(host, _)| host.clone());
+        let gathered = join_all(missing.map(|host| gathered(fleet, unit, host))).await;
+        self.facts.extend(gathered);
     }
 
     /// The first failure that is the host's and not the member's: unreachable, host key, become.
