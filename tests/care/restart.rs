@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use quorate_lab::load::LoadOptions;
-use quorate_lab::{HEALTHY, Lab, wait_until};
+use quorate_lab::{HEALTHY, Lab};
 
 use crate::quorate::run;
 use crate::{all_said, new, old, said, turn, untouched};
@@ -11,7 +11,7 @@ use crate::{all_said, new, old, said, turn, untouched};
 /// Light beside the roll on two cores, and still dozens of writes for each second that a member is down.
 const LOAD: LoadOptions = LoadOptions { clients: Some(6), rate: Some(60.0), ..LoadOptions::USUAL };
 /// Acknowledged writes that are waited for before and after: there is something to lose, and it is seen that writes go on.
-const WRITES: usize = 200;
+const WRITES: u64 = 200;
 const SOME: Duration = Duration::from_secs(120);
 
 const STARTS: &str = "journalctl -u etcd.service -o cat | grep -c '^Started etcd.service'";
@@ -70,20 +70,11 @@ fn restarts_3_5_35_under_a_load_one_at_a_time_with_a_drop_in_that_systemd_had_no
         printf '[Service]\\nLimitNOFILE=10000\\n' >/etc/systemd/system/etcd.service.d/limits.conf";
     said(lab, "etcd2", drop_in);
     let load = lab.load(LOAD).unwrap();
-    let history = load.folder().join("history.jsonl");
-    let acknowledged = || {
-        let text = std::fs::read_to_string(&history).unwrap_or_default();
-        let write = |line: &&str| line.contains(r#""outcome":{"ok":"#) && !line.contains(r#""act":"read""#);
-        text.lines().filter(write).count()
-    };
-    let wait_for = |writes: usize| {
-        let enough = || if acknowledged() >= writes { Ok(()) } else { Err(acknowledged().to_string()) };
-        wait_until("acknowledged writes", SOME, enough).unwrap();
-    };
-    wait_for(WRITES);
+    let mut acknowledged = load.acknowledged();
+    acknowledged.wait_for(WRITES, SOME).unwrap();
     let before = starts(lab);
     let ran = run(lab, "etcd-restart.yml", &[]);
-    wait_for(acknowledged() + WRITES);
+    acknowledged.wait_for_more(WRITES, SOME).unwrap();
     load.stop().unwrap();
     let report = lab.check_load().unwrap();
     ran.ended(0).says(&["have systemd read the files of etcd.service anew", "MEMBERS"]);
@@ -92,7 +83,7 @@ fn restarts_3_5_35_under_a_load_one_at_a_time_with_a_drop_in_that_systemd_had_no
     for row in rows {
         assert_eq!((row[2], row[3]), ("3.5.35", "3.5.35"), "{ran}");
     }
-    assert!(report.ok && report.lost == 0 && report.acked >= 2 * WRITES as u64, "{report:?}\n{ran}");
+    assert!(report.ok && report.lost == 0 && report.acked >= 2 * WRITES, "{report:?}\n{ran}");
     assert_restarted_once(&before, lab);
     let pauses = pauses(lab);
     assert_eq!(overlap(&pauses), None, "{pauses:?}\n{ran}");

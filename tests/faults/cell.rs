@@ -22,8 +22,8 @@ use super::stand::Stand;
 use super::table::{Cell, Inject};
 use super::window::LOAD;
 
-/// Clients write for so long before the run begins: some dozen writes each.
-const BEFORE: Duration = Duration::from_secs(2);
+/// Acknowledged writes before the run begins: there is something to lose.
+const BEFORE: u64 = 100;
 /// How long a cluster that a fault keeps from being whole is looked at.
 const UNWELL: Duration = Duration::from_secs(5);
 
@@ -53,6 +53,11 @@ impl Watch {
         self.memory.hold(run.pid());
         self.guard.of(run.pid());
         run
+    }
+
+    /// Waits until so many more writes are acknowledged.
+    pub(crate) fn written(&self, more: u64) {
+        self.load.as_ref().unwrap().acknowledged().wait_for_more(more, HEALTHY).unwrap();
     }
 
     /// Runs it to its end.
@@ -174,7 +179,7 @@ fn tried(stand: &Stand, cell: &Cell) -> Evidence {
     }
     let before = Before::look(lab);
     let mut watch = Watch::begin(stand);
-    std::thread::sleep(BEFORE);
+    watch.written(BEFORE);
     let began = Instant::now();
     let mut run = watch.start(stand, command(stand, cell));
     let spot = reach(cell.step, &stand.control, &mut run);

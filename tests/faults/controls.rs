@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::Duration;
 
 use quorate_lab::{Fault, HEALTHY, wait_until};
@@ -16,8 +15,8 @@ use super::memory::MOST;
 use super::stand::{Stand, stand};
 use super::table;
 
-/// A moment in which clients write.
-const WHILE: Duration = Duration::from_secs(5);
+/// Acknowledged writes that there must be to say anything, and some more.
+const WRITES: u64 = 150;
 
 fn ran(code: Option<i32>, events: Vec<Value>) -> Ran {
     Ran { code, text: String::new(), events }
@@ -35,7 +34,7 @@ fn unrolled(stand: &Stand, sabotage: impl FnOnce(&Watch)) -> Evidence {
     look.arg("--become-password-file").arg(lab.become_password_file().unwrap());
     look.arg("--state-dir").arg(stand.control.path("state")).stdin(Stdio::null());
     watch.run(stand, look).exits(0);
-    thread::sleep(WHILE);
+    watch.written(WRITES);
     sabotage(&watch);
     let runs = Runs {
         run: ran(None, Vec::new()),
@@ -86,7 +85,11 @@ fn the_controls_are_caught() {
         for host in ["etcd2", "etcd3"] {
             lab.fault(&Fault::StopEtcd, host).unwrap();
         }
-        thread::sleep(Duration::from_secs(1));
+        let down = || {
+            let silent = lab.status().into_iter().filter(|member| member.version.is_none()).count();
+            if silent == 2 { Ok(()) } else { Err(format!("{silent} are down")) }
+        };
+        wait_until("two members that are down", HEALTHY, down).unwrap();
         for host in ["etcd2", "etcd3"] {
             lab.mend(&Fault::StopEtcd, host).unwrap();
         }
@@ -128,7 +131,8 @@ fn hungry(watch: &Watch) {
     let mut perl = Command::new("perl");
     let mut large = perl.args(["-e", "$x = 'a' x (300 << 20); sleep 60"]).spawn().unwrap();
     watch.guard.of(large.id());
-    thread::sleep(Duration::from_secs(2));
+    let seen = || if watch.guard.peak_kib() > MOST / 1024 { Ok(()) } else { Err("not seen yet".to_owned()) };
+    wait_until("the guard to see it", HEALTHY, seen).unwrap();
     large.kill().unwrap();
     large.wait().unwrap();
     let mut endless = Command::new("sh").args(["-c", "sleep 0.5; exec tail /dev/zero"]).spawn().unwrap();

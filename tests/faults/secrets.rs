@@ -120,6 +120,11 @@ impl Guard {
         self.pid.store(pid, Ordering::Relaxed);
     }
 
+    /// The most memory of a run in KiB that was seen so far.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        self.seen.lock().unwrap().1
+    }
+
     /// Ends; gives where a secret was seen, and the most memory of a run in KiB.
     pub(crate) fn end(mut self) -> (Vec<String>, u64) {
         self.join();

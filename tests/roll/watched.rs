@@ -1,13 +1,11 @@
 //! A roll while clients write all the time, watched from outside.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_lab::load::{LoadOptions, Report};
-use quorate_lab::{HEALTHY, Lab, LabBuilder, wait_until};
+use quorate_lab::{HEALTHY, Lab, LabBuilder};
 use tempfile::TempDir;
 
 use crate::quorate::{Ran, Roll};
@@ -46,14 +44,14 @@ impl Rolled {
     pub(crate) fn on(lab: Arc<Lab>, writers: &Writers, roll: impl FnOnce(&Lab, &Path) -> Roll) -> Self {
         let state = tempfile::tempdir().unwrap();
         let load = lab.load(writers.load).unwrap();
-        let mut acknowledged = Acknowledged::of(load.folder());
-        acknowledged.wait_for(writers.before, HEALTHY);
+        let mut acknowledged = load.acknowledged();
+        acknowledged.wait_for(writers.before, HEALTHY).unwrap();
         let roll = roll(&lab, state.path());
         let watch = RollCall::begin(&lab);
         let ran = roll.run();
         let downs = watch.end();
         if ran.code == Some(0) {
-            acknowledged.wait_for(writers.in_all, REST);
+            acknowledged.wait_for(writers.in_all, REST).unwrap();
         }
         load.stop().unwrap();
         let load = lab.check_load().unwrap();
@@ -101,36 +99,5 @@ impl Rolled {
         }
         let two = two_at_once(&self.downs);
         assert!(two.is_none(), "{two:#?}\n{}", self.ran);
-    }
-}
-
-/// Counts a load's acknowledged writes as its history grows.
-struct Acknowledged {
-    history: BufReader<File>,
-    line: String,
-    writes: u64,
-}
-
-impl Acknowledged {
-    fn of(folder: &Path) -> Self {
-        let history =
-            wait_until("a history", HEALTHY, || File::open(folder.join("history.jsonl")).map_err(|e| e.to_string()));
-        Self { history: BufReader::new(history.unwrap()), line: String::new(), writes: 0 }
-    }
-
-    /// Reads on until there are more than so many.
-    fn wait_for(&mut self, writes: u64, limit: Duration) {
-        let reached = wait_until("acknowledged writes", limit, || {
-            while self.history.read_line(&mut self.line).unwrap() > 0 {
-                // The end of the file may be the middle of a line.
-                if self.line.ends_with('\n') {
-                    let write = self.line.contains(r#""outcome":{"ok":"#) && !self.line.contains(r#""act":"read""#);
-                    self.writes += u64::from(write);
-                    self.line.clear();
-                }
-            }
-            if self.writes > writes { Ok(()) } else { Err(format!("{} so far", self.writes)) }
-        });
-        reached.unwrap();
     }
 }

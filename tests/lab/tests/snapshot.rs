@@ -3,9 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::fs;
-use std::time::Instant;
 
-use quorate_lab::{BASTION, Disk, Ends, Fault, HEALTHY, Lab, Loss};
+use quorate_lab::{BASTION, Disk, Ends, Fault, Lab, Loss};
 
 /// By its own default it is told of a URL that a newer Go takes for none (2.0.5, seen in the lab 2026-11-27).
 const CTL: &str = "etcdctl -C http://127.0.0.1:2379";
@@ -53,10 +52,7 @@ fn a_lab_is_as_it_was_kept_whatever_became_of_its_hosts() {
     for (host, fault) in &faults {
         lab.fault(fault, host).unwrap();
     }
-    let began = Instant::now();
     lab.revert().unwrap();
-    // A rebuild takes that long on an idle machine; a busy one has half a minute.
-    assert!(began.elapsed() < HEALTHY / 2, "{:?}", began.elapsed());
 
     assert_eq!(said(&lab, "etcd1", &format!("{CTL} get /kept && cat /etc/kept")), "before\nbefore\n");
     assert_eq!(said(&lab, "etcd1", &format!("{CTL} member list | cut -d: -f1 | sort")), ids);

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use quorate_lab::load::{Load, LoadOptions};
-use quorate_lab::{HEALTHY, Lab, PROGRAM_DIR, binaries, wait_until};
+use quorate_lab::{HEALTHY, Lab, PROGRAM_DIR, binaries};
 
 use crate::{Outcome, Settings};
 
@@ -122,7 +122,9 @@ impl Ground {
         let watch = Watch::start(&settings.lab)?;
         let (quorate, playbook) = (settings.quorate.clone(), settings.playbook.clone());
         let ground = Self { lab, folder, pair: pair.clone(), quorate, playbook, programs, load, watch };
-        ground.answered()?;
+        if let Some(load) = &ground.load {
+            load.acknowledged().wait_for(1, HEALTHY)?;
+        }
         Ok(ground)
     }
 
@@ -194,12 +196,7 @@ impl Ground {
     /// The quorum takes writes: one more is acknowledged from now on.
     pub(crate) fn answered(&self) -> Outcome<()> {
         let Some(load) = &self.load else { return Err("no load runs".into()) };
-        let history = load.folder().join("history.jsonl");
-        let acked = || fs::read_to_string(&history).unwrap_or_default().matches(r#""outcome":{"ok":"#).count();
-        let before = acked();
-        let limit = if before == 0 { HEALTHY } else { QUORUM };
-        wait_until("an acknowledged write", limit, || if acked() > before { Ok(()) } else { Err("none".to_owned()) })?;
-        Ok(())
+        Ok(load.acknowledged().wait_for_more(1, QUORUM)?)
     }
 
     /// The member's program is the old one or the new one, byte for byte; which.

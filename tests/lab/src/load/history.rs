@@ -80,8 +80,10 @@ pub struct Start {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Line {
+pub(super) enum Line {
+    /// The first.
     Start(Start),
+    /// One attempt.
     Op(Operation),
     /// All clients have ended; they were asked to at this time.
     Stop(u64),

@@ -9,6 +9,7 @@
 //! A load is one folder: `history.jsonl` with a line an operation, `stop` to end it, and `lock`, held
 //! while it runs.
 
+mod acknowledged;
 mod check;
 mod driver;
 mod history;
@@ -21,6 +22,7 @@ mod v3;
 mod wire;
 mod writers;
 
+pub use acknowledged::Acknowledged;
 pub use check::{Report, check};
 pub use driver::{Driver, Entry, Membership, No, Outcome, Reading, connect};
 pub use history::{Act, History, Operation, Start};
