@@ -85,6 +85,15 @@ impl Control {
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     }
 
+    /// `quorate receipts` from a machine that knows of no run: what the hosts themselves tell.
+    pub(crate) fn receipts(&self) -> String {
+        let mut command = self.lab.control_command(env!("CARGO_BIN_EXE_quorate"));
+        command.arg("receipts").arg("-i").arg(self.lab.inventory()).arg("-F").arg(self.path("ssh_config"));
+        let output = command.arg("--state-dir").arg(self.path("other")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// `quorate resume`: goes on with the newest run.
     pub(crate) fn resume(&self) -> Command {
         let mut command = self.lab.control_command(env!("CARGO_BIN_EXE_quorate"));

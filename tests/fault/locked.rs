@@ -21,15 +21,6 @@ fn lock(control: &Control, words: &[&str]) -> Ran {
     control.run(command)
 }
 
-/// What the hosts themselves tell to a machine that knows of no run: the lines of the table, and the last line.
-fn receipts(control: &Control) -> String {
-    let mut command = control.lab.control_command(env!("CARGO_BIN_EXE_quorate"));
-    command.arg("receipts").arg("-i").arg(control.lab.inventory()).arg("-F").arg(control.path("ssh_config"));
-    let output = command.arg("--state-dir").arg(control.path("other")).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
 fn id_of(run: &mut Running) -> String {
     run.wait_for("its ID", |events| events.first().and_then(|first| first["run"].as_str()).map(str::to_owned))
 }
@@ -82,14 +73,14 @@ fn the_lock_of_a_killed_run_is_taken_over_on_its_own_machine_and_nowhere_else() 
     let window = control.next_window(&Default::default(), &mut first);
     window.wait(Step::Start, &mut first);
     first.kill();
-    let told = receipts(&control);
+    let told = control.receipts();
     let of_host = |told: &str, host: &str| {
         told.lines().find(|line| line.trim_start().starts_with(host)).unwrap_or_default().to_owned()
     };
     assert!(told.starts_with(&format!("run {id}, as the hosts tell it:")), "{told}");
     assert!(of_host(&told, &window.host).contains("at work") && told.contains("next: wait until"), "{told}");
     assert_eq!(window.outcome(), "done");
-    let told = receipts(&control);
+    let told = control.receipts();
     let line = of_host(&told, &window.host);
     assert!(line.contains(" done ") && line.contains("the new files"), "{told}");
     assert_eq!(told.matches("untouched").count(), 2, "{told}");

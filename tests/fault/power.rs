@@ -25,6 +25,10 @@ fn a_host_without_power_in_the_middle_comes_back_on_one_binary_and_the_next_run_
             "then run the playbook again",
         ]);
         assert_eq!(control.touched().len(), before.len() + 1, "{}", ran.text);
+        let told = control.receipts();
+        let line = told.lines().find(|line| line.trim_start().starts_with(&window.host)).unwrap_or_default();
+        let files = if step == Step::Stop { "the old files" } else { "the new files" };
+        assert!(line.contains("in doubt: it began") && line.contains(files), "{told}");
         control.lab.wait_healthy(HEALTHY).unwrap();
         let versions = control.versions();
         assert!(versions.iter().all(|version| version == OLD || version == NEW), "{step:?}: {versions:?}");

@@ -30,6 +30,8 @@ fn a_transaction_whose_shell_is_killed_takes_back_what_is_half_done_and_ends_wha
     ran.exits(10);
     ran.says(&["the transaction itself was killed on the host", "is back on", "no later member is touched"]);
     control.all_on(OLD);
+    let told = control.receipts();
+    assert!(told.contains("rolled back") && told.contains("the old files"), "{told}");
 
     let mut run = control.start(control.resume());
     let mut before = control.touched();
