@@ -12,10 +12,9 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use quorate_lab::{HEALTHY, Lab, LabBuilder, Sudo, User, wait_until};
+use quorate_lab::{HEALTHY, Lab, LabBuilder, Sudo, Turns, User, wait_until};
 use serde_json::Value;
 
 /// How many keys a test writes.
@@ -25,11 +24,8 @@ const BACKUP: Duration = Duration::from_secs(60);
 /// A member answers within milliseconds; this is for a busy machine.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// One test at a time: a machine with two cores and several labs at work would measure itself.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// These wait for members to start and to join, and compute little.
+static TURNS: Turns = Turns::new(3);
 
 struct Site {
     lab: Lab,
@@ -159,7 +155,7 @@ fn assert_exit(output: &Output, code: i32, said: &str) {
 
 #[test]
 fn a_stopped_cluster_comes_back_and_can_be_backed_up_and_brought_back_again() {
-    let _turn = turn();
+    let _turn = TURNS.own();
     // Over TLS, and as an account that must say a password to become root.
     let site = Site::new(Lab::builder().etcd("2.0.5").tls(true).user(User::Ops).sudo(Sudo::Password));
     site.back_up(&[]);
@@ -210,7 +206,7 @@ fn keys_v3(site: &Site, host: &str, prefix: &str) -> usize {
 
 /// A cluster of 3.x with keys, backed up, stopped, brought back from the snapshot of one member.
 fn comes_back_from_a_snapshot(version: &str) {
-    let _turn = turn();
+    let _turn = TURNS.own();
     let lab = Lab::builder().etcd(version).user(User::Ops).sudo(Sudo::Password).bastion(false).start().expect("a lab");
     let site = Site { lab, state: tempfile::tempdir().unwrap() };
     write_v3(&site, "k", KEYS);
@@ -282,7 +278,7 @@ fn flip(folder: &Path) {
 
 #[test]
 fn an_interrupted_restore_refuses_until_all_is_stopped_and_then_begins_anew() {
-    let _turn = turn();
+    let _turn = TURNS.own();
     let site = Site::new(Lab::builder().etcd("2.1.1").members(5));
     // Not on a disk of its own: then the directory is renamed as a whole.
     site.stop();
@@ -322,7 +318,7 @@ fn an_interrupted_restore_refuses_until_all_is_stopped_and_then_begins_anew() {
 
 #[test]
 fn backups_killed_in_the_middle_do_not_count_and_the_next_run_clears_them_away() {
-    let _turn = turn();
+    let _turn = TURNS.own();
     let site = Site::new(Lab::builder().etcd("2.0.5"));
     let mut command = site.playbook("etcd-backup.yml", &[]);
     let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

@@ -6,7 +6,7 @@ use quorate_lab::{HEALTHY, Lab, wait_until};
 use serde_json::Value;
 
 use crate::quorate::run;
-use crate::{all_said, new, old, said, turn, untouched};
+use crate::{all_said, new, old, said, untouched};
 
 const CTL: &str = "export ETCDCTL_API=3; etcdctl() { command etcdctl --command-timeout=30s \"$@\"; }";
 /// For a compaction to be done on every member.
@@ -61,8 +61,7 @@ fn leader(lab: &Lab) -> String {
 
 #[test]
 fn shrinks_every_database_the_leaders_last_and_then_finds_nothing_to_do() {
-    let _turn = turn();
-    let lab = new();
+    let (lab, _turn) = new();
     assert!(write(lab, VALUES));
     delete(lab);
     let before = sizes(lab);
@@ -87,8 +86,7 @@ fn shrinks_every_database_the_leaders_last_and_then_finds_nothing_to_do() {
 
 #[test]
 fn clears_a_no_space_alarm_so_that_writes_are_taken_again() {
-    let _turn = turn();
-    let lab = new();
+    let (lab, _turn) = new();
     all_said(lab, "cp -p /etc/default/etcd /root/etcd.env; echo ETCD_QUOTA_BACKEND_BYTES=16777216 >>/etc/default/etcd");
     run(lab, "etcd-restart.yml", &[]).ended(0);
     assert!(!write(lab, VALUES), "the quota is 16 MiB");
@@ -112,8 +110,7 @@ fn clears_a_no_space_alarm_so_that_writes_are_taken_again() {
 
 #[test]
 fn refuses_2_0_5_which_has_no_database() {
-    let _turn = turn();
-    let lab = old();
+    let (lab, _turn) = old();
     let before = untouched(lab);
     run(lab, "etcd-defrag.yml", &[]).ended(3).says(&["it has no database to defragment"]);
     assert_eq!(untouched(lab), before);

@@ -13,32 +13,33 @@ mod quorate;
 mod restart;
 
 use std::process;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 
-use quorate_lab::{HEALTHY, Lab};
+use quorate_lab::{HEALTHY, Lab, Turn, Turns};
 
-/// One test at a time: a machine with two cores and several labs at work would measure itself.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// One for each of the two labs.
+static TURNS: Turns = Turns::new(2);
 
-/// Three members of 2.0.5, healthy. Hold [`turn`] while you have it.
-fn old() -> &'static Lab {
+/// Three members of 2.0.5, healthy, for one test at a time.
+fn old() -> (&'static Lab, Turn) {
+    static IN_USE: Mutex<()> = Mutex::new(());
     static LAB: LazyLock<Lab> =
         LazyLock::new(|| Lab::builder().name(&format!("care-20-{}", process::id())).start().expect("a lab"));
+    let turn = TURNS.shared(&IN_USE);
     LAB.wait_healthy(HEALTHY).expect("the lab is well before each test");
-    &LAB
+    (&LAB, turn)
 }
 
 /// The same of 3.5.35.
-fn new() -> &'static Arc<Lab> {
+fn new() -> (&'static Arc<Lab>, Turn) {
+    static IN_USE: Mutex<()> = Mutex::new(());
     static LAB: LazyLock<Arc<Lab>> = LazyLock::new(|| {
         let name = format!("care-35-{}", process::id());
         Arc::new(Lab::builder().name(&name).etcd("3.5.35").start().expect("a lab"))
     });
+    let turn = TURNS.shared(&IN_USE);
     LAB.wait_healthy(HEALTHY).expect("the lab is well before each test");
-    &LAB
+    (&LAB, turn)
 }
 
 /// What a script says that runs as root on a host; it has to succeed.

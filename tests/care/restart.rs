@@ -6,7 +6,7 @@ use quorate_lab::load::LoadOptions;
 use quorate_lab::{HEALTHY, Lab};
 
 use crate::quorate::run;
-use crate::{all_said, new, old, said, turn, untouched};
+use crate::{all_said, new, old, said, untouched};
 
 /// Light beside the roll on two cores, and still dozens of writes for each second that a member is down.
 const LOAD: LoadOptions = LoadOptions { clients: Some(6), rate: Some(60.0), ..LoadOptions::USUAL };
@@ -63,8 +63,7 @@ fn two_pauses_at_once_are_found() {
 
 #[test]
 fn restarts_3_5_35_under_a_load_one_at_a_time_with_a_drop_in_that_systemd_had_not_read() {
-    let _turn = turn();
-    let lab = new();
+    let (lab, _turn) = new();
     // As an operator leaves it who has changed a unit by hand. Below the 20 000 that the lab's hosts may have.
     let drop_in = "mkdir -p /etc/systemd/system/etcd.service.d && \
         printf '[Service]\\nLimitNOFILE=10000\\n' >/etc/systemd/system/etcd.service.d/limits.conf";
@@ -95,8 +94,7 @@ fn restarts_3_5_35_under_a_load_one_at_a_time_with_a_drop_in_that_systemd_had_no
 
 #[test]
 fn restarts_2_0_5() {
-    let _turn = turn();
-    let lab = old();
+    let (lab, _turn) = old();
     let before = starts(lab);
     run(lab, "etcd-restart.yml", &["--check"]).ended(0).changed(1);
     assert_eq!(starts(lab), before);
@@ -119,8 +117,7 @@ fn refuses(lab: &Lab, change: &str, back: &str, words: &[&str]) {
 
 #[test]
 fn refuses_what_would_start_another_member_other_data_or_another_program() {
-    let _turn = turn();
-    let lab = old();
+    let (lab, _turn) = old();
     refuses(
         lab,
         "cp -p /etc/default/etcd /root/etcd.env && echo ETCD_NAME=other >>/etc/default/etcd",

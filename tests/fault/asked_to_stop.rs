@@ -3,11 +3,13 @@
 
 use quorate_lab::{HEALTHY, Lab};
 
+use super::TURNS;
 use super::control::{Control, NEW, OLD, nothing_lost};
 use super::window::{LOAD, Step};
 
 #[test]
 fn a_roll_stops_after_the_member_in_hand_or_lets_go_of_it_and_is_gone_on_with() {
+    let _turn = TURNS.own();
     let control = Control::new(Lab::builder().etcd(OLD).start().unwrap());
     control.slow_down();
     let load = control.lab.load(LOAD).unwrap();

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use quorate_lab::{BASTION, Fault, Lab, User};
 
+use super::TURNS;
 use super::control::{NEW, nothing_lost};
 use super::window::{LOAD, Step, five};
 
 #[test]
 fn a_bastion_killed_at_any_step_leaves_the_host_to_finish_and_the_roll_goes_on_or_says_that_it_does_not_know() {
+    let _turn = TURNS.long();
     // A machine that boots lets nobody in for a while but root, so here the login is not root's.
     let control = five(Lab::builder().user(User::Ops));
     let load = control.lab.load(LOAD).unwrap();

@@ -8,6 +8,7 @@ use std::process::Command;
 use quorate_lab::{HEALTHY, Lab, wait_until};
 use serde_json::Value;
 
+use super::TURNS;
 use super::control::{Control, NEW, OLD, Running, nothing_lost};
 use super::window::{LOAD, Step};
 
@@ -67,6 +68,7 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_disk_that_is_full_in_the_middle_of_a_roll_lets_the_member_in_hand_end_and_begins_no_other() {
+    let _turn = TURNS.own();
     let control = Control::new(Lab::builder().members(3).etcd(OLD).start().unwrap());
     control.slow_down();
     let disk = SmallDisk::of(&control);

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use quorate_lab::{BASTION, Fault, Lab};
 
+use super::TURNS;
 use super::control::{Control, OLD, playbook};
 
 /// What is wrong with the known key.
@@ -59,6 +60,7 @@ fn with_known_hosts(control: &Control, mut command: Command, text: &str) -> Comm
 
 #[test]
 fn a_host_key_that_is_not_as_known_ends_the_run_with_exit_6_and_changes_nothing() {
+    let _turn = TURNS.own();
     let control = Control::new(Lab::builder().etcd(OLD).start().unwrap());
     for host in ["etcd2", BASTION] {
         for wrong in [Wrong::Unknown, Wrong::Changed, Wrong::Revoked, Wrong::OtherType] {

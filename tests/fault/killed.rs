@@ -4,6 +4,7 @@
 use quorate_lab::{HEALTHY, Lab};
 use serde_json::Value;
 
+use super::TURNS;
 use super::control::{NEW, nothing_lost};
 use super::window::{LOAD, STEPS, Step, five};
 
@@ -12,6 +13,7 @@ const WAITS: &str = "wait for the transaction that an earlier run began";
 
 #[test]
 fn a_run_killed_at_any_step_leaves_the_host_to_finish_and_the_next_run_goes_on() {
+    let _turn = TURNS.long();
     let control = five(Lab::builder());
     let load = control.lab.load(LOAD).unwrap();
     let mut begun = None;

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use quorate_lab::{BASTION, Ends, Fault, Lab, Loss};
 
+use super::TURNS;
 use super::control::{NEW, nothing_lost};
 use super::window::{LOAD, Step, five};
 
 #[test]
 fn a_link_cut_at_any_step_is_made_anew_and_the_roll_goes_on() {
+    let _turn = TURNS.long();
     let control = five(Lab::builder());
     let load = control.lab.load(LOAD).unwrap();
     let mut run = control.start(control.upgrade());

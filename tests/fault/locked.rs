@@ -5,6 +5,7 @@ use std::fs;
 use quorate_lab::{HEALTHY, Lab, wait_until};
 use serde_json::Value;
 
+use super::TURNS;
 use super::control::{Control, NEW, OLD, Ran, Running};
 use super::window::Step;
 
@@ -27,6 +28,7 @@ fn id_of(run: &mut Running) -> String {
 
 #[test]
 fn a_second_run_is_refused_and_a_first_whose_lock_was_taken_away_stops_no_other_member() {
+    let _turn = TURNS.own();
     let control = three();
     let mut first = control.start(control.upgrade());
     let id = id_of(&mut first);
@@ -67,6 +69,7 @@ fn a_second_run_is_refused_and_a_first_whose_lock_was_taken_away_stops_no_other_
 
 #[test]
 fn the_lock_of_a_killed_run_is_taken_over_on_its_own_machine_and_nowhere_else() {
+    let _turn = TURNS.own();
     let control = three();
     let mut first = control.start(control.upgrade());
     let id = id_of(&mut first);
@@ -108,6 +111,7 @@ const ALONE: &str = "
 
 #[test]
 fn of_two_runs_that_begin_at_the_same_time_one_at_most_is_at_work() {
+    let _turn = TURNS.own();
     // What the two are to each other 200 times is tried where a lock is taken (`of_two_that_begin_together_never_both_have_it`).
     const ROUNDS: usize = 15;
     let control = Control::new(Lab::builder().etcd(OLD).start().unwrap());

@@ -22,3 +22,8 @@ mod rolled_back;
 mod transaction;
 mod unreachable;
 mod window;
+
+use quorate_lab::Turns;
+
+/// These wait for time-outs and for what others do, and compute little.
+static TURNS: Turns = Turns::new(3);

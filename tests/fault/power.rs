@@ -2,11 +2,13 @@
 
 use quorate_lab::{Fault, HEALTHY, Lab};
 
+use super::TURNS;
 use super::control::{Control, NEW, OLD, nothing_lost};
 use super::window::{LOAD, Step};
 
 #[test]
 fn a_host_without_power_in_the_middle_comes_back_on_one_binary_and_the_next_run_goes_on() {
+    let _turn = TURNS.own();
     let control = Control::new(Lab::builder().etcd(OLD).start().unwrap());
     control.slow_down();
     let load = control.lab.load(LOAD).unwrap();

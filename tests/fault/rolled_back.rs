@@ -7,6 +7,7 @@ use std::process::Command;
 use quorate_lab::{DATA_DIR, Fault, HEALTHY, Lab, PROGRAM_DIR, UNIT, wait_until};
 use serde_json::Value;
 
+use super::TURNS;
 use super::control::{Control, NEW, OLD, Ran, nothing_lost, playbook};
 use super::program::{self, Behaviour};
 
@@ -112,6 +113,7 @@ fn at(folder: &Path, name: &str) -> u64 {
 
 #[test]
 fn a_new_binary_that_does_not_come_up_is_taken_back_and_the_roll_stops() {
+    let _turn = TURNS.own();
     let control = Control::new(Lab::builder().etcd(OLD).start().unwrap());
     let load = control.lab.load(super::window::LOAD).unwrap();
     // The host itself gives it up, long before the minute that it might take is over: also with ten seconds between two starts.

@@ -2,6 +2,7 @@
 
 use quorate_lab::Lab;
 
+use super::TURNS;
 use super::control::{Control, NEW, OLD, nothing_lost};
 use super::window::{LOAD, Step, Window};
 
@@ -19,6 +20,7 @@ fn kill(control: &Control, window: &Window) {
 
 #[test]
 fn a_transaction_whose_shell_is_killed_takes_back_what_is_half_done_and_ends_what_is_not() {
+    let _turn = TURNS.own();
     let control = three();
     let load = control.lab.load(LOAD).unwrap();
     let mut run = control.start(control.upgrade());

@@ -3,6 +3,7 @@
 use quorate_lab::{Ends, Fault, Lab, Loss};
 use serde_json::Value;
 
+use super::TURNS;
 use super::control::{Control, NEW, OLD, nothing_lost, playbook};
 use super::window::LOAD;
 
@@ -14,6 +15,7 @@ fn turn(event: &Value) -> Option<&str> {
 
 #[test]
 fn a_host_that_is_unreachable_in_the_middle_stops_the_roll_whatever_is_to_be_ignored() {
+    let _turn = TURNS.own();
     let control = Control::new(Lab::builder().etcd(OLD).start().unwrap());
     let load = control.lab.load(LOAD).unwrap();
     let cut = Fault::Link(Loss::Both, Ends::Ssh);

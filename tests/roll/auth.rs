@@ -8,11 +8,11 @@ use std::sync::Arc;
 use quorate_lab::load::LoadOptions;
 use quorate_lab::{Lab, Sudo, User};
 
-use crate::own_turn;
 use crate::quorate::{Ran, Roll};
 use crate::standing::{assert_nothing_to_do, said};
 use crate::unrolled::changes_nothing;
 use crate::watched::{Rolled, Writers};
+use crate::{long_turn, own_turn};
 
 /// Fewer than in the other hops: two cores have five members and TLS to look after.
 const WRITERS: Writers = Writers {
@@ -68,7 +68,7 @@ fn assert_password_is_nowhere(lab: &Lab, state: &Path, ran: &Ran) {
 
 #[test]
 fn rolls_five_members_with_tls_and_passwords_from_3_4_to_3_6() {
-    let _turn = own_turn();
+    let _turn = long_turn();
     let lab = Lab::builder().name(&format!("auth-tls-{}", process::id())).members(5).etcd("3.4.23").release("3.6.16");
     let lab = lab.tls(true).auth(true).user(User::Ops).sudo(Sudo::Password).start().unwrap();
     let lab = Arc::new(lab);

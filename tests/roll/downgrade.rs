@@ -6,7 +6,7 @@ use std::sync::Arc;
 use quorate_lab::Lab;
 use quorate_lab::load::LoadOptions;
 
-use crate::own_turn;
+use crate::long_turn;
 use crate::quorate::Roll;
 use crate::standing::{Standing, said};
 use crate::watched::{Rolled, Writers};
@@ -19,7 +19,7 @@ const WRITERS: Writers = Writers {
 
 #[test]
 fn goes_down_from_3_7_to_3_5_and_no_further() {
-    let _turn = own_turn();
+    let _turn = long_turn();
     let lab = Lab::builder().name(&format!("down-{}", process::id())).etcd("3.7.3").release("3.6.16").release("3.5.35");
     let lab = Arc::new(lab.release("3.4.13").start().unwrap());
 

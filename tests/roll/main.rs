@@ -35,45 +35,26 @@ mod watched;
 mod way_back;
 mod ways_in;
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
-/// Labs that may be at work at once. A roll waits far more than it computes: 3 s of a core in 27 s or more, in a debug build (measured on two
-/// cores, by `time`); what computes beside it are the lab's own etcd and clients. Three labs keep two cores busy for 80 to 88 % (vmstat, 2026-11-27).
-const LABS: usize = 3;
+use quorate_lab::{Turn, Turns};
 
-static AT_WORK: Mutex<usize> = Mutex::new(0);
-static ENDED: Condvar = Condvar::new();
-
-/// Leave to have a lab at work, until it is let go.
-pub(crate) struct Turn {
-    _shared: Option<MutexGuard<'static, ()>>,
-}
-
-impl Turn {
-    fn new(shared: Option<MutexGuard<'static, ()>>) -> Self {
-        let mut at_work = AT_WORK.lock().unwrap_or_else(PoisonError::into_inner);
-        while *at_work >= LABS {
-            at_work = ENDED.wait(at_work).unwrap_or_else(PoisonError::into_inner);
-        }
-        *at_work += 1;
-        Self { _shared: shared }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        *AT_WORK.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        ENDED.notify_one();
-    }
-}
+/// A roll waits far more than it computes: 3 s of a core in 27 s or more, in a debug build (measured on two cores, by `time`); what
+/// computes beside it are the lab's own hosts, etcd and clients.
+static TURNS: Turns = Turns::new(3);
 
 /// For a test on a lab that it shares with others: one such test at a time.
 fn turn() -> Turn {
     static SHARED: Mutex<()> = Mutex::new(());
-    Turn::new(Some(SHARED.lock().unwrap_or_else(PoisonError::into_inner)))
+    TURNS.shared(&SHARED)
 }
 
 /// For a test that brings up a lab of its own.
 fn own_turn() -> Turn {
-    Turn::new(None)
+    TURNS.own()
+}
+
+/// The same for the longest: they begin before the others.
+fn long_turn() -> Turn {
+    TURNS.long()
 }

@@ -6,12 +6,12 @@ use std::process::{self, Command};
 use std::sync::LazyLock;
 
 use quorate_lab::load::LoadOptions;
-use quorate_lab::{Host, Lab, wait_until};
+use quorate_lab::{Host, Lab, Turn, wait_until};
 
 use crate::quorate::Roll;
 use crate::standing::{Standing, assert_nothing_to_do, said, starts};
+use crate::turn;
 use crate::watched::{Rolled, Writers};
-use crate::{Turn, turn};
 
 /// The lab's usual load, with writes enough to lose some.
 const WRITERS: Writers = Writers { load: LoadOptions::USUAL, before: 500, in_all: 2_000 };

@@ -7,7 +7,7 @@ use quorate_lab::load::LoadOptions;
 use quorate_lab::{Lab, Sudo, User};
 
 use crate::by_hand::v3;
-use crate::own_turn;
+use crate::long_turn;
 use crate::quorate::{Ran, Roll};
 use crate::standing::{assert_nothing_to_do, said};
 use crate::unrolled::changes_nothing;
@@ -59,7 +59,7 @@ pub(crate) fn assert_no_trace(lab: &Lab, ran: &Ran) {
 
 #[test]
 fn walks_from_2_0_to_3_3_and_on_to_3_7_with_one_restart_a_member_and_hop() {
-    let _turn = own_turn();
+    let _turn = long_turn();
     let lab = Lab::builder().name(&format!("walk-{}", process::id())).user(User::Ops).sudo(Sudo::Password);
     let lab = ON_THE_WAY.into_iter().fold(lab, quorate_lab::LabBuilder::release).start().unwrap();
     let lab = Arc::new(lab);

@@ -8,9 +8,9 @@ use std::time::Duration;
 use quorate_lab::load::LoadOptions;
 use quorate_lab::{Lab, Sudo, User, wait_until};
 
-use crate::own_turn;
 use crate::quorate::Roll;
 use crate::watched::{Rolled, Writers};
+use crate::{long_turn, own_turn};
 
 /// The lab's usual load, with writes enough to lose some.
 const WRITERS: Writers = Writers { load: LoadOptions::USUAL, before: 500, in_all: 2_000 };
@@ -59,7 +59,7 @@ fn without_key_file(file: &Path, folder: &Path) -> PathBuf {
 
 #[test]
 fn rolls_five_members_as_a_sudo_user_with_password_agent_and_ini_inventory() {
-    let _turn = own_turn();
+    let _turn = long_turn();
     let lab = Lab::builder().name(&format!("five-{}", process::id()));
     let lab = lab.members(5).user(User::Ops).sudo(Sudo::Password);
     let folder = tempfile::tempdir().unwrap();

@@ -98,12 +98,12 @@ impl Module for EtcdBackup {
             let facts = Facts::gather(call.fleet, &call.probe, call.text("unit").unwrap_or("etcd")).await?;
             let view = facts.view().await?;
             let into = folder(&call)?.join(format!("{:x}", view.cluster)).join(call.run);
-            let size = facts.data_size(&call.probe).await?;
+            let size = facts.data.size(&call.probe).await?;
             room(&call.probe, size, 0).await?;
             let path = into.join(name_of(&into, call.host, &view.version.server));
             let mut result = Map::new();
             result.insert("path".into(), json!(path.display().to_string()));
-            let act = format!("back up {} of {}", facts.data_dir, view.name);
+            let act = format!("back up {} of {}", facts.data.dir, view.name);
             let Some(change) = call.change.clone() else {
                 (call.say)(Kind::ActPlanned { host: call.host.to_owned(), act })?;
                 return Ok(Outcome { changed: true, result, ..Outcome::default() });
@@ -244,7 +244,7 @@ async fn take(
             (snapshot.copy, size, proof)
         }
     };
-    let stat = call.probe.stat(&facts.data_dir, true).await?;
+    let stat = call.probe.stat(&facts.data.dir, true).await?;
     let manifest = Manifest {
         run: call.run.to_owned(),
         taken: jiff::Timestamp::now(),
@@ -278,8 +278,8 @@ async fn by_tool(
     deadline: Duration,
 ) -> Result<Copy, Failure> {
     let etcdctl = tool::of(call, change, (&facts.program, &facts.machine), "etcdctl", version, scratch).await?;
-    let wal = facts.wal_dir.as_str();
-    let argv = ["/bin/sh", "-c", COPY, "quorate", etcdctl.as_str(), facts.data_dir.as_str(), scratch.as_str(), wal];
+    let wal = facts.data.wal_dir.as_str();
+    let argv = ["/bin/sh", "-c", COPY, "quorate", etcdctl.as_str(), facts.data.dir.as_str(), scratch.as_str(), wal];
     let options = RunOptions { deadline: Some(deadline), ..RunOptions::default() };
     let ran = change.run(&argv, options).await?;
     if !ran.success() {

@@ -157,7 +157,7 @@ impl<'c> Turn<'c> {
         let call = self.call;
         // The new file is written beside the old one and takes its place (etcd storage/backend/backend.go, `defrag`).
         let needed = self.store.db_in_use.unwrap_or(self.store.db_size);
-        let space = call.probe.space(&self.facts.data_dir).await?;
+        let space = call.probe.space(&self.facts.data.dir).await?;
         if space.free <= needed {
             let (free, needed) = (size(space.free), size(needed));
             let what =

@@ -1,5 +1,7 @@
 //! What etcd is on a host: unit, process, options, data, binary, member. From the running process, not from what files say.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -18,6 +20,7 @@ use super::certificates;
 use super::client::{Client, ClientTls, names};
 use super::client_certificate::ClientCertificate;
 use super::config_file;
+use super::data::Data;
 use super::login::Login;
 use super::{UNIT, at_work};
 
@@ -42,12 +45,8 @@ pub(super) struct Facts {
     pub(super) cwd: String,
     /// The configuration file, if it has one: its path and its text.
     pub(super) config: Option<(RemotePath, String)>,
-    /// The data directory, absolute and without links.
-    pub(super) data_dir: RemotePath,
-    /// The directory of the write-ahead log.
-    pub(super) wal_dir: RemotePath,
-    /// Who wrote it.
-    pub(super) identity: WalIdentity,
+    /// Where its data is, and who wrote it.
+    pub(super) data: Data,
     /// The program as the unit names it; may be a link.
     pub(super) program: RemotePath,
     /// What `uname -m` says.
@@ -56,19 +55,9 @@ pub(super) struct Facts {
     pub(super) client: Client,
 }
 
-/// KiB that folders take on their disks; one that lies in another is counted once.
-const SIZE: &str = r#"du -skc -- "$@" 2>/dev/null | tail -n 1 | cut -f1"#;
-/// The directories in which the log may be; prints the first that is there and its newest segment's name, a line each.
-const NEWEST_SEGMENT: &str = r#"for dir; do [ -d "$dir" ] || continue; printf '%s\n' "$dir"; ls "$dir" | grep '\.wal$' | tail -n 1; exit 0; done"#;
-/// `$1` the segment; prints its first 512 bytes as they are.
-const HEAD: &str = r#"exec head -c 512 "$1""#;
-/// `$1` a process, `$2` a directory; whether the process holds a file in it open.
-const HOLDS: &str = r#"
-dir=$(readlink -f -- "$2") || exit 1
-for fd in /proc/"$1"/fd/*; do case $(readlink "$fd") in "$dir"/*) exit 0 ;; esac; done
-exit 1
-"#;
-const MACHINE: &str = "exec uname -m";
+/// What `uname -m` says, by host: no host becomes another machine while a run lasts.
+#[derive(Default)]
+struct Machines(Mutex<BTreeMap<String, String>>);
 
 impl Facts {
     /// Asks the host.
@@ -78,8 +67,7 @@ impl Facts {
     pub(super) async fn gather(fleet: &dyn Fleet, probe: &Probe, unit: &str) -> Result<Self, Failure> {
         let host = probe.name().to_owned();
         let unit = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
-        let (state, machine) = tokio::join!(probe.unit(&unit), probe.script("uname", MACHINE, &[], None));
-        let (state, machine) = (state?, machine?);
+        let state = probe.unit(&unit).await?;
         if !state.exists() {
             return Err(refused(&host, format!("systemd knows no unit {unit} (LoadState {})", state.load_state())));
         }
@@ -96,55 +84,20 @@ impl Facts {
         let flags = Flags::from_process(&process.cmdline, &process.environ);
         let (flags, config) = config_file::read(probe, &process.cwd, flags, &[]).await?;
         let program = state.binary().ok_or_else(|| refused(&host, format!("{unit} has no absolute ExecStart")))?;
-        let data_dir = Self::real_dir(probe, &process, &flags.data_dir()).await?;
-        let wal_dirs = match flags.wal_dir() {
-            Some(dir) => vec![Self::real_dir(probe, &process, dir).await?],
-            // Below `member`, or right in the data directory, where the first 2.0 releases had it (2.0.0 seen in the lab).
-            None => vec![data_dir.join("member/wal"), data_dir.join("wal")],
-        };
-        let (wal_dir, identity) = Self::log(probe, &host, &wal_dirs).await?;
-        // The file may have been changed since the process read it; what it writes to is its own.
-        if let Some(file) = flags.config_file() {
-            let args = [pid.to_string(), wal_dir.to_string()];
-            let args = args.each_ref().map(String::as_str);
-            if !probe.script("look at the process's log", HOLDS, &args, None).await?.success() {
-                let what =
-                    format!("{file} names data that the process does not write to: {wal_dir}; it would start on that");
-                return Err(refused(&host, what));
-            }
+        let data = Data::find(probe, &process, &flags).await?;
+        if let Some(file) = flags.config_file()
+            && !data.is_written_by(probe, pid).await?
+        {
+            let dir = &data.wal_dir;
+            let what = format!("{file} names data that the process does not write to: {dir}; it would start on that");
+            return Err(refused(&host, what));
         }
-        let machine = String::from_utf8_lossy(&machine.stdout).trim().to_owned();
-        let login = Login::of(fleet, &host, identity.cluster)?;
+        let machine = self::machine(fleet, probe).await?;
+        let login = Login::of(fleet, &host, data.identity.cluster)?;
         let shown = ClientCertificate::of(fleet, &host)?;
         let client = Self::client(probe, &process, &flags, login, shown).await?;
         let cwd = process.cwd;
-        Ok(Self { unit, state, flags, cwd, config, data_dir, wal_dir, identity, program, machine, client })
-    }
-
-    async fn real_dir(probe: &Probe, process: &Process, dir: &str) -> Result<RemotePath, Failure> {
-        let text = if dir.starts_with('/') { dir.to_owned() } else { format!("{}/{dir}", process.cwd) };
-        let none = || refused(probe.name(), format!("`{dir}` is no directory that can be named"));
-        let path = RemotePath::from_absolute(&text).ok_or_else(none)?;
-        probe.canonical(&path).await.map_err(|e| refused(probe.name(), e))
-    }
-
-    async fn log(probe: &Probe, host: &str, dirs: &[RemotePath]) -> Result<(RemotePath, WalIdentity), Failure> {
-        let none = |dir: &str| {
-            let what = format!("no write-ahead log in {dir}: this is not the directory that a member has run from");
-            refused(host, what)
-        };
-        let args: Vec<&str> = dirs.iter().map(RemotePath::as_str).collect();
-        let newest = probe.script("find the log", NEWEST_SEGMENT, &args, None).await?;
-        let text = String::from_utf8_lossy(&newest.stdout).into_owned();
-        let mut lines = text.lines();
-        let found = lines.next().and_then(|dir| dirs.iter().find(|known| known.as_str() == dir));
-        let dir = found.ok_or_else(|| none(args.first().copied().unwrap_or_default()))?;
-        let name = lines.next().filter(|name| !name.contains('/')).ok_or_else(|| none(dir.as_str()))?;
-        let file = dir.join(name);
-        let head = probe.script("read the log's head", HEAD, &[file.as_str()], None).await?;
-        let identity =
-            crate::etcd::identity(&head.stdout).map_err(|fault| refused(host, format!("{file}: {fault}")))?;
-        Ok((dir.clone(), identity))
+        Ok(Self { unit, state, flags, cwd, config, data, program, machine, client })
     }
 
     async fn client(
@@ -242,12 +195,12 @@ impl Facts {
                 });
             }
         };
-        if (view.id, view.cluster) != (self.identity.member, self.identity.cluster) {
+        if (view.id, view.cluster) != (self.data.identity.member, self.data.identity.cluster) {
             let (id, cluster) = (view.id, view.cluster);
-            let WalIdentity { member, cluster: logged } = self.identity;
+            let WalIdentity { member, cluster: logged } = self.data.identity;
             let what = format!(
                 "what answers is member {id:x} of cluster {cluster:x}, but the log in {} is of member {member:x} of cluster {logged:x}",
-                self.wal_dir
+                self.data.wal_dir
             );
             return Err(refused(&host, what));
         }
@@ -270,16 +223,6 @@ impl Facts {
         self.config.as_ref().map(|(path, _)| path)
     }
 
-    /// How large its data is, in bytes on the disk, with its log wherever that is.
-    pub(super) async fn data_size(&self, probe: &Probe) -> Result<u64, Failure> {
-        let dir = &self.data_dir;
-        let ran = probe.script("measure the data", SIZE, &[dir.as_str(), self.wal_dir.as_str()], None).await?;
-        let kib: Result<u64, _> = String::from_utf8_lossy(&ran.stdout).trim().parse();
-        let kib =
-            kib.map_err(|_| Failure::new(Fault::Failed, format!("{}: du {dir}: {}", probe.name(), ran.words())))?;
-        Ok(kib.saturating_mul(1024))
-    }
-
     /// Whether another host can ask it without TLS.
     pub(super) fn in_the_clear(&self) -> bool {
         self.flags.http_urls_from_afar().iter().any(|url| url.starts_with("http://"))
@@ -296,6 +239,22 @@ impl Facts {
         self.state.timeout_stop().unwrap_or(Duration::from_secs(90)).min(Duration::from_secs(600))
             + Duration::from_secs(15)
     }
+}
+
+/// The machine that the host is, asked once in a run.
+async fn machine(fleet: &dyn Fleet, probe: &Probe) -> Result<String, Failure> {
+    let machines = fleet.kept().of::<Machines>();
+    let known = || machines.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(machine) = known().get(probe.name()) {
+        return Ok(machine.clone());
+    }
+    let ran = probe.script("uname", "exec uname -m", &[], None).await?;
+    if !ran.success() {
+        return Err(refused(probe.name(), format!("uname -m: {}", ran.words())));
+    }
+    let machine = String::from_utf8_lossy(&ran.stdout).trim().to_owned();
+    known().insert(probe.name().to_owned(), machine.clone());
+    Ok(machine)
 }
 
 /// The cluster version as text.
@@ -350,14 +309,14 @@ impl Module for EtcdFacts {
             // Before 3.0 there is no database; then it is the data directory as a whole.
             let size = match store {
                 Some(store) => store.db_size,
-                None => facts.data_size(&call.probe).await?,
+                None => facts.data.size(&call.probe).await?,
             };
             let etcd = json!({
                 "unit": facts.unit,
                 "pid": facts.state.main_pid(),
                 "program": facts.program.as_str(),
-                "data_dir": facts.data_dir.as_str(),
-                "wal_dir": facts.wal_dir.as_str(),
+                "data_dir": facts.data.dir.as_str(),
+                "wal_dir": facts.data.wal_dir.as_str(),
                 "member": view.name,
                 "role": if view.leader == Some(view.id) { "leader" } else { "follower" },
                 "healthy": view.health == crate::etcd::Health::Healthy && view.read.is_ok(),

@@ -236,7 +236,7 @@ async fn gate(call: &Call<'_>, facts: &Facts) -> Result<Duration, Failure> {
     if let Some(given) = seconds(call, "catch_up_timeout")? {
         return Ok(given);
     }
-    let size = facts.data_size(&call.probe).await?;
+    let size = facts.data.size(&call.probe).await?;
     Ok(Duration::from_secs((size / 5_000_000 * 2).max(120)))
 }
 
@@ -302,18 +302,18 @@ impl Roll<'_> {
         take_back: TakeBack,
         invocation: &str,
     ) -> Window {
-        let marker = super::release::hex(&self.facts.identity.marker());
+        let marker = super::release::hex(&self.facts.data.identity.marker());
         Window {
             name,
             unit: self.facts.unit.clone(),
             invocation: invocation.to_owned(),
             swaps,
             reload,
-            identity: Some((self.facts.wal_dir.clone(), marker)),
+            identity: Some((self.facts.data.wal_dir.clone(), marker)),
             serve: serve(&self.facts),
             take_back,
             // 2.3 refuses data in which 3.0 has made its database (etcd v2.3.8 etcdserver/server.go, read 2026-11-24; seen in the lab).
-            no_return: (self.way_back == WayBack::UntilFirstStart).then(|| self.facts.data_dir.join("member/snap/db")),
+            no_return: (self.way_back == WayBack::UntilFirstStart).then(|| self.facts.data.dir.join("member/snap/db")),
             stop: self.facts.stop_deadline(),
             start: self.start,
             soak: SOAK,

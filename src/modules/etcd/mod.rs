@@ -7,6 +7,7 @@ mod certificates;
 mod client;
 mod client_certificate;
 mod config_file;
+mod data;
 mod defrag;
 mod downgrade;
 mod facts;

@@ -218,7 +218,7 @@ impl Ages {
     async fn of(call: &Call<'_>, facts: &Facts) -> Result<Self, Failure> {
         let probe = call.fleet.probe(&facts.host()).await?;
         let start = facts.state.get("ExecMainStartTimestampMonotonic");
-        let ran = probe.script("compare a snapshot's age", AGES, &[facts.data_dir.as_str(), start], None).await?;
+        let ran = probe.script("compare a snapshot's age", AGES, &[facts.data.dir.as_str(), start], None).await?;
         let text = String::from_utf8_lossy(&ran.stdout).into_owned();
         let mut words = text.split_whitespace().map(|word| word.parse().ok());
         Ok(Self { snapshot: words.next().flatten(), process: words.next().flatten() })

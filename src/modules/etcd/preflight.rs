@@ -106,7 +106,7 @@ impl Module for EtcdPreflight {
             let cluster_needed = needed || cluster_needed(&view, &target);
             one_way(&call, &survey, &version, &target)?;
             if cluster_needed {
-                let size = facts.data_size(&call.probe).await?;
+                let size = facts.data.size(&call.probe).await?;
                 backup::room(&call.probe, size, to_stage).await?;
             }
             let roll = json!({
@@ -131,10 +131,10 @@ fn options(call: &Call<'_>, facts: &Facts, hop: Hop<'_>) -> Result<(), Failure> 
         return Err(refused(call.host, faults.join("\n")));
     }
     let Some(expected) = call.text("data_dir") else { return Ok(()) };
-    if facts.data_dir.as_str() == expected.trim_end_matches('/') {
+    if facts.data.dir.as_str() == expected.trim_end_matches('/') {
         return Ok(());
     }
-    let what = format!("the process uses another data directory\nexpected {expected}\nfound    {}", facts.data_dir);
+    let what = format!("the process uses another data directory\nexpected {expected}\nfound    {}", facts.data.dir);
     Err(refused(call.host, what))
 }
 

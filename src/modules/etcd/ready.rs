@@ -198,7 +198,7 @@ impl<'c> Work<'c> {
     async fn lacks(&self, goal: u64) -> Result<Option<(String, u64)>, Failure> {
         for (host, facts) in &self.survey.facts {
             let facts = facts.as_ref().map_err(Clone::clone)?;
-            let folder = facts.data_dir.join("member/snap");
+            let folder = facts.data.dir.join("member/snap");
             let files = self.call.fleet.probe(host).await?.list(&folder).await?;
             let youngest = files.iter().filter_map(|file| etcd::snapshot_index(&file.name)).max().unwrap_or_default();
             if youngest < goal {

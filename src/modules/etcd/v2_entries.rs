@@ -91,7 +91,7 @@ async fn look(
     let of = (&facts.program, facts.machine.as_str());
     let etcdutl = tool::of(call, change, of, "etcdutl", version, scratch).await?;
     let copy = scratch.join("copy");
-    let args = [etcdutl.as_str(), facts.data_dir.as_str(), facts.wal_dir.as_str(), copy.as_str()];
+    let args = [etcdutl.as_str(), facts.data.dir.as_str(), facts.data.wal_dir.as_str(), copy.as_str()];
     let options = RunOptions { deadline: Some(DEADLINE), ..RunOptions::default() };
     let ran = change.script_with("look for entries of the v2 store", CHECK, &args, options).await?;
     if ran.success() {

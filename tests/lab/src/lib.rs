@@ -35,6 +35,7 @@ mod spec;
 mod status;
 mod takedown;
 mod tls;
+mod turns;
 mod version;
 
 pub use act::{ActError, wait_until};
@@ -49,3 +50,4 @@ pub use site::{BASTION, Host, Site, labs};
 pub use spec::{Spec, Sudo, User};
 pub use status::MemberStatus;
 pub use takedown::names;
+pub use turns::{Turn, Turns};
