@@ -55,6 +55,13 @@ pub fn v2_asks(status: u16) -> bool {
     status == 401
 }
 
+/// Reads the answer about a user: whether there is one who has the role `root`, which etcd knows by name as the one that may all.
+#[must_use]
+pub fn has_root(status: u16, body: &[u8]) -> bool {
+    let roles = || strict_json::parse(body).ok()?.get("roles")?.as_array().cloned();
+    status == 200 && roles().is_some_and(|roles| roles.iter().any(|role| role == "root"))
+}
+
 /// What came of a login at the gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Login {
@@ -115,6 +122,15 @@ mod tests {
         let body = b"CommonName of client sending a request against gateway will be ignored and not used as expected\n";
         assert_eq!(asks(400, body, false), Some(Asks::OtherCertificate));
         assert_eq!(login(400, body), Login::OtherCertificate);
+    }
+
+    #[test]
+    fn only_who_has_the_role_root_has_it() {
+        assert!(has_root(200, br#"{"header":{},"roles":["readers","root"]}"#));
+        for body in [&br#"{"header":{},"roles":["roots"]}"#[..], br#"{"header":{}}"#, br#"{"roles":"root"}"#, b"root"] {
+            assert!(!has_root(200, body), "{body:?}");
+        }
+        assert!(!has_root(400, br#"{"error":"etcdserver: user name not found","code":9,"roles":["root"]}"#));
     }
 
     #[test]

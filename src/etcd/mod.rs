@@ -35,7 +35,7 @@ pub use answer::{
     AnswerError, Health, KeyCount, MemberEntry, SelfStats, count_keys, health, members, read_probe, self_stats,
     v2_deleted, v2_top,
 };
-pub use auth::{Asks, Login, asks, login, v2_asks};
+pub use auth::{Asks, Login, asks, has_root, login, v2_asks};
 pub use binary::{Architecture, BinaryFault, architecture, architecture_of_machine};
 pub use catch_up::{CatchUp, Lag, Stability};
 pub use certificate::{Certificate, CertificateFault, Term, certificates};

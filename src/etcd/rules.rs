@@ -97,6 +97,9 @@ pub struct Hop {
     pub auth: Option<String>,
     /// Where that is from.
     pub auth_source: Option<String>,
+    /// Whether it cannot be made with authentication on, whatever is said.
+    #[serde(default)]
+    pub without_auth: bool,
     /// Where the rule is from.
     pub source: String,
     /// When it was read or seen.

@@ -6,7 +6,7 @@ use std::process;
 use std::sync::Arc;
 
 use quorate_lab::load::LoadOptions;
-use quorate_lab::{Lab, Sudo, User};
+use quorate_lab::{HEALTHY, Host, Lab, Sudo, User};
 
 use crate::quorate::{Ran, Roll};
 use crate::standing::{assert_nothing_to_do, said};
@@ -66,12 +66,37 @@ fn assert_password_is_nowhere(lab: &Lab, state: &Path, ran: &Ran) {
     }
 }
 
+/// From now on the members give tokens that say themselves who they are for how long, signed, in place of such as they remember.
+fn sign_tokens(lab: &Lab) {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, public) = (folder.path().join("key"), folder.path().join("public"));
+    for args in [vec!["genrsa", "-out", key.to_str().unwrap(), "2048"], {
+        vec!["rsa", "-in", key.to_str().unwrap(), "-pubout", "-out", public.to_str().unwrap()]
+    }] {
+        let made = process::Command::new("openssl").args(&args).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+    }
+    let (key, public) = (fs::read_to_string(key).unwrap(), fs::read_to_string(public).unwrap());
+    for host in lab.members() {
+        let script = format!(
+            "set -e; umask 077; printf %s '{key}' >/etc/etcd/jwt.key; printf %s '{public}' >/etc/etcd/jwt.pub; umask 022
+             chown $(stat -c %u:%g /etc/etcd/tls/member.key) /etc/etcd/jwt.*; mkdir -p /etc/systemd/system/etcd.service.d
+             printf '[Service]\\nEnvironment=ETCD_AUTH_TOKEN=jwt,pub-key=/etc/etcd/jwt.pub,priv-key=/etc/etcd/jwt.key,sign-method=RS256,ttl=10m\\n' \
+                 >/etc/systemd/system/etcd.service.d/jwt.conf
+             systemctl daemon-reload; systemctl restart etcd"
+        );
+        said(lab, &host.name, &script);
+        lab.wait_healthy(HEALTHY).unwrap();
+    }
+}
+
 #[test]
-fn rolls_five_members_with_tls_and_passwords_from_3_4_to_3_6() {
+fn rolls_five_members_with_tls_and_passwords_and_signed_tokens_from_3_4_to_3_6() {
     let _turn = long_turn();
     let lab = Lab::builder().name(&format!("auth-tls-{}", process::id())).members(5).etcd("3.4.23").release("3.6.16");
     let lab = lab.tls(true).auth(true).user(User::Ops).sudo(Sudo::Password).start().unwrap();
     let lab = Arc::new(lab);
+    sign_tokens(&lab);
     let with_password = |state: &Path| roll(&lab, state, "3.6.16").with("--etcd-password-file", password_file(&lab));
     let certificate = lab.site().path("tls");
     let known = |state: &Path| {
@@ -92,6 +117,53 @@ fn rolls_five_members_with_tls_and_passwords_from_3_4_to_3_6() {
     rolled.assert_one_member_down_at_a_time();
     assert_password_is_nowhere(&lab, rolled.state.path(), &rolled.ran);
     assert_nothing_to_do(&lab, accepted(rolled.state.path()));
+}
+
+#[test]
+fn members_of_3_0_are_not_rolled_with_passwords() {
+    let _turn = own_turn();
+    let lab = Lab::builder().name(&format!("auth-30-{}", process::id())).etcd("3.0.17").release("3.1.20").auth(true);
+    let lab = lab.start().unwrap();
+    let refused = changes_nothing(&lab, |state| {
+        // What is accepted for another hop does not open this one.
+        let roll = roll(&lab, state, "3.1.20").with("--etcd-password-file", password_file(&lab));
+        roll.var("etcd_accept_auth_hop", "true")
+    });
+    refused.ended(3).says(&["3.0.17 to 3.1.20 with auth on", "let nobody log in", "etcdctl auth disable"]);
+}
+
+#[test]
+fn rolls_3_1_to_3_4_with_tls_and_passwords() {
+    let _turn = long_turn();
+    let lab = Lab::builder().name(&format!("auth-31-{}", process::id())).etcd("3.1.20").tls(true).auth(true);
+    let lab = ["3.2.32", "3.3.27", "3.4.13"].into_iter().fold(lab, quorate_lab::LabBuilder::release).start().unwrap();
+    let lab = Arc::new(lab);
+    let certificate = lab.site().path("tls");
+    let with_password = |state: &Path| {
+        let roll = roll(&lab, state, "3.4.13").with("--etcd-password-file", password_file(&lab));
+        let roll = roll.var("etcd_client_cert", certificate.join("client.crt"));
+        roll.var("etcd_client_key", certificate.join("client.key"))
+    };
+    let refused = changes_nothing(&lab, with_password);
+    refused.ended(3).says(&["a snapshot of 3.2.32 could not be saved", "with the role root"]);
+
+    // By the names in their certificates.
+    let (hosts, password) = (lab.members(), fs::read_to_string(password_file(&lab)).unwrap());
+    for Host { name, .. } in &hosts {
+        let script = format!(
+            "set -e; cd /etc/etcd/tls; export ETCDCTL_API=3 ETCDCTL_CACERT=ca.crt ETCDCTL_CERT=member.crt ETCDCTL_KEY=member.key
+             ask() {{ etcdctl --endpoints https://{}:2379 --user root:{} \"$@\" 2>&1; }}
+             ask user add {name}:any; ask user grant-role {name} root",
+            hosts[0].address,
+            password.trim()
+        );
+        said(&lab, &hosts[0].name, &script);
+    }
+    let rolled = Rolled::on(Arc::clone(&lab), &WRITERS, |_, state| with_password(state));
+    rolled.assert_all_members_run("3.4.13");
+    rolled.assert_no_write_is_lost(WRITERS.in_all);
+    rolled.assert_one_member_down_at_a_time();
+    assert_password_is_nowhere(&lab, rolled.state.path(), &rolled.ran);
 }
 
 #[test]

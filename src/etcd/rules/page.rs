@@ -21,7 +21,9 @@ impl Rules {
             let first: Vec<&str> = hop.first.iter().map(|first| first.word()).collect();
             let (mut why, source, date) = (hop.why.clone().unwrap_or_default(), &hop.source, hop.date);
             if let (Some(auth), Some(source)) = (&hop.auth, &hop.auth_source) {
-                let _ = write!(why, "; with auth on only by `etcd_accept_auth_hop`: {auth} ({source})");
+                let how =
+                    if hop.without_auth { "not with auth on" } else { "with auth on only by `etcd_accept_auth_hop`" };
+                let _ = write!(why, "; {how}: {auth} ({source})");
             }
             let _ = writeln!(
                 page,

@@ -200,6 +200,12 @@ impl Client {
         shown.is_some_and(|chain| chain.first().is_some_and(|own| own.common_name.is_some()))
     }
 
+    /// The common name of the certificate that it was given itself.
+    pub(super) fn own_common_name(&self) -> Option<String> {
+        let own = etcd::certificates(self.tls.as_ref()?.known_pem.as_ref()?).ok()?;
+        own.into_iter().next()?.common_name
+    }
+
     /// Its name among the members that gave tokens.
     fn member(&self) -> String {
         format!("{} {}:{}", self.host(), self.address, self.port)
@@ -278,6 +284,13 @@ impl Client {
         body: &serde_json::Value,
     ) -> Result<HttpResponse, ClientError> {
         self.json("POST", &format!("{prefix}/{method}"), body, QUESTION).await
+    }
+
+    /// Whether there is a user of that name who may all.
+    pub(super) async fn has_root(&self, user: &str) -> Result<bool, ClientError> {
+        let Api::V3 { prefix } = etcd::api(&self.version().await?) else { return Err(ClientError::NoV3) };
+        let answer = self.call(prefix, "auth/user/get", &json!({ "name": user })).await?;
+        Ok(etcd::has_root(answer.status, &answer.body))
     }
 
     /// Has the member write its database anew; it answers nothing else meanwhile, and this only at the end.

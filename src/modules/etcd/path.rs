@@ -76,9 +76,10 @@ impl Module for EtcdPath {
             without_young_snapshots(&call, &survey, &mut steps).await?;
             v2_data(&call, &survey, &view, &mut steps).await?;
             options(&call, &survey, &rules, &steps).await?;
-            for (facts, step) in survey.facts.values().flatten().flat_map(|facts| steps.iter().map(move |s| (facts, s)))
-            {
-                auth_hop::allowed(&call, &rules, facts, (&step.from, &step.to))?;
+            for facts in survey.facts.values().flatten() {
+                for step in &steps {
+                    auth_hop::allowed(&call, &rules, facts, (&step.from, &step.to)).await?;
+                }
             }
             (call.say)(Kind::PathFound { steps: steps.iter().map(told).collect() })?;
             let path: Vec<Value> = steps.iter().map(row).collect();

@@ -68,7 +68,7 @@ impl Module for EtcdPreflight {
             if version != target {
                 let rules = rules(&call)?;
                 judged(&call, &rules, &version, &target).map_err(|refusal| refused(call.host, refusal))?;
-                auth_hop::allowed(&call, &rules, &facts, (&version, &target))?;
+                auth_hop::allowed(&call, &rules, &facts, (&version, &target)).await?;
             }
             for text in certificates::hold(&call.probe, &facts).await? {
                 (call.say)(Kind::Warning { text })?;
