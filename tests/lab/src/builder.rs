@@ -72,8 +72,14 @@ impl LabBuilder {
 
     /// With or without a bastion.
     #[must_use]
-    pub fn bastion(mut self, bastion: bool) -> Self {
-        self.spec.bastion = bastion;
+    pub fn bastion(self, bastion: bool) -> Self {
+        self.bastions(u8::from(bastion))
+    }
+
+    /// How many bastions. The inventories name those after the first in `quorate_fallback_jumps`.
+    #[must_use]
+    pub fn bastions(mut self, bastions: u8) -> Self {
+        self.spec.bastions = bastions;
         self
     }
 

@@ -3,22 +3,33 @@
 use std::fmt::Write as _;
 
 use crate::act::{ActError, ROOT, write};
-use crate::site::{BASTION, Site};
+use crate::site::{Host, Site};
 use crate::spec::User;
 
+/// quorate's variable for other ways in.
+const FALLBACK: &str = "quorate_fallback_jumps";
+
 /// Writes `inventory.yml` and `inventory.ini`, whose way through the bastion is in the lab's
-/// ssh_config, and, where there is a bastion, `inventory-jump.yml`, which names it itself.
+/// ssh_config, and, where there is a bastion, `inventory-jump.yml`, which names it itself. The other
+/// bastions stand in `quorate_fallback_jumps` in all of them.
 pub(crate) fn write_all(site: &Site) -> Result<(), ActError> {
-    let vars = variables(site);
+    let vars = [variables(site), fallback(site, |host| host.name.clone())].concat();
     write(&site.path("inventory.yml"), yaml(site, &vars), 0o644, ROOT)?;
     write(&site.path("inventory.ini"), ini(site, &vars), 0o644, ROOT)?;
-    if let Some(bastion) = site.hosts().into_iter().find(|host| host.name == BASTION) {
-        let mut vars = vars;
-        let jump = format!("-J {}@{}", site.spec().user.name(), bastion.address);
-        vars.push(("ansible_ssh_common_args", jump));
+    let login = |host: &Host| format!("{}@{}", site.spec().user.name(), host.address);
+    if let Some(bastion) = site.bastions().first() {
+        let mut vars = variables(site);
+        vars.push(("ansible_ssh_common_args", format!("-J {}", login(bastion))));
+        vars.extend(fallback(site, login));
         write(&site.path("inventory-jump.yml"), yaml(site, &vars), 0o644, ROOT)?;
     }
     Ok(())
+}
+
+/// The bastions after the first, as a list that YAML and INI read alike.
+fn fallback(site: &Site, way: impl Fn(&Host) -> String) -> Vec<(&'static str, String)> {
+    let others: Vec<String> = site.bastions().iter().skip(1).map(|host| format!("'{}'", way(host))).collect();
+    if others.is_empty() { Vec::new() } else { vec![(FALLBACK, format!("[{}]", others.join(", ")))] }
 }
 
 /// The password for sudo stays out of the inventory: its file is given on the command line.
@@ -40,7 +51,9 @@ fn yaml(site: &Site, vars: &[(&str, String)]) -> String {
     }
     text.push_str("  vars:\n");
     for (name, value) in vars {
-        let _ = writeln!(text, "    {name}: {}", scalar(value));
+        // A list is written alike in both forms.
+        let value = if *name == FALLBACK { value.clone() } else { scalar(value) };
+        let _ = writeln!(text, "    {name}: {value}");
     }
     text
 }
@@ -81,6 +94,15 @@ mod tests {
             }
             assert!(!text.contains("become"), "{text}");
         }
+    }
+
+    #[test]
+    fn bastions_after_the_first_are_other_ways() {
+        let two = Site::new(Spec { bastions: 2, ..Spec::default() });
+        let vars = fallback(&two, |host| host.name.clone());
+        assert!(yaml(&two, &vars).contains("    quorate_fallback_jumps: ['bastion2']\n"));
+        assert!(ini(&two, &vars).contains("\nquorate_fallback_jumps=['bastion2']\n"));
+        assert!(fallback(&Site::new(Spec::default()), |host| host.name.clone()).is_empty());
     }
 
     #[test]

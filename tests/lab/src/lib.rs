@@ -46,7 +46,7 @@ pub use disk::Disk;
 pub use fault::{Ends, Fault, Loss};
 pub use lab::{HEALTHY, Lab, LabError};
 pub use member::{DATA_DIR, PROGRAM_DIR, UNIT};
-pub use site::{BASTION, Host, Site, labs};
+pub use site::{BASTION, BASTION2, Host, Site, labs};
 pub use spec::{Spec, Sudo, User};
 pub use status::MemberStatus;
 pub use takedown::names;

@@ -97,7 +97,7 @@ pub(crate) fn write_ssh_config(site: &Site) -> Result<(), ActError> {
     for host in site.hosts() {
         let _ = writeln!(text, "Host {} {}", host.name, host.address);
         let _ = writeln!(text, "    HostName {}", host.address);
-        if site.spec().bastion && host.name != BASTION {
+        if site.spec().bastions > 0 && host.member {
             let _ = writeln!(text, "    ProxyJump {BASTION}");
         }
         text.push('\n');

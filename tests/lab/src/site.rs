@@ -9,8 +9,10 @@ use crate::spec::Spec;
 /// The folder of all labs, unless `QUORATE_LAB_DIR` names another.
 const LABS: &str = "/run/quorate-lab";
 
-/// The bastion's name.
+/// The first bastion's name.
 pub const BASTION: &str = "bastion";
+/// The second bastion's name, where there is one.
+pub const BASTION2: &str = "bastion2";
 /// The machine that quorate runs on; a network namespace, no container.
 pub(crate) const CONTROL: &str = "control";
 /// Where the cluster's own clients sit: on the members' network, in no host.
@@ -52,7 +54,7 @@ impl Net {
 /// A host that can be logged in to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// `etcd1` … or `bastion`.
+    /// `etcd1` … or `bastion`, `bastion2` ….
     pub name: String,
     /// Where its sshd answers, as seen from the machine that logs in to it.
     pub address: Ipv4Addr,
@@ -120,14 +122,21 @@ impl Site {
         Path::new("quorate-lab").join(&self.spec.name).join(host)
     }
 
-    /// All hosts that can be logged in to: members first, then the bastion.
+    /// All hosts that can be logged in to: members first, then the bastions.
     #[must_use]
     pub fn hosts(&self) -> Vec<Host> {
         let mut hosts = self.members();
-        if self.spec.bastion {
-            hosts.push(Host { name: BASTION.to_owned(), address: Net::Front.address(2), member: false });
-        }
+        hosts.extend(self.bastions());
         hosts
+    }
+
+    /// The bastions, in the order of their numbers; the first is 2 in both networks, and 3 is the clients'.
+    #[must_use]
+    pub fn bastions(&self) -> Vec<Host> {
+        let name = |number| if number == 1 { BASTION.to_owned() } else { format!("{BASTION}{number}") };
+        (1..=self.spec.bastions)
+            .map(|number| Host { name: name(number), address: Net::Front.address(last(number)), member: false })
+            .collect()
     }
 
     /// The members' hosts, in the order of their numbers.
@@ -140,16 +149,13 @@ impl Site {
 
     /// Every namespace that is plugged into the switch, with its interfaces' networks and addresses.
     pub(crate) fn plugs(&self) -> Vec<(String, Vec<(Net, Ipv4Addr)>)> {
-        let control = if self.spec.bastion { Net::Front } else { Net::Back };
+        let control = if self.spec.bastions > 0 { Net::Front } else { Net::Back };
         let mut plugs = vec![
             (CONTROL.to_owned(), vec![(control, self.control_address())]),
             (CLIENTS.to_owned(), vec![(Net::Back, self.clients_address())]),
         ];
-        if self.spec.bastion {
-            plugs.push((
-                BASTION.to_owned(),
-                vec![(Net::Front, Net::Front.address(2)), (Net::Back, Net::Back.address(2))],
-            ));
+        for (bastion, back) in self.bastions().into_iter().zip(self.gateway_addresses()) {
+            plugs.push((bastion.name, vec![(Net::Front, bastion.address), (Net::Back, back)]));
         }
         for host in self.members() {
             plugs.push((host.name, vec![(Net::Back, host.address)]));
@@ -160,7 +166,7 @@ impl Site {
     /// The control machine's address.
     #[must_use]
     pub fn control_address(&self) -> Ipv4Addr {
-        if self.spec.bastion { Net::Front.address(1) } else { Net::Back.address(1) }
+        if self.spec.bastions > 0 { Net::Front.address(1) } else { Net::Back.address(1) }
     }
 
     /// The address that the cluster's clients come from.
@@ -169,10 +175,13 @@ impl Site {
         Net::Back.address(3)
     }
 
-    /// The address from which a member is logged in to.
+    /// The addresses from which a member is logged in to: the bastions', in the order of their numbers, or the control machine's.
     #[must_use]
-    pub fn gateway_address(&self) -> Ipv4Addr {
-        if self.spec.bastion { Net::Back.address(2) } else { self.control_address() }
+    pub fn gateway_addresses(&self) -> Vec<Ipv4Addr> {
+        match self.spec.bastions {
+            0 => vec![self.control_address()],
+            bastions => (1..=bastions).map(|number| Net::Back.address(last(number))).collect(),
+        }
     }
 
     /// `http` or `https`.
@@ -180,6 +189,11 @@ impl Site {
     pub fn scheme(&self) -> &'static str {
         if self.spec.tls { "https" } else { "http" }
     }
+}
+
+/// The last part of a bastion's addresses.
+fn last(number: u8) -> u8 {
+    if number == 1 { 2 } else { 2 + number }
 }
 
 /// The folder that holds all labs of this machine.
@@ -193,17 +207,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_bastion_is_on_both_networks() {
-        let site = Site::new(Spec::default());
+    fn only_bastions_are_on_both_networks() {
+        let site = Site::new(Spec { bastions: 2, members: 9, ..Spec::default() });
         for (who, plugs) in site.plugs() {
-            assert_eq!(plugs.len() == 2, who == BASTION, "{who}");
+            assert_eq!(plugs.len() == 2, [BASTION, BASTION2].contains(&who.as_str()), "{who}");
         }
+        let mut addresses: Vec<_> = site.plugs().into_iter().flat_map(|(_, plugs)| plugs).collect();
+        let count = addresses.len();
+        addresses.sort_by_key(|(_, address)| *address);
+        addresses.dedup();
+        assert_eq!(addresses.len(), count, "{addresses:?}");
     }
 
     #[test]
     fn without_a_bastion_the_control_machine_is_on_the_members_network() {
-        let site = Site::new(Spec { bastion: false, ..Spec::default() });
+        let site = Site::new(Spec { bastions: 0, ..Spec::default() });
         assert!(site.plugs().iter().all(|(_, plugs)| plugs.len() == 1));
-        assert_eq!(site.gateway_address(), site.control_address());
+        assert_eq!(site.gateway_addresses(), [site.control_address()]);
     }
 }

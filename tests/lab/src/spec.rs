@@ -61,6 +61,9 @@ impl FromStr for Sudo {
     }
 }
 
+/// As many as have room among the addresses.
+const MOST_BASTIONS: u8 = 4;
+
 /// Everything that was chosen for a lab; the rest is worked out from it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Spec {
@@ -74,8 +77,8 @@ pub struct Spec {
     pub releases: Vec<String>,
     /// The v2 interface is switched on, where it is off unless asked for (3.4 and 3.5).
     pub enable_v2: bool,
-    /// Members are reachable through the bastion only.
-    pub bastion: bool,
+    /// Bastions; where there is one, members are reachable through them only.
+    pub bastions: u8,
     /// Clients and peers of etcd use TLS, both sides with certificates.
     pub tls: bool,
     /// Clients of etcd must give a password: `root` may all, `writer` what the load does.
@@ -96,7 +99,7 @@ impl Default for Spec {
             etcd: "2.0.5".to_owned(),
             releases: Vec::new(),
             enable_v2: false,
-            bastion: true,
+            bastions: 1,
             tls: false,
             auth: false,
             user: User::Root,
@@ -121,6 +124,10 @@ impl Spec {
         }
         if !(1..=9).contains(&self.members) {
             return Err(format!("1 to 9 members, not {}", self.members));
+        }
+        // Their addresses lie between those of the first and of the members (`Site::bastion`).
+        if self.bastions > MOST_BASTIONS {
+            return Err(format!("at most {MOST_BASTIONS} bastions, not {}", self.bastions));
         }
         // 3.6 has no v2 interface, and before 3.4 it is on anyway (CHANGELOG-3.4.md, CHANGELOG-3.6.md).
         if self.enable_v2 && !matches!(version::minor(&self.etcd), Some((3, 4 | 5))) {

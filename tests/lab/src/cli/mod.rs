@@ -53,7 +53,7 @@ enum Commands {
     Exec {
         #[command(flatten)]
         which: Which,
-        /// etcd1 … or bastion
+        /// etcd1 … or bastion, bastion2 …
         host: String,
         /// The command
         #[arg(last = true, required = true)]
@@ -63,7 +63,7 @@ enum Commands {
     Ssh {
         #[command(flatten)]
         which: Which,
-        /// etcd1 … or bastion
+        /// etcd1 … or bastion, bastion2 …
         host: String,
         /// A command instead of a shell
         #[arg(last = true)]
@@ -89,7 +89,7 @@ enum Commands {
         which: Which,
         /// What, from the list below
         fault: String,
-        /// Where: etcd1 … or bastion
+        /// Where: etcd1 … or bastion, bastion2 …
         host: String,
         /// Put it on or take it away
         #[arg(default_value = "on")]
@@ -130,8 +130,11 @@ struct Up {
     /// Further versions whose archives are to lie in the releases folder, with commas, or `all`
     #[arg(long, alias = "release", value_delimiter = ',')]
     releases: Vec<String>,
+    /// How many bastions; those after the first are other ways in
+    #[arg(long, default_value_t = 1)]
+    bastions: u8,
     /// Let the control machine reach the members itself
-    #[arg(long)]
+    #[arg(long, conflicts_with = "bastions")]
     no_bastion: bool,
     /// TLS for etcd's clients and peers
     #[arg(long)]
@@ -211,7 +214,7 @@ fn up(options: Up) -> Result<ExitCode, LabError> {
         .members(options.members)
         .etcd(&options.etcd)
         .enable_v2(options.enable_v2)
-        .bastion(!options.no_bastion)
+        .bastions(if options.no_bastion { 0 } else { options.bastions })
         .tls(options.tls)
         .auth(options.auth)
         .user(options.user)

@@ -60,7 +60,7 @@ fn variables(lab: &Lab) -> Vec<(&'static str, String)> {
         ("CONTROL_NETNS", site.netns("control")),
         ("CLIENTS_NETNS", site.netns("clients")),
     ];
-    if spec.bastion {
+    if spec.bastions > 0 {
         pairs.push(("INVENTORY_JUMP", path(lab.inventory_jump())));
     }
     if let Some(file) = lab.become_password_file() {

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use crate::act::ActError;
 use crate::lab::LabError;
 use crate::network;
-use crate::site::{BASTION, Host, Site};
+use crate::site::{Host, Site};
 
 /// What becomes of packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Loss {
 pub enum Ends {
     /// Everybody's.
     All,
-    /// The machine's that logs in to the host: the bastion or, to the bastion, the control machine.
+    /// The machine's that logs in to the host: the bastions or, to a bastion, the control machine.
     Ssh,
     /// The other members'.
     Peers,
@@ -68,13 +68,17 @@ impl Ends {
         };
         Ok(match self {
             Self::All => Vec::new(),
-            Self::Ssh if host.member => vec![site.gateway_address()],
+            Self::Ssh if host.member => site.gateway_addresses(),
             Self::Ssh => vec![site.control_address()],
             Self::Peers => others().map(|member| member.address).collect(),
             Self::Clients => vec![site.clients_address()],
-            // A member sees the bastion on the back network.
-            Self::Host(name) if name == BASTION && host.member => vec![site.gateway_address()],
             Self::Host(name) => {
+                // A member sees a bastion on the back network.
+                let bastions = site.bastions().into_iter().zip(site.gateway_addresses());
+                let bastion = bastions.filter(|_| host.member).find(|(bastion, _)| bastion.name == *name);
+                if let Some((_, address)) = bastion {
+                    return Ok(vec![address]);
+                }
                 let found = others().find(|member| member.name == *name);
                 let found = found.ok_or_else(|| LabError::Fault(format!("{} has no link to `{name}`", host.name)))?;
                 vec![found.address]
