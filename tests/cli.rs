@@ -277,6 +277,37 @@ fn a_wrong_ssh_config_is_said_before_anything_is_begun() {
 }
 
 #[test]
+fn a_wrong_other_way_is_said_with_its_place_before_anything_is_begun() {
+    let quorate = Quorate::new();
+    quorate.file("play.yml", "- hosts: all\n  tasks:\n    - ping:\n");
+    let refused = |inventory: &str, vars: &[&str]| {
+        let line = [&["run", "play.yml", "-i", "hosts.yml", "-F", "none"], vars].concat();
+        let wrong = quorate.file("hosts.yml", inventory).run(&line);
+        assert_eq!(code(&wrong), 5, "{}", stdout(&wrong));
+        assert!(!quorate.folder.path().join("state").exists(), "a run was begun");
+        stderr(&wrong)
+    };
+    let with = |vars: &str| {
+        format!("all:\n  vars:\n    ansible_ssh_common_args: -J b1\n    {vars}\n  hosts:\n    n1:\n    n2:\n")
+    };
+    let text = refused(&with("quorate_fallback_jumps: [b2, \"ops@b3:0\"]"), &[]);
+    assert!(
+        text.contains("--> hosts.yml:4:34") && text.contains("|                                  ^^^^^^^^^^"),
+        "{text}"
+    );
+    assert!(text.contains("`0` in `ops@b3:0` is not a port"), "{text}");
+    let text = refused(&with("quorate_fallback_jumps: b2"), &[]);
+    assert!(text.contains("--> hosts.yml:4:29") && text.contains("must be a list"), "{text}");
+    let text = refused(&with("quorate_fallback_jump: [b2]"), &[]);
+    assert!(text.contains("hosts.yml:4:") && text.contains("did you mean `quorate_fallback_jumps`?"), "{text}");
+    // What only the files of SSH know is said with the hosts that it is about.
+    let text = refused(&with("quorate_fallback_jumps: [b1]"), &[]);
+    assert!(text.contains("leads through b1, which is a way before it\n  on the way to n1, n2"), "{text}");
+    let text = refused(&with("x: 1"), &["-e", "quorate_fallback_jumps=['a;b']"]);
+    assert!(text.contains("quorate_fallback_jumps"), "{text}");
+}
+
+#[test]
 fn a_fault_in_a_template_file_is_shown_with_its_line_before_any_host_is_contacted() {
     let quorate = Quorate::new();
     quorate.file("p.yml", "- hosts: all\n  vars: { port: 1 }\n  tasks: [template: { src: t.j2, dest: /x }]\n");

@@ -139,7 +139,8 @@ pub(super) struct Connection {
     /// An SSH key to log in with.
     #[arg(long, value_name = "FILE", visible_alias = "key-file")]
     pub(super) private_key: Option<PathBuf>,
-    /// Jump hosts, nearest first, separated by commas; in place of ssh_config's ProxyJump.
+    /// Jump hosts, nearest first, separated by commas; in place of ssh_config's ProxyJump. Other ways, for when these cannot be reached, are
+    /// a list in the variable `quorate_fallback_jumps`.
     #[arg(short = 'J', long, value_name = "LIST", value_delimiter = ',')]
     pub(super) jump: Vec<String>,
     /// Read this file in place of ~/.ssh/config and /etc/ssh/ssh_config.

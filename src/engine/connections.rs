@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::events::{Emitter, Fault, Kind};
-use crate::inventory::connection::{self, ConnectionVars};
+use crate::inventory::connection::{self, ConnectionVars, Jump};
 use crate::inventory::{Place, Problem, Source};
 use crate::modules::Failure;
 use crate::playbook::{Directives, Scope, Variable};
@@ -103,7 +103,8 @@ impl Connections {
     fn lasting(&self, mut target: Target) -> (Lasting, Target) {
         target.password = target.password.or_else(|| self.login_password.clone());
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Lasting::new(Arc::clone(&self.connector), target.clone());
+        let emitter = &self.patience.emitter;
+        let new = || Lasting::new(Arc::clone(&self.connector), Arc::clone(emitter), target.clone());
         (hosts.entry(target.name.clone()).or_insert_with(new).clone(), target)
     }
 
@@ -153,7 +154,7 @@ pub(super) fn variables(scope: &HostScope<'_>) -> Result<ConnectionVars, Failure
 }
 
 fn rendered<'s>(scope: &'s HostScope<'_>) -> impl Iterator<Item = (String, Result<Value, Problem>)> + 's {
-    let names = scope.names().into_iter().filter(|name| name.starts_with("ansible_"));
+    let names = scope.names().into_iter().filter(|name| connection::is_meant_by(name));
     names.map(|name| {
         let value = match scope.get(&name) {
             Some(Variable::Data(value)) => Ok(value),
@@ -171,14 +172,17 @@ pub(super) fn on_paper(scope: &HostScope<'_>) -> Option<Problem> {
         Variable::Source(node) => Some(node),
         Variable::Data(_) | Variable::Ready(_) => None,
     };
-    let connecting = scope.names().into_iter().filter(|name| name.starts_with("ansible_"));
+    let connecting = scope.names().into_iter().filter(|name| connection::is_meant_by(name));
     if let Some(problem) = connecting.filter_map(written).find_map(|node| scope.run.templates.unreadable(&node)) {
         return Some(problem);
     }
     let vars = rendered(scope).filter_map(|(name, value)| Some((name, value.ok()?))).collect();
     let fault = connection::from_vars(scope.host, &vars).err()?;
     let place = match scope.get(&fault.key) {
-        Some(Variable::Source(node)) => node.place,
+        Some(Variable::Source(node)) => {
+            let item = fault.item.and_then(|item| node.as_sequence()?.get(item));
+            item.map_or_else(|| node.place.clone(), |item| item.place.clone())
+        }
         _ => Place::new(&Source::new("<inventory>", scope.host), 0, scope.host.len()),
     };
     let problem = Problem::new(&place, fault.to_string());
@@ -205,11 +209,7 @@ pub(super) fn target(
     let implicit = !set && scope.run.inventory.is_implicit(scope.host);
     let user = text(said(|d| d.remote_user.as_ref())?).or_else(|| scope.run.options.user.clone());
     let port = said(|d| d.port.as_ref())?.and_then(|value| crate::modules::arguments::int(&value));
-    let jump = vars.jumps.iter().flatten().map(|jump| {
-        let user = jump.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
-        let host = if jump.host.contains(':') { format!("[{}]", jump.host) } else { jump.host.clone() };
-        format!("{user}{host}{}", jump.port.map(|port| format!(":{port}")).unwrap_or_default())
-    });
+    let written = |jumps: &[Jump]| jumps.iter().map(Jump::to_string).collect();
     Ok(Target {
         name: scope.host.to_owned(),
         local: local || implicit,
@@ -218,7 +218,8 @@ pub(super) fn target(
         user: vars.user.clone().or(user),
         identity: vars.identity.clone(),
         password: vars.password.clone(),
-        jump: jump.collect(),
+        jump: vars.jumps.as_deref().map(written).unwrap_or_default(),
+        fallbacks: vars.fallbacks.iter().map(|jumps| written(jumps)).collect(),
         connect_timeout: vars.timeout,
     })
 }

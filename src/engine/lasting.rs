@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::events::{Emitter, Kind};
 use crate::transport::{BoxFuture, ByteStream, ConnectError, Connector, Exec, ExecError, Output, Session, Target};
 
 /// A host's session for the whole run. What was asked over a connection that broke is lost and says so; what is asked after that goes
@@ -15,6 +16,8 @@ pub(super) struct Lasting {
 
 struct Inner {
     connector: Arc<dyn Connector>,
+    /// Who hears of it when another way is taken.
+    emitter: Arc<Emitter>,
     /// Counts the attempts to connect, so that those who waited for one share its failure.
     attempts: AtomicU64,
     state: tokio::sync::Mutex<State>,
@@ -24,14 +27,16 @@ struct State {
     target: Target,
     session: Option<Arc<dyn Session>>,
     failure: Option<ConnectError>,
+    /// Through which jump hosts it was reached last, where there are several ways.
+    through: Option<String>,
 }
 
 impl Lasting {
     /// The session to `target`; not yet connected.
-    pub(super) fn new(connector: Arc<dyn Connector>, target: Target) -> Self {
+    pub(super) fn new(connector: Arc<dyn Connector>, emitter: Arc<Emitter>, target: Target) -> Self {
         let host = Arc::from(target.name.as_str());
-        let state = tokio::sync::Mutex::new(State { target, session: None, failure: None });
-        Self { host, inner: Arc::new(Inner { connector, attempts: AtomicU64::new(0), state }) }
+        let state = tokio::sync::Mutex::new(State { target, session: None, failure: None, through: None });
+        Self { host, inner: Arc::new(Inner { connector, emitter, attempts: AtomicU64::new(0), state }) }
     }
 
     /// Connects to `target`, unless there is a connection.
@@ -100,8 +105,25 @@ impl Inner {
         self.attempts.fetch_add(1, Ordering::SeqCst);
         state.failure = connected.as_ref().err().cloned();
         state.session = connected.as_ref().ok().cloned();
+        if let Some(session) = &state.session
+            && let Some(kind) = changed(state.through.as_deref(), session.as_ref())
+        {
+            // A journal that is broken says so before the next act.
+            let _ = self.emitter.emit(kind);
+        }
+        if let Some(way) = state.session.as_ref().and_then(|session| session.way()) {
+            state.through = Some(way.through.clone());
+        }
         connected
     }
+}
+
+/// What is to be said of the way of a new session: once, when it is another than before, and nothing of the one that is tried first.
+fn changed(before: Option<&str>, session: &dyn Session) -> Option<Kind> {
+    let way = session.way()?;
+    let same = before.map_or(way.first, |before| before == way.through);
+    let (host, through, why) = (session.host().to_owned(), way.through.clone(), way.why.clone());
+    (!same).then_some(Kind::WayChanged { host, through, why })
 }
 
 impl Session for Lasting {

@@ -264,6 +264,7 @@ impl State {
             | Kind::BatchStarted { .. }
             | Kind::GuardAsked { .. }
             | Kind::LocksTaken { .. }
+            | Kind::WayChanged { .. }
             | Kind::ActPlanned { .. }
             | Kind::PathFound { .. }
             | Kind::TaskStarted { .. }

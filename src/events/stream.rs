@@ -267,6 +267,15 @@ pub enum Kind {
         /// The hosts.
         hosts: Vec<String>,
     },
+    /// A host is reached by another way than before, or than the one that is tried first.
+    WayChanged {
+        /// The host.
+        host: String,
+        /// The jump hosts of that way, with commas.
+        through: String,
+        /// What was seen of the jump hosts of the ways that were passed over: "bastion: 192.0.2.1:22: Connection refused".
+        why: String,
+    },
     /// What a check run or a plan would begin.
     ActPlanned {
         /// The host.

@@ -17,6 +17,15 @@ mod jump;
 
 pub use jump::Jump;
 
+/// Other ways to a host, tried where the jump hosts of the first cannot be reached. OpenSSH has nothing like it: a comma in its `ProxyJump`
+/// is one way through two hosts.
+pub const FALLBACK_JUMPS: &str = "quorate_fallback_jumps";
+/// How its misspellings begin, most likely.
+const FALLBACK: &str = "quorate_fallback";
+
+/// Other ways to one host; each that is silent costs a connect timeout, and four are more than anybody has.
+const MOST_WAYS: usize = 4;
+
 /// The longest connect timeout that is taken for meant, an hour.
 const LONGEST_TIMEOUT_S: u64 = 3600;
 
@@ -37,6 +46,8 @@ pub struct ConnectionVars {
     pub local: bool,
     /// The hosts to go through, the first one first; `None` leaves it to `~/.ssh/config`, an empty list says: none.
     pub jumps: Option<Vec<Jump>>,
+    /// Other ways: the hosts of each, the first one first.
+    pub fallbacks: Vec<Vec<Jump>>,
     /// Time for making the connection, if one is set.
     pub timeout: Option<Duration>,
     /// As whom to act.
@@ -64,10 +75,18 @@ pub struct ConnectionFault {
     pub host: String,
     /// The variable, whose place [`Inventory::host_var`](super::Inventory::host_var) knows; `inventory_hostname` for the name.
     pub key: String,
+    /// Which of its items it is, where it is a list and one of them is meant.
+    pub item: Option<usize>,
     /// What is wrong.
     pub message: String,
     /// What to do.
     pub help: Option<String>,
+}
+
+/// Whether a variable says how a host is reached.
+#[must_use]
+pub fn is_meant_by(name: &str) -> bool {
+    name.starts_with("ansible_") || name.starts_with(FALLBACK)
 }
 
 /// Reads the connection variables of a host; `vars` are its merged variables with their templates rendered.
@@ -88,6 +107,7 @@ pub fn from_vars(host: &str, vars: &IndexMap<String, Value>) -> Result<Connectio
         password: reader.secret(&["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"])?,
         local,
         jumps: reader.jumps()?,
+        fallbacks: reader.fallbacks()?,
         timeout: reader.timeout()?,
         escalation: reader.escalation()?,
     })
@@ -105,7 +125,13 @@ impl<'v> Reader<'v> {
     }
 
     fn fault(&self, key: &str, message: impl Into<String>) -> ConnectionFault {
-        ConnectionFault { host: self.host.to_owned(), key: key.to_owned(), message: message.into(), help: None }
+        ConnectionFault {
+            host: self.host.to_owned(),
+            key: key.to_owned(),
+            item: None,
+            message: message.into(),
+            help: None,
+        }
     }
 
     /// The text of a value; a number is its digits.
@@ -201,6 +227,34 @@ impl<'v> Reader<'v> {
             jumps = jumps.or(found);
         }
         Ok(jumps)
+    }
+
+    fn fallbacks(&self) -> Result<Vec<Vec<Jump>>, ConnectionFault> {
+        if let Some(odd) = self.vars.keys().find(|key| key.starts_with(FALLBACK) && *key != FALLBACK_JUMPS) {
+            let help = Some(format!("did you mean `{FALLBACK_JUMPS}`?"));
+            return Err(ConnectionFault { help, ..self.fault(odd, "there is no such variable") });
+        }
+        let Some((key, value)) = self.last_set(&[FALLBACK_JUMPS]) else { return Ok(Vec::new()) };
+        let Value::Array(items) = value else {
+            let help =
+                "`[bastion2, \"ops@bastion3:2222\"]`; a comma within an item is one way through two hosts".to_owned();
+            let fault = self.fault(key, "must be a list of jump hosts, each as `ssh -J` takes it");
+            return Err(ConnectionFault { help: Some(help), ..fault });
+        };
+        let mut ways: Vec<Vec<Jump>> = Vec::new();
+        for (number, item) in items.iter().enumerate() {
+            let wrong = |message: String| ConnectionFault { item: Some(number), ..self.fault(key, message) };
+            let text = item.as_str().ok_or_else(|| wrong("each must be text, as `ssh -J` takes it".to_owned()))?;
+            let way = jump::from_way(text).map_err(wrong)?;
+            if ways.contains(&way) {
+                return Err(wrong(format!("`{}` is there twice", names::visible(text))));
+            }
+            if number == MOST_WAYS {
+                return Err(wrong(format!("more than {MOST_WAYS} other ways")));
+            }
+            ways.push(way);
+        }
+        Ok(ways)
     }
 
     fn timeout(&self) -> Result<Option<Duration>, ConnectionFault> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::lost;
 use super::style::{Style, Tone};
-use super::value::{block, line};
+use super::value::{block, line, of_way};
 use crate::events::{Event, Kind, Sink, SinkError, Status};
 
 /// Names shown of a group of hosts; beside more, their number says more than their names.
@@ -100,6 +100,10 @@ impl<W: Write + Send> Sink for Folded<W> {
             }
             Kind::Warning { text } => {
                 let text = self.style.paint(Tone::Warning, &format!("[WARNING]: {}", line(text)));
+                self.out.write_all((text + "\n").as_bytes())
+            }
+            Kind::WayChanged { host, through, why } => {
+                let text = self.style.paint(Tone::Warning, &of_way(host, through, why));
                 self.out.write_all((text + "\n").as_bytes())
             }
             Kind::Halted { reason, next, .. } => {

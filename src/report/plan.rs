@@ -134,6 +134,9 @@ impl<W: Write + Send> Plan<W> {
                 if text.is_empty() { text } else { self.closed() + &text }
             }
             Kind::Warning { text } => self.style.paint(Tone::Warning, &format!("[WARNING]: {}\n", line(text))),
+            Kind::WayChanged { host, through, why } => {
+                self.style.paint(Tone::Warning, &format!("{}\n", value::of_way(host, through, why)))
+            }
             Kind::Halted { reason, next, .. } => {
                 self.halted = true;
                 let text = format!("\nREFUSED: {}\n  next: {}\n", value::block(reason, 1).trim(), line(next));

@@ -118,6 +118,12 @@ pub(super) fn of_item(item: &Value) -> String {
     line(&item.as_str().map_or_else(|| item.to_string(), str::to_owned))
 }
 
+/// Which way a host is reached now, and why no longer the one before.
+pub(super) fn of_way(host: &str, through: &str, why: &str) -> String {
+    let why = if why.is_empty() { String::new() } else { format!("; {}", line(why)) };
+    format!("way: [{}] is reached through {} now{why}", line(host), line(through))
+}
+
 /// A round's item on one line: by its `name`, if it has one.
 pub(super) fn of_round(item: &Value) -> String {
     of_item(item.get("name").unwrap_or(item))

@@ -12,5 +12,5 @@ pub use local::LocalSession;
 pub use scripted::{Call, Scripted};
 pub use session::{
     BoxFuture, ByteStream, ConnectError, Connector, Exec, ExecError, ExitStatus, Output, Prompt, Session, Stdin,
-    Stdout, Target,
+    Stdout, Target, Way,
 };

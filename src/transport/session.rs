@@ -35,6 +35,8 @@ pub struct Target {
     pub password: Option<SecretString>,
     /// Jump hosts of the inventory (`-J` in `ansible_ssh_common_args`), first to be reached first; none: ssh_config's `ProxyJump`.
     pub jump: Vec<String>,
+    /// Other ways, `quorate_fallback_jumps`: the jump hosts of each. One is tried where those of the way before it cannot be reached.
+    pub fallbacks: Vec<Vec<String>>,
     /// How long one hop may take to be reached and to let us in.
     pub connect_timeout: Option<Duration>,
 }
@@ -216,6 +218,17 @@ pub enum ConnectError {
     },
 }
 
+/// The way that a session goes, where its target has several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// Its jump hosts by their names, first to be reached first, with commas.
+    pub through: String,
+    /// Whether it is the one that is tried first.
+    pub first: bool,
+    /// What was seen of the jump hosts of the ways that were passed over.
+    pub why: String,
+}
+
 /// One connection to one host, kept for the whole run; commands and tunnels share it.
 pub trait Session: Send + Sync {
     /// The inventory's name of the host.
@@ -236,6 +249,11 @@ pub trait Session: Send + Sync {
     /// Whether the connection still stands, as far as this side knows; a broken one carries nothing more.
     fn alive(&self) -> bool {
         true
+    }
+
+    /// Which way it goes; `None` where there is but one.
+    fn way(&self) -> Option<&Way> {
+        None
     }
 
     /// Says goodbye; commands still running lose their channel.

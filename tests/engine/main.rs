@@ -22,7 +22,7 @@ use quorate::inventory::{Inventory, Problem, Source};
 use quorate::modules::{Ask, Choice, Failure, Guard, Guards, vocabulary};
 use quorate::playbook::from_source;
 use quorate::transport::{
-    BoxFuture, ByteStream, ConnectError, Connector, Exec, ExecError, LocalSession, Output, Session, Stdin, Target,
+    BoxFuture, ByteStream, ConnectError, Connector, Exec, ExecError, LocalSession, Output, Session, Stdin, Target, Way,
 };
 
 const INVENTORY: &str = "[g]\nh1\nh2\nh3\n";
@@ -38,6 +38,8 @@ struct Links {
     away: BTreeMap<String, usize>,
     /// Hosts that show another key than the known one.
     strange: BTreeSet<String>,
+    /// Hosts whose sessions go by another way than the first.
+    detours: BTreeMap<String, Way>,
     commands: Vec<(String, String)>,
     /// Pulled by a command with `pull` in it.
     interrupt: Option<Interrupt>,
@@ -47,6 +49,7 @@ struct Link {
     lab: Lab,
     inner: LocalSession,
     host: String,
+    way: Option<Way>,
 }
 
 impl Connector for Lab {
@@ -64,7 +67,8 @@ impl Connector for Lab {
             if links.cut.contains(&host) {
                 return Err(ConnectError::Unreachable { host, via: None, detail: "cut".to_owned() });
             }
-            Ok(Arc::new(Link { lab: self.clone(), inner: LocalSession::new(&host), host }) as Arc<dyn Session>)
+            let way = links.detours.get(&host).cloned();
+            Ok(Arc::new(Link { lab: self.clone(), inner: LocalSession::new(&host), host, way }) as Arc<dyn Session>)
         })
     }
 }
@@ -110,6 +114,10 @@ impl Session for Link {
 
     fn tunnel<'a>(&'a self, address: &'a str, port: u16) -> BoxFuture<'a, Result<Box<dyn ByteStream>, ExecError>> {
         self.inner.tunnel(address, port)
+    }
+
+    fn way(&self) -> Option<&Way> {
+        self.way.as_ref()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

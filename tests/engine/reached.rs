@@ -21,3 +21,19 @@ async fn a_host_that_the_network_refuses_is_tried_again_and_one_that_refuses_us_
     let done = perform(ping, lab, |options| options.connect_tries = 3, None).await;
     assert_eq!((done.code, warned(&done)), (6, 0));
 }
+
+#[tokio::test]
+async fn another_way_is_told_once_a_host_and_the_first_is_not() {
+    let lab = Lab::default();
+    let way = |first, why: &str| Way { through: "b".to_owned(), first, why: why.to_owned() };
+    lab.0.lock().unwrap().detours.insert("h1".to_owned(), way(true, ""));
+    lab.0.lock().unwrap().detours.insert("h2".to_owned(), way(false, "a: refused"));
+    let twice = "- hosts: g\n  tasks: [{ping: }, {meta: reset_connection}, {name: ask, ping: }]\n";
+    let done = perform(twice, lab, |_| {}, None).await;
+    assert_eq!((done.code, done.ends("ask").len()), (0, 3));
+    let told = done.kinds.iter().filter_map(|kind| match kind {
+        Kind::WayChanged { host, through, why } => Some([host.as_str(), through, why]),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [["h2", "b", "a: refused"]]);
+}

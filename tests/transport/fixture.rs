@@ -88,6 +88,7 @@ impl Home {
             identity: Some(self.path("id")),
             password: None,
             jump: Vec::new(),
+            fallbacks: Vec::new(),
             connect_timeout: None,
         }
     }

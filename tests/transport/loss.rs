@@ -14,7 +14,7 @@ use super::server::Host;
 
 /// What a wire between client and server does.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wire {
+pub(crate) enum Wire {
     Whole,
     /// Everything is swallowed, nothing is closed.
     Silent,
@@ -22,7 +22,7 @@ enum Wire {
 }
 
 /// A wire to a host, which can be broken.
-async fn wire(host: &Host) -> (u16, watch::Sender<Wire>) {
+pub(crate) async fn wire(host: &Host) -> (u16, watch::Sender<Wire>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (port, far) = (listener.local_addr().unwrap().port(), host.port);
     let (state, _) = watch::channel(Wire::Whole);

@@ -16,6 +16,21 @@ pub struct Jump {
     pub port: Option<u16>,
 }
 
+impl std::fmt::Display for Jump {
+    /// As `ssh -J` takes it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(user) = &self.user {
+            write!(f, "{user}@")?;
+        }
+        if self.host.contains(':') {
+            write!(f, "[{}]", self.host)?
+        } else {
+            f.write_str(&self.host)?
+        }
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
 /// The jump list in ssh(1) options, if they have one: `-J a,b`, `-o ProxyJump=a`. Every other option is an error that names it.
 pub(super) fn from_args(args: &str) -> Result<Option<Vec<Jump>>, String> {
     let words = shlex::split(args).ok_or_else(|| "a quote is not closed".to_owned())?;
@@ -34,6 +49,14 @@ pub(super) fn from_args(args: &str) -> Result<Option<Vec<Jump>>, String> {
         jumps.get_or_insert(list);
     }
     Ok(jumps)
+}
+
+/// One way in the list of `quorate_fallback_jumps`, as the list of `ssh -J`.
+pub(super) fn from_way(written: &str) -> Result<Vec<Jump>, String> {
+    match list_from(written.trim())? {
+        none if none.is_empty() => Err("`none` is no way through a jump host".to_owned()),
+        jumps => Ok(jumps),
+    }
 }
 
 /// The value of an option, glued to it or the next word.

@@ -127,3 +127,29 @@ fn local_hosts_need_no_address() {
     assert!(read(json!({"ansible_connection": "local"})).unwrap().local);
     assert!(refusal(json!({"ansible_connection": "winrm"})).contains("`winrm` is not supported"));
 }
+
+#[test]
+fn reads_other_ways_each_as_a_list_of_jump_hosts() {
+    let ways = |list: Value| read(json!({FALLBACK_JUMPS: list})).map(|vars| vars.fallbacks);
+    let found = ways(json!(["b2", "ops@b3:2222, [fe80::1]:22"])).unwrap();
+    let written: Vec<Vec<String>> = found.iter().map(|way| way.iter().map(Jump::to_string).collect()).collect();
+    assert_eq!(written, [vec!["b2"], vec!["ops@b3:2222", "[fe80::1]:22"]]);
+    assert_eq!(ways(json!(null)).unwrap(), Vec::<Vec<Jump>>::new());
+    for (list, item, part) in [
+        (json!("b2"), None, "must be a list"),
+        (json!([7]), Some(0), "must be text"),
+        (json!(["b2", "none"]), Some(1), "`none` is no way"),
+        (json!(["b2", ""]), Some(1), "jump host"),
+        (json!(["-oProxyCommand=x"]), Some(0), "begin with `-`"),
+        (json!(["b2", "b3:0"]), Some(1), "not a port"),
+        (json!(["b2", "b2"]), Some(1), "there twice"),
+        (json!(["a,b,a"]), Some(0), "`a` twice"),
+        (json!(["a", "b", "c", "d", "e"]), Some(4), "more than 4 other ways"),
+    ] {
+        let fault = ways(list.clone()).unwrap_err();
+        assert_eq!((fault.key.as_str(), fault.item), (FALLBACK_JUMPS, item), "{list}: {fault}");
+        assert!(fault.message.contains(part), "{list}: {fault}");
+    }
+    let misspelt = read(json!({"quorate_fallback_jump": ["b2"]})).unwrap_err();
+    assert_eq!((misspelt.key.as_str(), misspelt.help.is_some()), ("quorate_fallback_jump", true));
+}

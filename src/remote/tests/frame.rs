@@ -143,6 +143,7 @@ async fn a_scripted_host_hears_what_was_meant_and_is_understood() {
         identity: None,
         password: None,
         jump: Vec::new(),
+        fallbacks: Vec::new(),
         connect_timeout: None,
     };
     let host = RemoteHost::new(scripted.connect(&target).await.unwrap());

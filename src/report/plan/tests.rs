@@ -201,6 +201,7 @@ fn nothing_a_host_says_acts_on_the_terminal() {
             act(evil, evil),
             Kind::OptionRewritten { host: evil.to_owned(), what: evil.to_owned() },
             Kind::Warning { text: evil.to_owned() },
+            Kind::WayChanged { host: evil.to_owned(), through: evil.to_owned(), why: evil.to_owned() },
             Kind::Halted { fault: Fault::Refused, reason: evil.to_owned(), next: evil.to_owned() },
             end(3),
         ],

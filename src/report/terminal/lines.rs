@@ -116,6 +116,7 @@ impl Lines {
             | Kind::OptionRewritten { .. }
             | Kind::BackupTaken { .. } => self.milestone(kind),
             Kind::Warning { text } => self.say(Tone::Warning, &format!("[WARNING]: {}", line(text))),
+            Kind::WayChanged { host, through, why } => self.say(Tone::Warning, &value::of_way(host, through, why)),
             Kind::Halted { reason, .. } => {
                 self.say(Tone::Failed, &format!("\nHALTED: no later host is touched: {}", line(reason)))
             }

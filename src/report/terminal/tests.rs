@@ -356,6 +356,7 @@ fn carrying(text: &str, which: usize) -> Kind {
             outcome: text(),
         },
         7 => Kind::BackupTaken { host: text(), path: text(), size: 1, proof: text() },
+        18 => Kind::WayChanged { host: text(), through: text(), why: text() },
         17 => Kind::OptionRewritten { host: text(), what: text() },
         16 => Kind::MemberDefragmented { host: text(), member: text(), before: 2, after: 1, took: Duration::ZERO },
         8 => Kind::Halted { fault: Fault::Failed, reason: text(), next: text() },
@@ -373,7 +374,7 @@ fn carrying(text: &str, which: usize) -> Kind {
 proptest! {
     #[test]
     fn nothing_a_host_says_acts_on_the_terminal(text in "[\\x00-\\x20\\x7f-\\u{9f}\\u{2000}-\\u{2070}\\u{feff}a]{0,20}") {
-        let kinds = (0..19).map(|which| carrying(&text, which)).collect();
+        let kinds = (0..20).map(|which| carrying(&text, which)).collect();
         let out = printed_with(Look { verbosity: 2, ..look() }, kinds);
         let raw: Vec<char> = out.chars().filter(|c| *c != '\n' && super::super::escape::is_unsafe(*c)).collect();
         prop_assert!(raw.is_empty(), "{:?} in {:?}", raw, out);
@@ -381,7 +382,7 @@ proptest! {
 
     #[test]
     fn with_colours_only_our_own_sequences_get_through(text in "[\\x00-\\x20\\[0-9m;a]{0,20}") {
-        let kinds = (0..19).map(|which| carrying(&text, which)).collect();
+        let kinds = (0..20).map(|which| carrying(&text, which)).collect();
         let look = Look { style: Style { colour: true }, verbosity: 2, ..look() };
         let mut out = printed_with(look, kinds);
         for own in ["\u{1b}[32m", "\u{1b}[33m", "\u{1b}[31m", "\u{1b}[36m", "\u{1b}[35m", "\u{1b}[2m", "\u{1b}[0m"] {

@@ -1,6 +1,6 @@
 //! [`SshConnector`]: connections to hosts, and the jump hosts they share.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -9,10 +9,12 @@ use secrecy::SecretString;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::config::Files;
+use super::detour::{Detours, Failed, of_the_network};
 use super::dial::dial;
 use super::key_file::KeyRing;
 use super::link::{Link, SshSession};
-use super::route::{Around, Hop, route};
+use super::route::{Around, Hop, ways};
+use super::watcher::NO_ANSWER;
 use crate::transport::local::LocalSession;
 use crate::transport::session::{BoxFuture, ConnectError, Connector, Session, Target};
 
@@ -58,6 +60,8 @@ pub struct SshConnector {
     files: OnceLock<Result<Files, String>>,
     ring: KeyRing,
     jumps: Mutex<HashMap<String, Arc<Shared>>>,
+    /// Which of several ways are gone.
+    detours: Detours,
     /// Logins that were rejected, by way and endpoint: asking again would lock us out (sshd's `PerSourcePenalties`).
     rejected: Mutex<HashMap<String, ConnectError>>,
     /// Which endpoint a `HostKeyAlias` stands for, and which host first showed a host key.
@@ -91,6 +95,7 @@ impl SshConnector {
             files: OnceLock::new(),
             ring: KeyRing::default(),
             jumps: Mutex::default(),
+            detours: Detours::default(),
             rejected: Mutex::default(),
             aliases: Mutex::default(),
             host_keys: Mutex::default(),
@@ -103,7 +108,7 @@ impl SshConnector {
     /// # Errors
     /// [`ConnectError::Config`].
     pub fn check(&self, target: &Target) -> Result<(), ConnectError> {
-        if target.local { Ok(()) } else { self.route(target).map(drop) }
+        if target.local { Ok(()) } else { self.ways(target).map(drop) }
     }
 
     /// What was left out of ssh_config, and hosts that show the same host key, a line each.
@@ -112,7 +117,7 @@ impl SshConnector {
         held(&self.warnings).iter().cloned().collect()
     }
 
-    fn route(&self, target: &Target) -> Result<Vec<Hop>, ConnectError> {
+    fn ways(&self, target: &Target) -> Result<Vec<Vec<Hop>>, ConnectError> {
         let fault = |detail: &str| ConnectError::Config { host: target.name.clone(), detail: detail.to_owned() };
         let read = || Files::read(self.options.config_file.as_deref(), &self.home);
         let files = self.files.get_or_init(read).as_ref().map_err(|e| fault(e))?;
@@ -124,9 +129,9 @@ impl SshConnector {
             known_hosts: &self.options.known_hosts,
             alive: (self.options.keepalive, self.options.keepalive_count),
         };
-        let (hops, warnings) = route(&around, target)?;
+        let (ways, warnings) = ways(&around, target)?;
         held(&self.warnings).extend(warnings);
-        for hop in &hops {
+        for hop in ways.iter().flatten() {
             let Some(alias) = &hop.alias else { continue };
             let endpoint = format!("{}:{}", hop.host, hop.port);
             let first = held(&self.aliases).entry(alias.clone()).or_insert_with(|| endpoint.clone()).clone();
@@ -136,25 +141,78 @@ impl SshConnector {
                 )));
             }
         }
-        Ok(hops)
+        Ok(ways)
     }
 
     async fn open(&self, target: &Target) -> Result<Arc<dyn Session>, ConnectError> {
         if target.local {
             return Ok(Arc::new(LocalSession::new(&target.name)));
         }
-        let hops = self.route(target)?;
+        let ways = self.ways(target)?;
+        let several = ways.len() > 1;
+        let mut attempt = self.detours.attempt(&ways);
+        let mut left: VecDeque<(usize, &[Hop])> = attempt.order().collect();
+        while let Some((number, hops)) = left.pop_front() {
+            let error = match self.along(target, hops, several).await {
+                Ok(link) => {
+                    let way = several.then(|| attempt.went(number));
+                    return Ok(Arc::new(SshSession::new(Arc::new(link), way)));
+                }
+                Err(Failed::Target(error)) => return Err(error),
+                Err(Failed::Jump(error)) if !several => return Err(error),
+                Err(Failed::Jump(error)) => error,
+                Err(Failed::Silent(error)) => {
+                    attempt.is_silent(number, &error);
+                    left.push_back((number, hops));
+                    continue;
+                }
+            };
+            if let Some(error) = attempt.at_a_jump(&target.name, number, error) {
+                return Err(error);
+            }
+        }
+        Err(attempt.nowhere(&target.name))
+    }
+
+    /// One way to its end. Where there are `others`, it is made sure that a jump host is there before its target is called silent.
+    async fn along(&self, target: &Target, hops: &[Hop], others: bool) -> Result<Link, Failed> {
         let Some((last, jumps)) = hops.split_last() else {
-            return Err(ConnectError::Config { host: target.name.clone(), detail: "no hop".to_owned() });
+            let (host, detail) = (target.name.clone(), "no hop".to_owned());
+            return Err(Failed::Target(ConnectError::Config { host, detail }));
         };
-        let mut via = None;
+        let mut via: Option<Arc<Link>> = None;
         let mut way = String::new();
         for jump in jumps {
             way = format!("{way}{}>", jump.endpoint());
-            via = Some(self.jump(jump, via.as_ref(), &way).await?);
+            if others && let Some(silent) = self.let_go_if_silent(&way).await {
+                return Err(Failed::Silent(silent));
+            }
+            via = Some(self.jump(jump, via.as_ref(), &way).await.map_err(Failed::Jump)?);
         }
-        let link = self.dial(last, via.as_ref(), &format!("{way}{}", last.endpoint())).await?;
-        Ok(Arc::new(SshSession::new(Arc::new(link))))
+        let dialled = self.dial(last, via.as_ref(), &format!("{way}{}", last.endpoint())).await;
+        match (dialled, via) {
+            (Err(error), Some(via)) if others && of_the_network(&error) && !via.answers().await => {
+                let detail = format!("its connection is lost: {}", via.why(&"no answer"));
+                Err(Failed::Jump(ConnectError::Unreachable { host: via.label.clone(), via: None, detail }))
+            }
+            (dialled, _) => dialled.map_err(Failed::Target),
+        }
+    }
+
+    /// Forgets a jump host's connection over which nothing comes any more; whoever still waits for an answer over it goes on waiting.
+    async fn let_go_if_silent(&self, way: &str) -> Option<ConnectError> {
+        let shared = held(&self.jumps).get(way).cloned()?;
+        // Whoever holds it makes the connection just now.
+        let link = shared.state.try_lock().ok()?.link.clone()?;
+        if !link.fell_silent().await {
+            return None;
+        }
+        let mut state = shared.state.lock().await;
+        if state.link.as_ref().is_some_and(|held| Arc::ptr_eq(held, &link)) {
+            state.link = None;
+        }
+        let detail = format!("its connection is lost: {NO_ANSWER}");
+        Some(ConnectError::Unreachable { host: link.label.clone(), via: None, detail })
     }
 
     /// The shared connection to a jump host; made by the first that wants it, while the others wait.

@@ -10,14 +10,17 @@ use tokio::time::timeout;
 
 use super::leash::{Carried, Leash};
 use super::route::Hop;
-use super::watcher::{Seen, Watcher};
-use crate::transport::session::{BoxFuture, ByteStream, Exec, ExecError, Output, Session};
+use super::watcher::{NO_ANSWER, Seen, Watcher};
+use crate::transport::session::{BoxFuture, ByteStream, Exec, ExecError, Output, Session, Way};
 
 /// Commands at once on one connection. sshd_config(5): `MaxSessions` is 10; two are left for whoever else uses our login.
 const COMMANDS: usize = 8;
 
 /// How long a host may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
+
+/// How long a host may take to show that it is still there: one round trip, on a machine that is busy.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// A connection; ended when the last that holds it lets go.
 pub(super) struct Link {
@@ -56,6 +59,23 @@ impl Link {
     /// Whether it can still carry something.
     pub(super) fn alive(&self) -> bool {
         !self.handle.is_closed() && self.via.as_ref().is_none_or(|v| v.alive())
+    }
+
+    /// Whether the host says a word when it is asked for one. A connection that died in silence is known as dead only when its keepalives
+    /// are over, three quarters of a minute later.
+    pub(super) async fn answers(&self) -> bool {
+        // As ssh(1) asks (clientloop.c). sshd says "no such request", and that is an answer.
+        let asked = self.handle.send_global_request("keepalive@openssh.com", &[], true);
+        let said = timeout(self.timeout.min(ANSWER), asked).await;
+        self.alive() && matches!(said, Ok(Ok(_) | Err(russh::Error::RequestDenied)))
+    }
+
+    /// Whether it went dead in silence: whoever dials that host now waits a whole timeout, most likely.
+    pub(super) async fn fell_silent(&self) -> bool {
+        if self.alive() {
+            return !self.answers().await && self.seen.lost.get().is_none_or(|why| why == NO_ANSWER);
+        }
+        self.seen.lost.get().is_some_and(|why| why == NO_ANSWER)
     }
 
     /// Why it ended, if that is known.
@@ -135,11 +155,12 @@ impl Drop for Running {
 /// A session with the host at the end of a route.
 pub(super) struct SshSession {
     link: Arc<Link>,
+    way: Option<Way>,
 }
 
 impl SshSession {
-    pub(super) const fn new(link: Arc<Link>) -> Self {
-        Self { link }
+    pub(super) const fn new(link: Arc<Link>, way: Option<Way>) -> Self {
+        Self { link, way }
     }
 }
 
@@ -170,6 +191,10 @@ impl Session for SshSession {
 
     fn alive(&self) -> bool {
         self.link.alive()
+    }
+
+    fn way(&self) -> Option<&Way> {
+        self.way.as_ref()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -3,6 +3,7 @@
 mod agent;
 mod config;
 mod connector;
+mod detour;
 mod dial;
 mod exec;
 mod key_file;

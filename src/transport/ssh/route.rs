@@ -80,11 +80,11 @@ struct Wanted<'a> {
     target: Option<&'a Target>,
 }
 
-/// The hops to a target, the target last, and what ssh_config says that we leave out.
+/// The ways to a target, the one to be tried first first: the hops of each, the target last. Also what ssh_config says that we leave out.
 ///
 /// # Errors
 /// [`ConnectError::Config`].
-pub(super) fn route(around: &Around<'_>, target: &Target) -> Result<(Vec<Hop>, Vec<String>), ConnectError> {
+pub(super) fn ways(around: &Around<'_>, target: &Target) -> Result<(Vec<Vec<Hop>>, Vec<String>), ConnectError> {
     let fault = |detail: String| ConnectError::Config { host: target.name.clone(), detail };
     let wanted = Wanted {
         label: &target.name,
@@ -95,16 +95,54 @@ pub(super) fn route(around: &Around<'_>, target: &Target) -> Result<(Vec<Hop>, V
     };
     let (hop, config) = around.hop(&wanted).map_err(fault)?;
     let mut warnings = config.warnings;
+    let mut way = |given: &[String]| {
+        let mut hops = Vec::new();
+        around.jumps(&expand_jumps(given, &hop, &target.address)?, &mut hops, &mut warnings, 0)?;
+        if hops.len() > JUMPS {
+            return Err(format!("{} jump hosts; at most {JUMPS} are supported", hops.len()));
+        }
+        hops.push(hop.clone());
+        Ok(hops)
+    };
     let given = if target.jump.is_empty() { config.jump.unwrap_or_default() } else { target.jump.clone() };
-    let mut hops = Vec::new();
-    around
-        .jumps(&expand_jumps(&given, &hop, &target.address).map_err(fault)?, &mut hops, &mut warnings, 0)
-        .map_err(fault)?;
-    if hops.len() > JUMPS {
-        return Err(fault(format!("{} jump hosts; at most {JUMPS} are supported", hops.len())));
+    let mut ways = vec![way(&given).map_err(fault)?];
+    let direct = ways.iter().all(|hops| jumps_of(hops).is_empty());
+    for given in target.fallbacks.iter().filter(|_| !direct) {
+        let wrong = |detail: String| fault(format!("quorate_fallback_jumps: {}: {detail}", given.join(",")));
+        let next = way(given).map_err(wrong)?;
+        // Where the way before cannot be gone, neither can this one: it would be a second way in name only.
+        let same = |known: &&Vec<Hop>| begins_with(jumps_of(&next), jumps_of(known));
+        if let Some(known) = ways.iter().find(same) {
+            return Err(wrong(format!("leads through {}, which is a way before it", through(known))));
+        }
+        ways.push(next);
     }
-    hops.push(hop);
-    Ok((hops, warnings))
+    if direct && !target.fallbacks.is_empty() {
+        warnings.push(format!(
+            "{}: quorate_fallback_jumps is not used: the host is reached without a jump host",
+            target.name
+        ));
+    }
+    Ok((ways, warnings))
+}
+
+/// The hops before the target.
+pub(super) fn jumps_of(hops: &[Hop]) -> &[Hop] {
+    hops.split_last().map_or(&[], |(_, jumps)| jumps)
+}
+
+fn begins_with(jumps: &[Hop], with: &[Hop]) -> bool {
+    jumps.len() >= with.len() && jumps.iter().zip(with).all(|(one, other)| one.endpoint() == other.endpoint())
+}
+
+/// The jump hosts of a way by their names, with commas; a port where it is not the usual one.
+pub(super) fn through(hops: &[Hop]) -> String {
+    let name = |hop: &Hop| match (hop.port, hop.label.contains(':')) {
+        (22, _) => hop.label.clone(),
+        (port, true) => format!("[{}]:{port}", hop.label),
+        (port, false) => format!("{}:{port}", hop.label),
+    };
+    jumps_of(hops).iter().map(name).collect::<Vec<_>>().join(",")
 }
 
 /// `ProxyJump` knows the tokens of the host that it leads to.

@@ -8,6 +8,9 @@ use russh::{Names, cipher};
 
 use super::known_hosts::{Known, describe};
 
+/// What is said of a connection that ended because nothing came over it any more.
+pub(super) const NO_ANSWER: &str = "no answer to keepalives";
+
 /// Why a connection ended before or after its login.
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -84,7 +87,7 @@ impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::HostKey(text) | Self::Unsafe(text) => f.write_str(text),
-            Self::Ssh(russh::Error::KeepaliveTimeout) => f.write_str("no answer to keepalives"),
+            Self::Ssh(russh::Error::KeepaliveTimeout) => f.write_str(NO_ANSWER),
             Self::Ssh(russh::Error::Disconnect | russh::Error::HUP) => f.write_str("the host closed the connection"),
             Self::Ssh(error) => write!(f, "{error}"),
         }

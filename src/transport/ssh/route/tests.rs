@@ -15,11 +15,13 @@ fn target(address: &str) -> Target {
         identity: None,
         password: None,
         jump: Vec::new(),
+        fallbacks: Vec::new(),
         connect_timeout: None,
     }
 }
 
-fn hops(text: &str, target: &Target) -> Result<Vec<Hop>, String> {
+/// All ways, and what is not used.
+fn all(text: &str, target: &Target) -> Result<(Vec<Vec<Hop>>, Vec<String>), String> {
     let home = tempfile::tempdir().expect("a directory");
     let path = home.path().join("config");
     fs::write(&path, text).expect("a file");
@@ -32,7 +34,11 @@ fn hops(text: &str, target: &Target) -> Result<Vec<Hop>, String> {
         known_hosts: &[PathBuf::from("/given")],
         alive: (Duration::from_secs(15), 3),
     };
-    route(&around, target).map(|(hops, _)| hops).map_err(|e| e.to_string())
+    ways(&around, target).map_err(|e| e.to_string())
+}
+
+fn hops(text: &str, target: &Target) -> Result<Vec<Hop>, String> {
+    all(text, target).map(|(mut ways, _)| ways.remove(0))
 }
 
 fn endpoints(text: &str, target: &Target) -> Vec<String> {
@@ -109,4 +115,30 @@ fn refuses_circles_long_chains_and_names_with_a_meaning() {
         let error = hops(text, &target).expect_err(why);
         assert!(error.contains(why) && error.starts_with("member: "), "{error}");
     }
+}
+
+#[test]
+fn other_ways_are_resolved_like_the_first_and_must_be_others() {
+    let text = "Host etcd1\n  ProxyJump bastion\nHost bastion2\n  User b\n  Port 2222\n  ProxyJump gate\n";
+    let with = |fallbacks: &[&[&str]]| {
+        let fallbacks = fallbacks.iter().map(|way| way.iter().map(|jump| (*jump).to_owned()).collect()).collect();
+        Target { fallbacks, ..target("etcd1") }
+    };
+    let (ways, _) = all(text, &with(&[&["bastion2"][..], &["x@a:1", "b"][..]])).expect("ways");
+    let names: Vec<String> = ways.iter().map(|hops| through(hops)).collect();
+    assert_eq!(names, ["bastion", "gate,bastion2:2222", "a:1,b"]);
+    assert!(ways.iter().all(|hops| hops.last().is_some_and(|hop| hop.endpoint() == "me@etcd1:22")));
+    for (way, why) in [
+        (&["bastion"][..], "leads through bastion, which is a way before it"),
+        (&["bastion", "inner"][..], "leads through bastion, which is a way before it"),
+        (&["a:0"][..], "port"),
+    ] {
+        let error = all(text, &with(&[way])).expect_err(why);
+        assert!(error.starts_with(&format!("member: quorate_fallback_jumps: {}: ", way.join(","))), "{error}");
+        assert!(error.contains(why), "{error}");
+    }
+    // The bastion itself, in a group whose other hosts are behind it.
+    let (ways, warnings) = all("", &with(&[&["bastion2"]])).expect("ways");
+    assert_eq!(ways.len(), 1);
+    assert!(warnings.iter().any(|text| text.contains("quorate_fallback_jumps is not used")), "{warnings:?}");
 }
