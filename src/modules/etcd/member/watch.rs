@@ -7,7 +7,8 @@ use semver::Version;
 use crate::etcd::{CatchUp, Lag};
 use crate::events::{Fault, Kind};
 use crate::modules::{Call, Failure};
-use crate::remote::{Probe, Receipt, Window, WindowState};
+use crate::remote::{Probe, Receipt, RemoteError, Window, WindowState};
+use crate::transport::ExecError;
 
 use super::super::survey::Survey;
 use super::Roll;
@@ -19,6 +20,10 @@ const RECONNECT: Duration = Duration::from_secs(3);
 /// How long a lost host is tried to be reached while its window must long have ended: a reboot and a bastion's restart fit in.
 const LOST: Duration = Duration::from_secs(60);
 
+/// How long an answer may take until that is said: of a link that is dead in silence the loss is known only when its keepalives are
+/// over, 45 s after the last word (seen in the lab 2026-11-27).
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// How a window ended, and whether its member had caught up by then.
 pub(super) struct Watched {
     pub(super) receipt: Receipt,
@@ -29,6 +34,12 @@ fn say(call: &Call<'_>, text: &str, counted: Option<(u64, u64)>) -> Result<(), F
     let (done, total) = counted.unzip();
     let (host, act) = (call.host.to_owned(), "member".to_owned());
     (call.say)(Kind::Progress { host, act, text: text.to_owned(), done, total })
+}
+
+/// The same of the link, which is an act of its own: a reader that leaves out what is said of one act too often shows this at once.
+fn say_of_link(call: &Call<'_>, text: &str) -> Result<(), Failure> {
+    let (host, act) = (call.host.to_owned(), "link".to_owned());
+    (call.say)(Kind::Progress { host, act, text: text.to_owned(), done: None, total: None })
 }
 
 /// The gate: waits until the member has caught up and all is calm.
@@ -69,10 +80,12 @@ fn tell(call: &Call<'_>, lag: &Lag) -> Result<(), Failure> {
 impl Roll<'_> {
     /// Begins the window. Where the link is lost meanwhile, the order may have arrived although its answer did not: the host knows.
     pub(super) async fn begin(&self, window: &Window) -> Result<(), Failure> {
-        match self.change.begin(window).await {
-            Err(error) if !self.may_have_begun(&window.name).await => Err(error.into()),
-            _ => Ok(()),
+        let Err(error) = self.heard(self.change.begin(window)).await? else { return Ok(()) };
+        if matches!(error, RemoteError::Exec(ExecError::Lost { .. })) {
+            // Before it is tried again: where nobody answers, one try is as long as a connect may take.
+            say_of_link(self.call, "the link is lost as the order went out; whether it arrived is asked")?;
         }
+        if self.may_have_begun(&window.name).await { Ok(()) } else { Err(error.into()) }
     }
 
     /// Whether the window is on the host, asked for as long as a lost link may take to come back.
@@ -104,6 +117,18 @@ impl Roll<'_> {
         probe.window(name, &self.facts.unit).await.map_err(Failure::from)
     }
 
+    /// What is asked of the host; where no answer comes, that is said while it is waited for.
+    async fn heard<T>(&self, asked: impl Future<Output = T>) -> Result<T, Failure> {
+        let mut asked = std::pin::pin!(asked);
+        match tokio::time::timeout(SILENCE, &mut asked).await {
+            Ok(answer) => Ok(answer),
+            Err(_) => {
+                say_of_link(self.call, &format!("no answer for {} s", SILENCE.as_secs()))?;
+                Ok(asked.await)
+            }
+        }
+    }
+
     /// What `ask` finds on the host, asked again for as long as a lost link may take to come back.
     pub(super) async fn asked_again<T, F>(&self, ask: impl Fn(Probe) -> F) -> Result<T, Failure>
     where
@@ -115,7 +140,7 @@ impl Roll<'_> {
             match asked {
                 Err(failure) if failure.fault == Fault::Unreachable && begun.elapsed() < LOST => {
                     if !std::mem::replace(&mut said, true) {
-                        say(self.call, "the link is lost; the transaction has ended", None)?;
+                        say_of_link(self.call, "the link is lost; the transaction has ended")?;
                     }
                     tokio::time::sleep(RECONNECT).await;
                 }
@@ -133,7 +158,10 @@ impl Roll<'_> {
         let (mut confirmed, mut lost): (bool, Option<Instant>) = (false, None);
         let mut said = String::new();
         loop {
-            match self.state(&window.name).await {
+            let look = self.state(&window.name);
+            // Once the link is known to be lost, that was said.
+            let state = if lost.is_some() { look.await } else { self.heard(look).await.flatten() };
+            match state {
                 Ok(WindowState::Ended(receipt)) => return Ok(Watched { receipt, caught_up: confirmed }),
                 Ok(WindowState::Running(step)) => {
                     lost = None;
@@ -159,7 +187,7 @@ impl Roll<'_> {
                         let why = failure.msg.lines().next().unwrap_or_default();
                         let text =
                             format!("the link is lost; the host goes on alone; tried again for {patience} s: {why}");
-                        say(self.call, &text, None)?;
+                        say_of_link(self.call, &text)?;
                     }
                     tokio::time::sleep(RECONNECT).await;
                 }
@@ -175,7 +203,7 @@ impl Roll<'_> {
         if wait.look(&self.survey.look().await, now).is_err() {
             return false;
         }
-        self.change.confirm(&window.name).await.is_ok()
+        matches!(self.heard(self.change.confirm(&window.name)).await, Ok(Ok(())))
     }
 
     /// Nothing works on it any more, so nothing more will become known by waiting.
