@@ -19,6 +19,7 @@ mod locked;
 mod power;
 mod program;
 mod rolled_back;
+mod second_bastion;
 mod transaction;
 mod unreachable;
 mod window;
