@@ -258,3 +258,80 @@ fn a_configuration_file_is_rewritten_at_the_hop_that_needs_it_and_snapshots_are_
     }
     assert_nothing_to_do(&lab, roll(state.path()));
 }
+
+const VENDORS: &str = "/lib/systemd/system/etcd.service";
+const OWN: &str = "/etc/systemd/system/etcd.service.d/zz-quorate-options.conf";
+
+/// Makes each member's unit one that a package has brought, with most options in a variable of the environment file, as Debian's has it.
+fn as_a_package_has_it(lab: &Lab) {
+    let settings = "Environment=DAEMON_ARGS= ETCD_LOGGER=capnslog \"PACKAGE=of a vendor\"";
+    let script = format!(
+        "sed 's|^\\(ExecStart=.*/etcd\\) \\\\$|{settings}\\n\\1 \\\\\\n    --log-package-levels=raft=INFO $DAEMON_ARGS \\\\|' {UNIT} >{VENDORS} &&\n\
+         rm {UNIT} && cat >>{ENVIRONMENT} <<'end'\n# and more\nDAEMON_ARGS=\"--debug --enable-pprof \\\n    --log-output stderr\"\nend\n\
+         systemctl daemon-reload && systemctl reenable etcd && systemctl restart etcd"
+    );
+    for host in lab.members() {
+        said(lab, &host.name, &script);
+        lab.wait_healthy(HEALTHY).unwrap();
+    }
+}
+
+#[test]
+fn options_of_a_package_go_with_the_program_and_back_with_it() {
+    let _turn = own_turn();
+    let lab = Lab::builder().name(&format!("options-package-{}", process::id())).bastion(false).etcd("3.4.13");
+    let lab = lab.start().unwrap();
+    lab.wait_healthy(HEALTHY).unwrap();
+    as_a_package_has_it(&lab);
+    let (unit, environment, started) = (texts(&lab, VENDORS), texts(&lab, ENVIRONMENT), started_with(&lab));
+    let old = ["--log-package-levels=raft=INFO", "--debug", "--log-output", "ETCD_LOGGER=capnslog"];
+    let has = |with: &[String], word: &str| with.iter().any(|found| found == word);
+    assert!(started.iter().all(|with| old.iter().all(|word| has(with, word))), "{started:?}");
+
+    let ran = changes_nothing(&lab, |state| roll(&lab, state).flag("--check").flag("--diff"));
+    ran.ended(0).says(&[
+        "-DAEMON_ARGS=\"--debug --enable-pprof \\",
+        "+DAEMON_ARGS=\"--log-level=debug --enable-pprof \\",
+        "+ExecStart=/usr/local/bin/etcd \\",
+        "+Environment=ETCD_LOGGER=zap",
+        &format!("{OWN}: `--log-package-levels` taken out"),
+        &format!("{ENVIRONMENT}: `--debug` -> `--log-level=debug`"),
+    ]);
+
+    // A program that ends at once: the drop-in is gone again, and every byte of the rest is back.
+    let state = tempfile::tempdir().unwrap();
+    let program = ends_at_once(state.path(), "3.5.35");
+    let sum: String = Sha256::digest(fs::read(&program).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let bad = Roll::new(&lab, &lab.inventory(), &lab.ssh_config(), state.path()).var("etcd_version", "3.5.35");
+    let ran = bad.var("etcd_binary", &program).var("etcd_binary_sha256", sum).run();
+    ran.ended(10).says(&["the member is back on 3.4.13 and healthy"]);
+    assert_eq!((texts(&lab, VENDORS), texts(&lab, ENVIRONMENT)), (unit.clone(), environment.clone()), "{ran}");
+    for (host, with) in lab.members().iter().zip(started_with(&lab)) {
+        let drop_ins = said(&lab, &host.name, &format!("ls {OWN} 2>/dev/null; systemctl show -p DropInPaths etcd"));
+        assert_eq!(drop_ins, "DropInPaths=\n", "{ran}");
+        assert!(old.iter().all(|word| has(&with, word)), "{with:?}\n{ran}");
+    }
+    lab.wait_healthy(HEALTHY).unwrap();
+
+    let ran = roll(&lab, state.path()).run();
+    ran.ended(0);
+    let places = [("--debug", "--log-level=debug"), ("--log-output", "--log-outputs")];
+    assert_eq!(texts(&lab, ENVIRONMENT), with(&environment, &places), "{ran}");
+    assert_eq!(texts(&lab, VENDORS), unit, "{ran}");
+    for (own, unit) in texts(&lab, OWN).iter().zip(&unit) {
+        let (_, command) = unit.split_once("ExecStart=").unwrap();
+        let command = command.split_once("Restart=").unwrap().0.replace(" \\\n    --log-package-levels=raft=INFO", "");
+        let settings = "Environment=\nEnvironment=DAEMON_ARGS=\nEnvironment=ETCD_LOGGER=zap\nEnvironment=\"PACKAGE=of a vendor\"\n";
+        assert!(own.ends_with(&format!("[Service]\nExecStart=\nExecStart={command}{settings}")), "{own}\n{ran}");
+    }
+    for with in started_with(&lab) {
+        for word in ["--log-level=debug", "--enable-pprof", "--log-outputs", "ETCD_LOGGER=zap", "PACKAGE=of a vendor"] {
+            assert!(has(&with, word), "{word}: {with:?}\n{ran}");
+        }
+        assert!(!old.iter().any(|word| has(&with, word)), "{with:?}\n{ran}");
+    }
+    for member in lab.status() {
+        assert!(member.healthy && member.version.as_deref() == Some("3.5.35"), "{member:?}\n{ran}");
+    }
+    assert_nothing_to_do(&lab, roll(&lab, state.path()));
+}

@@ -53,7 +53,7 @@ impl Rules {
         for avoid in &self.avoid {
             let _ = writeln!(page, "| {} | {} | {} | {} |", avoid.versions, avoid.why, avoid.source, avoid.date);
         }
-        page.push_str("\n## Options that are gone\n\nOn the command line of the release they end it at once. quorate takes them out or says what stands in their place, in the file in which\nthey stand and together with the program, so they come back with it; where only the operator can say what becomes of one, the hop is\nrefused. `-e etcd_rewrite_options=false` refuses them all.\n\n| option | gone in | in its place | source | date |\n| --- | --- | --- | --- | --- |\n");
+        page.push_str("\n## Options that are gone\n\nOn the command line of the release they end it at once. quorate takes them out or says what stands in their place, in the file in which\nthey stand and together with the program, so they come back with it; where only the operator can say what becomes of one, the hop is\nrefused. `-e etcd_rewrite_options=false` refuses them all. An option in a variable of others (`ExecStart=… $DAEMON_ARGS`, `${OPTION}`) is\nedited where the variable's value in force is set. A unit of a package is not edited: its command or its variables are said anew in\n`zz-quorate-options.conf` among the unit's drop-ins in /etc, which stays and counts from then on.\n\n| option | gone in | in its place | source | date |\n| --- | --- | --- | --- | --- |\n");
         for gone in &self.options {
             let _ = writeln!(
                 page,

@@ -1,20 +1,27 @@
 //! Where the options of a member stand on its host, and the texts in which they are said otherwise. Texts in, texts out: what is on the
 //! host is read by `rewriting.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use semver::Version;
 
 use crate::etcd::{
     Becomes, By, ENABLE_V2, Flags, Key, Rewrite, Rules, Said, Shape, option_of_variable, rewrite, serves_v2_if_told,
-    spoken, variable_of_option,
+    variable_of_option,
 };
 use crate::remote::{Assignment, RemotePath, ServiceText, assignments_of, with_variables};
 
 use super::config_file::{self, KeyPlace};
-use edits::Edits;
+use edits::{Edits, NotEdited};
+use told::{name, words};
+use vendors::Settings;
 
+mod command;
 mod edits;
+mod told;
+mod vendors;
+
+pub(super) use vendors::DROP_IN;
 
 /// A file in which options may stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +30,8 @@ pub(super) struct File {
     pub(super) text: String,
     /// Why it is not edited, if so.
     pub(super) fixed: Option<String>,
+    /// Whether it is the vendor's: what it says is said anew in a drop-in.
+    pub(super) vendors: bool,
 }
 
 /// All with which a unit starts its etcd.
@@ -32,6 +41,10 @@ pub(super) struct Given {
     pub(super) units: Result<Vec<File>, String>,
     /// The environment files, in their order.
     pub(super) environment_files: Vec<File>,
+    /// The variables that commands of the unit beside the one that starts etcd may use.
+    pub(super) used_elsewhere: Vec<String>,
+    /// The drop-in in which a vendor's settings are said anew; or why there can be none.
+    pub(super) drop_in: Result<RemotePath, String>,
     /// The configuration file that takes the place of flags and variables, if one is named.
     pub(super) config: Option<File>,
     /// What systemd says of the command and of `Environment=`, for where the texts are not understood.
@@ -45,14 +58,25 @@ pub(super) struct Given {
 pub(super) enum Stands {
     /// In those words of the command, from the first to the last.
     Words(usize, usize),
-    /// In that word of `Environment=`.
-    Setting(usize),
-    /// In that assignment of that environment file.
-    Line(usize, usize),
+    /// In those pieces of the value of a variable that is put into the command as `$NAME`, from the first to the last.
+    Pieces(Set, usize, usize),
+    /// In the value of a variable that is put in as `${NAME}`, which is the first of those words of the command.
+    Whole(Set, usize, usize),
+    /// In that variable's own name and value.
+    Variable(Set),
     /// In that key of the configuration file.
     Key(usize),
     /// Where it is not edited: why.
     Fixed(String),
+}
+
+/// Where a variable is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Set {
+    /// In that word of `Environment=`.
+    Setting(usize),
+    /// In that assignment of that environment file.
+    Line(usize, usize),
 }
 
 /// What a version makes of it.
@@ -75,6 +99,14 @@ struct Parts {
     assignments: Vec<Vec<Assignment>>,
     environment: BTreeMap<String, String>,
     keys: Vec<KeyPlace>,
+}
+
+impl File {
+    /// Why no line of it is edited, where it is an environment file: what is unclear in one line may be about the next.
+    fn not_edited(&self) -> Option<String> {
+        let why = self.fixed.clone().or_else(|| assignments_of(&self.text).unclear);
+        why.map(|why| format!("{}: {why}", self.path))
+    }
 }
 
 impl Given {
@@ -125,49 +157,17 @@ impl Given {
                 Some(service) => self.in_unit(service.environment_places().get(number).map(|place| place.file)),
                 None => Err(self.not_understood()),
             };
-            all.extend(variable(name, value, stands.map_or_else(Stands::Fixed, |()| Stands::Setting(number))));
+            let set = |()| Stands::Variable(Set::Setting(number));
+            all.extend(variable(name, value, stands.map_or_else(Stands::Fixed, set)));
         }
         for (file, (place, sets)) in self.environment_files.iter().zip(&parts.assignments).enumerate() {
-            // What is unclear in one line may be about the next.
-            let unclear = assignments_of(&place.text).unclear.map(|why| format!("{}: {why}", place.path));
-            let fixed = place.fixed.as_ref().map(|why| format!("{}: {why}", place.path)).or(unclear);
+            let fixed = place.not_edited();
             for (number, set) in sets.iter().enumerate() {
-                let stands = fixed.clone().map_or(Stands::Line(file, number), Stands::Fixed);
+                let stands = fixed.clone().map_or(Stands::Variable(Set::Line(file, number)), Stands::Fixed);
                 all.extend(variable(&set.name, &set.value, stands));
             }
         }
         self.elsewhere(&mut all);
-        all
-    }
-
-    /// The flags. A word that systemd parts into several once its variable is put in is not edited.
-    fn of_command(&self, parts: &Parts) -> Vec<(Said, Stands)> {
-        let (mut words, mut origins) = (Vec::new(), Vec::new());
-        for (number, word) in parts.command.iter().enumerate() {
-            let put_in = with_variables(std::slice::from_ref(word), &parts.environment).value;
-            origins.extend(put_in.iter().map(|_| number));
-            words.extend(put_in);
-        }
-        let origin = |word: usize| origins.get(word).copied().unwrap_or_default();
-        let written = |word: usize| parts.command.get(word).map(String::as_str).unwrap_or_default();
-        let several = |word: usize| origins.iter().filter(|of| **of == word).count() != 1;
-        let mut all = Vec::new();
-        for option in spoken(&words) {
-            let (first, last) = (origin(option.first), origin(option.last));
-            let name = written(first).trim_start_matches('-');
-            let plain = name.split('=').next() == Some(option.name.as_str());
-            let stands = if several(first) || several(last) || !plain {
-                Stands::Fixed(format!("`{}` in ExecStart, which takes it from a variable", written(first)))
-            } else {
-                let in_unit = match &parts.service {
-                    Some(service) => self.in_unit(service.command_places().first().map(|place| place.file)),
-                    None => Err(self.not_understood()),
-                };
-                in_unit.map_or_else(Stands::Fixed, |()| Stands::Words(first, last))
-            };
-            let uses = (first..=last).flat_map(|word| variables_in(written(word))).collect();
-            all.push((Said { name: option.name, value: option.value, by: By::Flag, uses, shape: Shape::Text }, stands));
-        }
         all
     }
 
@@ -198,15 +198,33 @@ impl Given {
 
     fn in_unit(&self, file: Option<usize>) -> Result<(), String> {
         let files = self.units.as_deref().map_err(Clone::clone)?;
-        match file.and_then(|file| files.get(file)) {
-            Some(File { path, fixed: Some(why), .. }) => Err(format!("{path}: {why}")),
-            Some(_) => Ok(()),
-            None => Err(self.not_understood()),
+        match (file.and_then(|file| files.get(file)), &self.drop_in) {
+            (Some(File { path, fixed: Some(why), .. }), _) => Err(format!("{path}: {why}")),
+            (Some(File { path, vendors: true, .. }), Err(why)) => Err(format!("{path}: it is the vendor's, and {why}")),
+            (Some(_), _) => Ok(()),
+            (None, _) => Err(self.not_understood()),
         }
     }
 
     /// The texts with which a version is started; with `keep_v2`, so that it serves the v2 API if it can.
     pub(super) fn rewritten(&self, rules: &Rules, target: &Version, keep_v2: bool) -> Rewritten {
+        let mut vendors = BTreeSet::new();
+        let rewritten = self.rewritten_in_place(rules, target, keep_v2, &mut vendors);
+        match vendors.is_empty() {
+            true => rewritten,
+            // Said anew, they are edited where they are said then.
+            false => self.with_drop_in(&vendors).rewritten_in_place(rules, target, keep_v2, &mut vendors),
+        }
+    }
+
+    /// The same where each stands, with the settings of vendor's files in which one would have to be edited.
+    fn rewritten_in_place(
+        &self,
+        rules: &Rules,
+        target: &Version,
+        keep_v2: bool,
+        vendors: &mut BTreeSet<Settings>,
+    ) -> Rewritten {
         let parts = self.parts();
         let (said, stands): (Vec<Said>, Vec<Stands>) = self.said(&parts).into_iter().unzip();
         let plan = rewrite(&said, rules, target);
@@ -216,10 +234,7 @@ impl Given {
         let mut edits = Edits::default();
         for (which, becomes) in &plan.becomes {
             let Some((said, stands)) = said.get(*which).zip(stands.get(*which)) else { continue };
-            let edited = match stands {
-                Stands::Fixed(why) => Err(why.clone()),
-                stands => edits.add(self, &parts, said, stands, becomes),
-            };
+            let edited = edits.add(self, &parts, said, stands, becomes).map_err(|not| not.words(vendors));
             match edited {
                 Ok(path) => lines.push(format!("{path}: {}", words(said, becomes))),
                 // A variable that a release does not know it only warns of (etcd v3.7.3 pkg/flags/flag.go, read 2026-11-27).
@@ -249,7 +264,7 @@ impl Given {
         }
         let (name, value) = ENABLE_V2;
         if keep_v2 && serves_v2_if_told(target) && !said.iter().any(|said| said.name == name) {
-            match self.beside(&mut edits, &parts, &plan, (&said, &stands), ENABLE_V2) {
+            match self.beside(&mut edits, &parts, &plan, (&said, &stands), ENABLE_V2, vendors) {
                 Ok(line) => lines.push(line),
                 Err(why) => {
                     let text = format!("`{name}={value}` has to be said for the v2 API to go on in {target}; {why}");
@@ -286,6 +301,7 @@ impl Given {
         plan: &Rewrite,
         (said, stands): (&[Said], &[Stands]),
         (name, value): (&str, &str),
+        vendors: &mut BTreeSet<Settings>,
     ) -> Result<String, String> {
         if self.config.is_some() {
             let file = edits.add_key(self, name, value).map_err(|file| format!("put it into {file}"))?;
@@ -293,15 +309,20 @@ impl Given {
         }
         let all = said.iter().zip(stands).enumerate();
         let stays = all.filter(|(which, _)| !plan.becomes.contains_key(which)).map(|(_, option)| option);
-        let mut why = String::from("put it where the member's options are");
+        let (mut why, mut of_vendor) = (String::from("put it where the member's options are"), None);
         for (option, stands) in stays {
             let also = Some((name.to_owned(), value.to_owned()));
             let becomes = Becomes::Other { name: option.name.clone(), value: None, also };
             match edits.add(self, parts, option, stands, &becomes) {
                 Ok(file) => return Ok(format!("{file}: {}", words(option, &becomes))),
-                Err(fixed) => why = format!("put it where the member's options are: quorate does not edit {fixed}"),
+                Err(NotEdited::Vendors(settings, _)) if of_vendor.is_none() => of_vendor = Some(settings),
+                Err(not) => {
+                    let fixed = not.words(&mut BTreeSet::new());
+                    why = format!("put it where the member's options are: quorate does not edit {fixed}");
+                }
             }
         }
+        vendors.extend(of_vendor);
         Err(why)
     }
 
@@ -334,11 +355,9 @@ impl Given {
 
     /// The files whose texts differ.
     pub(super) fn changed(&self, before: &Self) -> Vec<(RemotePath, String)> {
-        let files = |given: &Self| -> Vec<File> {
-            given.units.iter().flatten().chain(&given.environment_files).chain(&given.config).cloned().collect()
-        };
-        let pairs = files(self).into_iter().zip(files(before));
-        pairs.filter(|(now, before)| now.text != before.text).map(|(now, _)| (now.path, now.text)).collect()
+        let files = self.units.iter().flatten().chain(&self.environment_files).chain(&self.config);
+        let differs = files.filter(|now| before.text(&now.path) != Some(now.text.as_str()));
+        differs.map(|now| (now.path.clone(), now.text.clone())).collect()
     }
 }
 
@@ -346,44 +365,6 @@ fn variable(name: &str, value: &str, stands: Stands) -> Option<(Said, Stands)> {
     let name = option_of_variable(name)?;
     let (value, uses) = (value.to_owned(), Vec::new());
     Some((Said { name, value, by: By::Variable, uses, shape: Shape::Text }, stands))
-}
-
-/// The names of the variables in a word, `$NAME` and `${NAME}`.
-fn variables_in(word: &str) -> Vec<String> {
-    let parts = word.split('$').skip(1);
-    let name = |part: &str| {
-        let part = part.strip_prefix('{').unwrap_or(part);
-        part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>()
-    };
-    parts.map(name).filter(|name| !name.is_empty()).collect()
-}
-
-/// How an option is written, by its name.
-fn name(said: &Said) -> String {
-    match said.by {
-        By::Flag => format!("`--{}`", said.name),
-        By::Variable => format!("`{}`", variable_of_option(&said.name)),
-        By::Key => format!("`{}`", said.name),
-    }
-}
-
-/// What becomes of it, in words. Values that the host's files hold are not repeated.
-fn words(said: &Said, becomes: &Becomes) -> String {
-    let write = |name: &str, value: Option<&str>| match (said.by, value) {
-        (By::Flag, value) => format!("`--{name}{}`", value.map(|value| format!("={value}")).unwrap_or_default()),
-        (By::Variable, value) => {
-            format!("`{}{}`", variable_of_option(name), value.map(|value| format!("={value}")).unwrap_or_default())
-        }
-        (By::Key, value) => format!("`{name}{}`", value.map(|value| format!(": {value}")).unwrap_or_default()),
-    };
-    match becomes {
-        Becomes::Nothing => format!("{} taken out", name(said)),
-        Becomes::Other { name: new, value, also } => {
-            let also = also.as_ref().map(|(name, value)| format!(" and {}", write(name, Some(value))));
-            format!("{} -> {}{}", name(said), write(new, value.as_deref()), also.unwrap_or_default())
-        }
-        Becomes::Longer(more) => format!("{} and `{}` behind it", name(said), more.trim_start_matches(',')),
-    }
 }
 
 #[cfg(test)]

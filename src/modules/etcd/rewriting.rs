@@ -10,19 +10,19 @@ use crate::etcd::{self, ENABLE_V2, Rules, Step};
 use crate::events::Kind;
 use crate::modules::table::{Argument, Shape};
 use crate::modules::{Call, Failure};
-use crate::remote::{Probe, RemotePath, ServiceText};
+use crate::remote::{Probe, RemotePath, ServiceText, other_commands, variables_in};
 
 use super::facts::{Facts, refused};
 use super::files::{CAP, Wanted, has_files};
-use super::given::{File, Given, Rewritten};
+use super::given::{DROP_IN, File, Given, Rewritten};
 use super::would_be::Units;
 
 /// The argument.
 pub(super) const REWRITE_OPTIONS: Argument = Argument::new(
     "rewrite_options",
     Shape::Bool,
-    "whether options that the version does not take are said otherwise, in the unit file, drop-in, environment or configuration file where they stand; \
-     else they are refused",
+    "whether options that the version does not take are said otherwise, in the unit file, drop-in, environment or configuration file where they stand, \
+     or for a vendor's unit in a drop-in of quorate's own; else they are refused",
 )
 .default("true");
 
@@ -156,15 +156,29 @@ async fn given(probe: &Probe, facts: &Facts, all: &[Wanted]) -> Result<Given, Fa
     let read_as = units.then();
     let mut files = Vec::new();
     for path in std::iter::once(&read_as.fragment).chain(&read_as.drop_ins) {
-        let fixed = if path.as_str().starts_with("/usr/") || path.as_str().starts_with("/lib/") {
-            Some("it is the vendor's; copy it to /etc with `systemctl edit --full`".to_owned())
-        } else if units.owns(path) && path.as_str().starts_with("/etc/") {
+        let vendors = path.as_str().starts_with("/usr/") || path.as_str().starts_with("/lib/");
+        let fixed = if vendors || units.owns(path) && path.as_str().starts_with("/etc/") {
             None
         } else {
             Some("it is made anew by something else, or is no file of this unit alone".to_owned())
         };
-        files.push(file(probe, path, fixed, all).await?);
+        files.push(File { vendors, ..file(probe, path, fixed, all).await? });
     }
+    let commands = files.iter().flat_map(|file| other_commands(&file.text));
+    let used_elsewhere = commands.flat_map(|command| variables_in(&command)).collect();
+    let drop_in = units.folder().join(DROP_IN);
+    let later = |path: &&RemotePath| {
+        **path != drop_in && path.name() >= DROP_IN && !path.name().starts_with("zz-quorate-snapshots")
+    };
+    let drop_in = match read_as.drop_ins.iter().find(later) {
+        _ if all.iter().any(|file| file.dest == drop_in && !file.own) => {
+            Err(format!("{drop_in} is one of the files that go with the program; say it there"))
+        }
+        Some(later) => {
+            Err(format!("{later} is read behind {drop_in}, in which it would be said anew; name it otherwise"))
+        }
+        None => Ok(drop_in),
+    };
     let mut service = ServiceText::default();
     let read =
         files.iter().try_for_each(|file| service.read(&file.text).map_err(|why| format!("{}: {why}", file.path)));
@@ -189,6 +203,8 @@ async fn given(probe: &Probe, facts: &Facts, all: &[Wanted]) -> Result<Given, Fa
     Ok(Given {
         units: read.map(|()| files),
         environment_files,
+        used_elsewhere,
+        drop_in,
         config,
         of_systemd: (argv, facts.state.environment()),
         running: facts.flags.clone(),
@@ -207,11 +223,11 @@ async fn file(probe: &Probe, path: &RemotePath, fixed: Option<String>, all: &[Wa
         } else {
             Some("it is one of the files that go with the program; change it there".to_owned())
         };
-        return Ok(File { path: path.clone(), text: file.text.clone().unwrap_or_default(), fixed });
+        return Ok(File { path: path.clone(), text: file.text.clone().unwrap_or_default(), fixed, vendors: false });
     }
     let bytes = probe.read(path, CAP).await?;
     match String::from_utf8(bytes) {
-        Ok(text) => Ok(File { path: path.clone(), text, fixed }),
+        Ok(text) => Ok(File { path: path.clone(), text, fixed, vendors: false }),
         Err(_) => Err(refused(probe.name(), format!("{path} is no UTF-8 text"))),
     }
 }

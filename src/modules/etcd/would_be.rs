@@ -180,6 +180,11 @@ impl Units {
         &self.fragment
     }
 
+    /// Where the host's own drop-ins of the unit lie.
+    pub(super) fn folder(&self) -> &RemotePath {
+        &self.folder
+    }
+
     fn now(&self) -> ReadAs {
         ReadAs { fragment: self.fragment.clone(), drop_ins: self.drop_ins.clone() }
     }

@@ -2,6 +2,7 @@
 
 mod drop_ins;
 mod environment;
+mod expansion;
 mod files;
 mod process;
 mod unit;
@@ -11,13 +12,16 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWrite};
 
-pub use environment::{Assignment, Reading, assignments_of, environment_of, with_variables};
+pub use environment::{Assignment, Reading, assignments_of, environment_of};
+pub use expansion::{Expanded, Piece, expanded, pieces, split_variable, variables_in, whole_variable, with_variables};
 pub(super) use files::carry_deadline;
 pub use files::{Listing, Space, Stat};
 pub use process::Process;
 pub(super) use unit::check_unit_name;
 pub use unit::{ExecStart, UnitState};
-pub use unit_text::{Patch, SURROUNDINGS, ServiceText, WordEdit, WordPlace, longer, patched, renamed, with_words};
+pub use unit_text::{
+    Patch, SURROUNDINGS, ServiceText, WordEdit, WordPlace, longer, other_commands, patched, renamed, with_words,
+};
 
 use super::job::{Job, Ran, RunOptions};
 use super::sink::Sink;

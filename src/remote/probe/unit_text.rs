@@ -42,6 +42,8 @@ pub struct WordPlace {
     pub file: usize,
     /// Its bytes there, quotes included.
     pub word: Range<usize>,
+    /// Where each byte of the word as it is read stands: one, or the two of a character behind a backslash.
+    pub bytes: Vec<Range<usize>>,
     /// The bytes of the setting's line, with those that it goes on in and the end of the last.
     pub line: Range<usize>,
 }
@@ -92,19 +94,19 @@ impl ServiceText {
             "ExecStart" if value.is_empty() => self.starts.clear(),
             "ExecStart" => {
                 let words = words(value)?;
-                let places = words.iter().map(|(_, at)| self.place(line, value, at)).collect();
-                self.starts.push((words.into_iter().map(|(word, _)| word).collect(), places));
+                let places = words.iter().map(|word| self.place(line, value, word)).collect();
+                self.starts.push((words.into_iter().map(|word| word.text).collect(), places));
             }
             "Environment" if value.is_empty() => {
                 self.environment.clear();
                 self.environment_places.clear();
             }
             "Environment" => {
-                for (word, at) in words(value)? {
-                    let pair = word.split_once('=').filter(|(name, _)| is_variable(name));
-                    let (name, set) = pair.ok_or_else(|| format!("`{word}` sets no variable"))?;
+                for word in words(value)? {
+                    let pair = word.text.split_once('=').filter(|(name, _)| is_variable(name));
+                    let (name, set) = pair.ok_or_else(|| format!("`{}` sets no variable", word.text))?;
                     self.environment.push((name.to_owned(), set.to_owned()));
-                    self.environment_places.push(self.place(line, value, &at));
+                    self.environment_places.push(self.place(line, value, &word));
                 }
             }
             "EnvironmentFile" if value.is_empty() => self.environment_files.clear(),
@@ -124,10 +126,12 @@ impl ServiceText {
         Ok(())
     }
 
-    fn place(&self, line: &Line, value: &str, word: &Range<usize>) -> WordPlace {
+    fn place(&self, line: &Line, value: &str, word: &Word) -> WordPlace {
         let before = line.text.len() - value.len();
         let at = |byte: usize| line.at.get(before + byte).copied().unwrap_or(line.whole.end);
-        WordPlace { file: self.files, word: at(word.start)..at(word.end - 1) + 1, line: line.whole.clone() }
+        let of = |bytes: &Range<usize>| at(bytes.start)..at(bytes.end - 1) + 1;
+        let bytes = word.bytes.iter().map(of).collect();
+        WordPlace { file: self.files, word: of(&word.at), bytes, line: line.whole.clone() }
     }
 
     /// The words of the one command that starts it, variables not yet put in.
@@ -249,22 +253,47 @@ fn logical_lines(text: &str) -> Result<Vec<Line>, String> {
     }
 }
 
+/// A word of a setting's value.
+#[derive(Default)]
+struct Word {
+    /// With quotes, escapes and `%%` undone.
+    text: String,
+    /// Its bytes in the value, quotes included.
+    at: Range<usize>,
+    /// Where in the value each byte of the text stands.
+    bytes: Vec<Range<usize>>,
+}
+
+impl Word {
+    fn push(&mut self, c: char, at: Range<usize>) {
+        self.text.push(c);
+        self.bytes.resize(self.text.len(), at);
+    }
+}
+
 /// Words parted at blanks, quotes around whole words and escapes in them undone; and where they stand, quotes included.
-fn words(value: &str) -> Result<Vec<(String, Range<usize>)>, String> {
+fn words(value: &str) -> Result<Vec<Word>, String> {
     let (mut words, mut rest) = (Vec::new(), value.trim_start());
     while let Some(first) = rest.chars().next() {
+        let start = value.len() - rest.len();
         let quote = Some(first).filter(|c| matches!(c, '"' | '\''));
-        let (mut word, mut end) = (String::new(), None);
+        let (mut word, mut end) = (Word::default(), None);
         let mut chars = rest.char_indices().skip(usize::from(quote.is_some()));
         while let Some((at, c)) = chars.next() {
+            let after = at + c.len_utf8();
             match c {
-                '\\' => word.push(match chars.next().map(|(_, c)| c) {
-                    Some(same @ ('\\' | '"' | '\'')) => same,
-                    Some('s') => ' ',
+                '\\' => match chars.next().map(|(_, c)| c) {
+                    Some(same @ ('\\' | '"' | '\'')) => word.push(same, start + at..start + after + 1),
+                    Some('s') => word.push(' ', start + at..start + after + 1),
                     _ => return Err("an escape other than \\\\, \\\", \\' and \\s".to_owned()),
-                }),
+                },
+                '%' => match chars.next() {
+                    Some((_, '%')) => word.push('%', start + at..start + after + 1),
+                    // What another one stands for only systemd knows.
+                    _ => return Err("a specifier other than %%".to_owned()),
+                },
                 c if Some(c) == quote => {
-                    end = Some(at + 1);
+                    end = Some(after);
                     break;
                 }
                 '"' | '\'' if quote.is_none() => return Err("a quote amid a word: put quotes around it".to_owned()),
@@ -272,7 +301,7 @@ fn words(value: &str) -> Result<Vec<(String, Range<usize>)>, String> {
                     end = Some(at);
                     break;
                 }
-                c => word.push(c),
+                c => word.push(c, start + at..start + after),
             }
         }
         let end = match (end, quote) {
@@ -280,18 +309,27 @@ fn words(value: &str) -> Result<Vec<(String, Range<usize>)>, String> {
             (None, None) => rest.len(),
             (None, Some(_)) => return Err("a quote that is not closed".to_owned()),
         };
-        let start = value.len() - rest.len();
         rest = rest.get(end..).unwrap_or_default();
         if quote.is_some() && !rest.is_empty() && !rest.starts_with([' ', '\t']) {
             return Err("a quote that ends amid a word".to_owned());
         }
-        if word == ";" {
+        if word.text == ";" {
             return Err("more than one command in a line".to_owned());
         }
-        words.push((specifiers(&word)?, start..start + end));
+        word.at = start..start + end;
+        words.push(word);
         rest = rest.trim_start();
     }
     Ok(words)
+}
+
+/// The values of settings with commands other than `ExecStart`, as they are written; of a text that is not understood, all of it.
+#[must_use]
+pub fn other_commands(text: &str) -> Vec<String> {
+    let Ok(lines) = logical_lines(text) else { return vec![text.to_owned()] };
+    let pairs = lines.iter().filter_map(|line| line.text.split_once('='));
+    let other = pairs.filter(|(name, _)| name.starts_with("Exec") && name.trim_end() != "ExecStart");
+    other.map(|(_, value)| value.trim_start().to_owned()).collect()
 }
 
 /// `%%` as `%`; what another specifier stands for only systemd knows.

@@ -1,11 +1,18 @@
 use super::*;
+use crate::remote::{other_commands, variables_in};
+
+mod in_variables;
+mod vendors;
 
 const UNIT: &str = "/etc/systemd/system/etcd.service";
 const ENV: &str = "/etc/default/etcd";
+const VENDOR: &str = "/usr/lib/systemd/system/etcd.service";
+const OWN: &str = "/etc/systemd/system/etcd.service.d/zz-quorate-options.conf";
 
 fn file(path: &str, text: &str) -> File {
-    let fixed = path.starts_with("/usr/").then(|| "it is the vendor's".to_owned());
-    File { path: RemotePath::from_absolute(path).unwrap(), text: text.to_owned(), fixed }
+    let path = RemotePath::from_absolute(path).unwrap();
+    let vendors = path.as_str().starts_with("/usr/");
+    File { path, text: text.to_owned(), fixed: None, vendors }
 }
 
 /// What a unit and its environment files say; the process runs with just that.
@@ -14,10 +21,14 @@ fn given(units: &[(&str, &str)], environment: &[(&str, &str)]) -> Given {
     let mut given = Given {
         units: Ok(files(units)),
         environment_files: files(environment),
+        used_elsewhere: Vec::new(),
+        drop_in: Ok(RemotePath::from_absolute(OWN).unwrap()),
         config: None,
         of_systemd: (Vec::new(), Vec::new()),
         running: Flags::default(),
     };
+    let commands = units.iter().flat_map(|(_, text)| other_commands(text));
+    given.used_elsewhere = commands.flat_map(|command| variables_in(&command)).collect();
     given.running = given.flags();
     given
 }
@@ -155,10 +166,6 @@ fn of_several_drop_ins_the_one_is_edited_that_holds() {
 
 #[test]
 fn what_cannot_be_edited_for_sure_is_refused_with_its_place() {
-    let of_variable = given(&[(UNIT, &unit("ExecStart=/bin/etcd $OPTIONS"))], &[(ENV, "OPTIONS=\"--debug --x=1\"\n")]);
-    refused("3.5.35", &of_variable, &["`--debug` stands on the command line", "`$OPTIONS` in ExecStart"]);
-    let vendor = given(&[("/usr/lib/systemd/system/etcd.service", &unit("ExecStart=/bin/etcd --debug"))], &[]);
-    refused("3.5.35", &vendor, &["`--debug`", "/usr/lib/systemd/system/etcd.service: it is the vendor's"]);
     // A wrapper adds it: no text says it.
     let mut wrapped = given(&[(UNIT, &unit("ExecStart=/bin/wrapper"))], &[]);
     wrapped.running = Flags::from_process(&["etcd".to_owned(), "--debug".to_owned()], &BTreeMap::new());
@@ -258,7 +265,14 @@ fn the_v2_api_goes_on_where_the_members_other_options_are() {
     // What somebody has said holds.
     let off = environment.replace("=a\n", "=a\nETCD_ENABLE_V2=false\n");
     assert_eq!(kept(&[(UNIT, &by_environment)], &[(ENV, &off)], "3.4.13"), (vec![], vec![]));
-    let vendors = [("/usr/lib/systemd/system/etcd.service", flags.as_str())];
+    // A vendor's unit is only taken where nothing else says an option.
+    let vendors = [(VENDOR, flags.as_str())];
+    let anew = told.split_once("ExecStart").unwrap().1.replace("\nRestart=always", "");
     let (changed, faults) = kept(&vendors, &[], "3.4.13");
-    assert!(changed.is_empty() && faults[0].1.contains("the vendor's"), "{faults:?}");
+    assert!(
+        faults.is_empty() && changed[0].ends_with(&format!("[Service]\nExecStart=\nExecStart{anew}")),
+        "{changed:?}"
+    );
+    let longer = "ETCD_X=1\nETCD_ENABLE_V2=true\n".to_owned();
+    assert_eq!(kept(&vendors, &[(ENV, "ETCD_X=1\n")], "3.4.13"), (vec![longer], vec![]));
 }
