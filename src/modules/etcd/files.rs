@@ -15,6 +15,10 @@ use crate::remote::{Attributes, Change, ReadAs, RemotePath, Swap};
 
 use super::release::{self, sha256};
 
+/// The ends of the names of what is staged and of what is kept.
+const STAGED: &str = "quorate-staged";
+const KEPT: &str = "quorate-before";
+
 /// The argument.
 pub(super) const FILES: Argument = Argument::new(
     "files",
@@ -162,19 +166,24 @@ async fn local_text(path: &Path) -> std::io::Result<String> {
     Ok(text)
 }
 
+/// What is staged and kept beside a file, under names that systemd does not read.
+pub(super) fn besides(dest: &RemotePath) -> [RemotePath; 2] {
+    [STAGED, KEPT].map(|suffix| beside(dest, suffix))
+}
+
+fn beside(dest: &RemotePath, suffix: &str) -> RemotePath {
+    dest.parent().join(&format!("{}.{suffix}", dest.name()))
+}
+
 impl Changing {
     /// Where it lies until it takes its place: under a name that systemd does not read.
     pub(super) fn staged(&self) -> RemotePath {
-        self.beside("quorate-staged")
+        beside(&self.wanted.dest, STAGED)
     }
 
     /// Where what it takes the place of is kept.
     pub(super) fn kept(&self) -> RemotePath {
-        self.beside("quorate-before")
-    }
-
-    fn beside(&self, suffix: &str) -> RemotePath {
-        self.wanted.dest.parent().join(&format!("{}.{suffix}", self.wanted.dest.name()))
+        beside(&self.wanted.dest, KEPT)
     }
 
     /// The swap to the new text.

@@ -147,8 +147,9 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     let swapped = binary.is_some();
     if !swapped && !files.needed() {
         // Done before, perhaps by a run that was killed: what is left is to see that it has caught up.
-        if call.change.is_some() {
+        if let Some(change) = &call.change {
             watch::catch_up(call, &survey, &to, election, gate).await?;
+            often::clear_left(call, change, &facts).await?;
         }
         return Ok(outcome(&view.name, &from, &to, None));
     }

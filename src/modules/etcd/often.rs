@@ -7,7 +7,7 @@ use crate::remote::{Change, RemoteError, RemotePath};
 
 use super::config_file::{with_snapshots, without_snapshots};
 use super::facts::{Facts, refused};
-use super::files::{Files, Wanted};
+use super::files::{Files, Wanted, besides};
 
 /// Entries between two snapshots. etcd's own default is 10 000 to 100 000, which a cluster that is walked through several releases would
 /// have to be written full with; and each snapshot costs two fsyncs, so a cluster that takes 500 writes a second makes five of them.
@@ -39,6 +39,22 @@ pub(super) async fn clear(change: &Change, files: &Files) -> Result<(), RemoteEr
     for file in files.changing.iter().filter(|file| is_own(&file.wanted.dest) && file.wanted.text.is_none()) {
         for left in [file.staged(), file.kept()] {
             change.remove(&left, false).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The same where a run that was killed did not come to it: whoever goes on finds nothing to swap, and the two files gone.
+///
+/// # Errors
+/// When the host does not do it.
+pub(super) async fn clear_left(call: &Call<'_>, change: &Change, facts: &Facts) -> Result<(), RemoteError> {
+    let (drop_in, variables) = places(facts);
+    for dest in [drop_in, variables] {
+        if call.probe.stat(&dest, false).await?.is_none() {
+            for left in besides(&dest) {
+                change.remove(&left, false).await?;
+            }
         }
     }
     Ok(())
