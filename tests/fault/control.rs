@@ -21,6 +21,8 @@ const RUN: Duration = Duration::from_secs(420);
 pub(crate) struct Control {
     pub(crate) lab: Lab,
     folder: TempDir,
+    /// The version that members are taken to.
+    to: String,
 }
 
 /// A run that ended.
@@ -52,12 +54,17 @@ pub(crate) fn nothing_lost(control: &Control, load: Load) {
 
 impl Control {
     pub(crate) fn new(lab: Lab) -> Self {
+        Self::towards(lab, NEW)
+    }
+
+    /// The same for a roll to another version.
+    pub(crate) fn towards(lab: Lab, to: &str) -> Self {
         let folder = TempDir::new().unwrap();
         // A dead link is noticed in a few seconds here, not in 45.
         let alive = "Host *\n    ServerAliveInterval 1\n    ServerAliveCountMax 3\n    ConnectTimeout 5\n\n";
         let config = fs::read_to_string(lab.ssh_config()).unwrap();
         fs::write(folder.path().join("ssh_config"), format!("{alive}{config}")).unwrap();
-        Self { lab, folder }
+        Self { lab, folder, to: to.to_owned() }
     }
 
     /// A file of this control machine.
@@ -110,7 +117,7 @@ impl Control {
     pub(crate) fn upgrade_with(&self, state: &str) -> Command {
         let mut command = self.quorate_with(state, &playbook("playbooks/etcd-upgrade.yml"));
         command.arg("-F").arg(self.path("ssh_config"));
-        command.args(["-e", &format!("etcd_version={NEW}")]);
+        command.args(["-e", &format!("etcd_version={}", self.to)]);
         command.args(["-e", &format!("etcd_releases={}", self.lab.releases().display())]);
         command
     }

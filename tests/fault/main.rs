@@ -20,6 +20,7 @@ mod power;
 mod program;
 mod rolled_back;
 mod second_bastion;
+mod small_disk;
 mod transaction;
 mod unreachable;
 mod window;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quorate_lab::load::LoadOptions;
@@ -134,9 +134,20 @@ impl Control {
 
     /// Waits for the next window, on a host that had none before.
     pub(crate) fn next_window(&self, before: &BTreeSet<String>, run: &mut Running) -> Window {
+        self.window(run, |host, _| !before.contains(host))
+    }
+
+    /// Waits for the first window in which a member is taken to that version, whatever windows there were before it: some hops begin with a
+    /// restart of every member.
+    pub(crate) fn first_window_to(&self, version: &str, run: &mut Running) -> Window {
+        let end = format!("-{}", version.replace('.', "-"));
+        self.window(run, |_, folder| folder.to_string_lossy().ends_with(&end))
+    }
+
+    fn window(&self, run: &mut Running, wanted: impl Fn(&str, &Path) -> bool) -> Window {
         let found = wait_until("the next window", NEXT, || {
             let next = self.windows().into_iter().find(|(host, folder)| {
-                !before.contains(host) && fs::read_to_string(folder.join("log")).is_ok_and(|log| log.ends_with('\n'))
+                wanted(host, folder) && fs::read_to_string(folder.join("log")).is_ok_and(|log| log.ends_with('\n'))
             });
             match next {
                 Some((host, folder)) => Ok(Some(Window { host, folder })),

@@ -8,10 +8,10 @@ use quorate_lab::load::Load;
 use quorate_lab::{HEALTHY, Lab, wait_until};
 
 use super::checks;
-use super::control::{NEW, Ran, Running};
+use super::control::{Ran, Running};
 use super::data_watch::DataWatch;
 use super::evidence::{Evidence, Programs, files, identities, stores};
-use super::inject::{Put, put, reach};
+use super::inject::{Put, prepare, put, reach};
 use super::listing::Listing;
 use super::memory::Memory;
 use super::program::Behaviour;
@@ -19,7 +19,7 @@ use super::results::{self, Row};
 use super::roll_call::RollCall;
 use super::secrets::Guard;
 use super::stand::Stand;
-use super::table::{Cell, Inject};
+use super::table::{Cell, Inject, Step};
 use super::window::LOAD;
 
 /// Acknowledged writes before the run begins: there is something to lose.
@@ -76,7 +76,7 @@ impl Watch {
 
 /// Everything that is known before a cell begins.
 pub(crate) struct Before {
-    identity: std::collections::BTreeMap<String, super::evidence::Identity>,
+    identity: std::collections::BTreeMap<String, quorate_lab::load::Membership>,
     listing: std::collections::BTreeMap<String, Listing>,
 }
 
@@ -92,6 +92,7 @@ pub(crate) struct Runs {
     pub(crate) live: Vec<quorate_lab::MemberStatus>,
     pub(crate) resumes: Vec<Ran>,
     pub(crate) programs: Vec<Programs>,
+    pub(crate) windows: String,
     pub(crate) by_fault: Vec<String>,
 }
 
@@ -111,7 +112,7 @@ pub(crate) fn evidence(stand: &Stand, cell: &Cell, before: Before, mut watch: Wa
     let downs = watch.call.end();
     let strangers = watch.data.into_iter().flat_map(DataWatch::end).collect();
     let (mut leaks, peak_kib) = watch.guard.end();
-    let Runs { run, live, resumes, mut programs, by_fault } = runs;
+    let Runs { run, live, resumes, mut programs, windows, by_fault } = runs;
     let outputs: Vec<(&str, &str)> =
         std::iter::once(&run).chain(&resumes).map(|run| ("what a run said", run.text.as_str())).collect();
     leaks.extend(stand.secrets.left(lab, &outputs, &stand.control.path("")));
@@ -131,6 +132,7 @@ pub(crate) fn evidence(stand: &Stand, cell: &Cell, before: Before, mut watch: Wa
         state_files: files(&stand.control.path("state")),
         run,
         live,
+        windows,
         resumes,
         live_after,
         leaks,
@@ -138,7 +140,7 @@ pub(crate) fn evidence(stand: &Stand, cell: &Cell, before: Before, mut watch: Wa
         memory_kills: watch.memory.kills(),
         longest: watch.longest,
         strangers,
-        stores: stores(lab),
+        stores: stores(lab, &cell.pair),
     }
 }
 
@@ -174,16 +176,18 @@ fn settle(stand: &Stand, put: &Put) {
 fn tried(stand: &Stand, cell: &Cell) -> Evidence {
     stand.reset();
     let lab = &stand.control.lab;
-    if !cell.step.in_window() {
+    // Where a member is done, the next one is not to be done too before the fault is there.
+    if !cell.step.in_window() && cell.step != Step::Record {
         stand.hurry();
     }
+    let prepared = prepare(cell, stand);
     let before = Before::look(lab);
     let mut watch = Watch::begin(stand);
     watch.written(BEFORE);
     let began = Instant::now();
     let mut run = watch.start(stand, command(stand, cell));
-    let spot = reach(cell.step, &stand.control, &mut run);
-    let (run, mut left) = put(cell, stand, &watch.memory, &spot, run);
+    let spot = reach(cell, &stand.control, &mut run);
+    let (run, mut left) = put(cell, stand, &prepared, &watch.memory, &spot, run);
     watch.longest = began.elapsed();
     if cell.inject == Inject::PowerCut {
         watch.data_again(stand);
@@ -195,6 +199,7 @@ fn tried(stand: &Stand, cell: &Cell) -> Evidence {
     }
     settle(stand, &left);
     let live = lab.status();
+    let windows = windows(stand);
     let programs = if programs_are_known(cell) { Programs::of(lab, &live) } else { Vec::new() };
     left.mend(lab);
     // Whether it is whole is judged at the end.
@@ -204,8 +209,15 @@ fn tried(stand: &Stand, cell: &Cell) -> Evidence {
     let first = if programs_are_known(cell) { stand.control.resume() } else { stand.upgrade("state") };
     let resumes = [first, stand.control.resume()].map(|command| watch.run(stand, command)).into();
     let _ = lab.wait_healthy(HEALTHY);
-    let runs = Runs { run, live, resumes, programs, by_fault: left.by_fault };
+    let runs = Runs { run, live, resumes, programs, windows, by_fault: left.by_fault };
     evidence(stand, cell, before, watch, runs)
+}
+
+/// How what was begun on the hosts has ended there, in the hosts' own words.
+fn windows(stand: &Stand) -> String {
+    let script = "cd /var/lib/quorate/windows 2>/dev/null || exit 0; for w in */; do echo \"$w:\"; cat \"$w/log\" \"$w/journal\"; done 2>&1";
+    let told = |host: quorate_lab::Host| stand.control.said(&host.name, &["sh", "-c", script]);
+    stand.control.lab.members().into_iter().map(told).collect()
 }
 
 /// After a program of our own was put there, only what is there at the end can be told by its sum.
@@ -232,5 +244,10 @@ fn seen(evidence: &Evidence) -> String {
     let code = |run: &Ran| run.code.map_or_else(|| "killed".to_owned(), |code| code.to_string());
     let down = evidence.live.iter().filter(|member| !member.healthy).count();
     let resumes: Vec<String> = evidence.resumes.iter().map(code).collect();
-    format!("{}, {} new, {down} down; {}", code(&evidence.run), checks::on(&evidence.live, NEW), resumes.join(", "))
+    format!(
+        "{}, {} new, {down} down; {}",
+        code(&evidence.run),
+        checks::on(&evidence.live, &evidence.cell.pair.new),
+        resumes.join(", ")
+    )
 }

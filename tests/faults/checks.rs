@@ -6,10 +6,11 @@ use std::time::Duration;
 use quorate_lab::MemberStatus;
 use serde_json::Value;
 
-use super::control::{NEW, OLD, Ran};
+use super::control::Ran;
 use super::evidence::Evidence;
 use super::memory::MOST;
 use super::roll_call::{Down, two_at_once};
+use super::table::Pair;
 
 /// One of them.
 type Check = fn(&Evidence) -> Result<(), String>;
@@ -29,6 +30,9 @@ fn must(good: bool, words: impl FnOnce() -> String) -> Result<(), String> {
     if good { Ok(()) } else { Err(words()) }
 }
 
+/// The outcome of a member that has gone back.
+const ROLLED_BACK: &str = "rolled back";
+
 /// A check's own words before what it found.
 fn none(what: &str, found: &[String]) -> Result<(), String> {
     must(found.is_empty(), || format!("{what}: {}", found.iter().take(4).cloned().collect::<Vec<_>>().join("; ")))
@@ -36,11 +40,13 @@ fn none(what: &str, found: &[String]) -> Result<(), String> {
 
 /// Exit code, words, and state of the cluster are those of the table.
 pub(crate) fn as_in_the_table(evidence: &Evidence) -> Result<(), String> {
-    let Evidence { cell, run, live, .. } = evidence;
+    let Evidence { cell, run, live, windows, .. } = evidence;
     let exit = cell.exit.code();
     must(run.code == exit, || format!("exit: {:?}, expected {exit:?}: {}", run.code, last_words(run)))?;
-    let new = on(live, NEW);
-    must(cell.new.contains(&new), || format!("state: {new} members are new, expected {:?}", cell.new))?;
+    let new = on(live, &cell.pair.new);
+    must(cell.new.contains(&new), || {
+        format!("state: {new} members are new, expected {:?}: {}\n{windows}", cell.new, last_words(run))
+    })?;
     let down = live.iter().filter(|member| !member.healthy).count();
     must(down == cell.down, || format!("state: {down} members do not serve, expected {}: {live:?}", cell.down))?;
     let unsaid: Vec<_> = cell.says.iter().filter(|words| !run.text.contains(*words)).cloned().collect();
@@ -105,7 +111,7 @@ pub(crate) fn a5(evidence: &Evidence) -> Result<(), String> {
 pub(crate) fn a6(evidence: &Evidence) -> Result<(), String> {
     let mut found = Vec::new();
     for (host, before) in &evidence.listing_before {
-        let strays = evidence.listing_after.get(host).map(|after| before.strays(after));
+        let strays = evidence.listing_after.get(host).map(|after| before.strays(after, &evidence.cell.pair));
         found.extend(strays.unwrap_or_default().into_iter().map(|stray| format!("{host} {stray}")));
     }
     let half = |path: &&String| path.ends_with(".partial") || path.contains("/.quorate-") || path.ends_with(".new");
@@ -116,11 +122,12 @@ pub(crate) fn a6(evidence: &Evidence) -> Result<(), String> {
 
 /// What a run says of itself, by its code and by its events, is how the cluster is.
 pub(crate) fn a7(evidence: &Evidence) -> Result<(), String> {
-    agrees(&evidence.run, &evidence.live, &evidence.by_fault)?;
-    evidence.resumes.iter().try_for_each(|resume| agrees(resume, &evidence.live_after, &[]))
+    let pair = &evidence.cell.pair;
+    agrees(pair, &evidence.run, &evidence.live, &evidence.by_fault)?;
+    evidence.resumes.iter().try_for_each(|resume| agrees(pair, resume, &evidence.live_after, &[]))
 }
 
-fn agrees(run: &Ran, live: &[MemberStatus], by_fault: &[String]) -> Result<(), String> {
+fn agrees(pair: &Pair, run: &Ran, live: &[MemberStatus], by_fault: &[String]) -> Result<(), String> {
     let ended = run.events.iter().find(|event| event["event"] == "run_ended");
     if let Some(ended) = ended {
         let said = ended["code"].as_i64();
@@ -129,7 +136,9 @@ fn agrees(run: &Ran, live: &[MemberStatus], by_fault: &[String]) -> Result<(), S
     let healthy = live.iter().filter(|member| member.healthy).count();
     let silent: Vec<&str> = live.iter().filter(|member| !member.healthy).map(|member| member.host.as_str()).collect();
     match run.code {
-        Some(0) => must(silent.is_empty() && on(live, NEW) == live.len(), || format!("A7: exit 0, and {live:?}"))?,
+        Some(0) => {
+            must(silent.is_empty() && on(live, &pair.new) == live.len(), || format!("A7: exit 0, and {live:?}"))?
+        }
         // "Every member that was up is up."
         Some(code @ (2..=8 | 10 | 20)) => {
             let ours: Vec<_> = silent.iter().filter(|host| !by_fault.iter().any(|other| other == **host)).collect();
@@ -138,16 +147,24 @@ fn agrees(run: &Ran, live: &[MemberStatus], by_fault: &[String]) -> Result<(), S
         Some(11) => must(!silent.is_empty() && healthy > live.len() / 2, || format!("A7: exit 11, and {live:?}"))?,
         _ => {}
     }
-    // Of two ends of one member the later counts.
+    // Of two ends of one member the later counts; the versions are the event's, since on some ways each member is first restarted as it is.
     let mut said = BTreeMap::new();
-    for event in run.events.iter().filter(|event| event["event"] == "member_rolled") {
-        said.insert(text(event, "host"), text(event, "outcome"));
+    for event in &run.events {
+        if event["event"] == "act_begins" {
+            // A member that has another turn is in doubt until its end.
+            said.remove(text(event, "host"));
+        }
+        if event["event"] != "member_rolled" {
+            continue;
+        }
+        let runs = if text(event, "outcome") == ROLLED_BACK { "from" } else { "to" };
+        said.insert(text(event, "host"), (text(event, "outcome"), text(event, runs)));
     }
-    must(run.code != Some(10) || said.values().any(|outcome| *outcome == "rolled back"), || {
+    must(run.code != Some(10) || said.values().any(|(outcome, _)| *outcome == ROLLED_BACK), || {
         format!("A7: exit 10, and no event says who was rolled back: {said:?}")
     })?;
-    for (host, outcome) in said {
-        let wanted = if outcome == "rolled back" { OLD } else { NEW };
+    for (host, (outcome, wanted)) in said {
+        must([&pair.old, &pair.new].iter().any(|version| *version == wanted), || format!("A7: {host} to {wanted:?}"))?;
         let version = live.iter().find(|member| member.host == host).and_then(|member| member.version.as_deref());
         must(version == Some(wanted), || format!("A7: {host} is said to have {outcome}, and runs {version:?}"))?;
     }
@@ -168,7 +185,7 @@ pub(crate) fn a9(evidence: &Evidence) -> Result<(), String> {
     must(first.code == Some(cell.resume), || {
         format!("A9: resume ended with {:?}, expected {}: {}", first.code, cell.resume, last_words(first))
     })?;
-    let all = live_after.iter().all(|member| member.healthy && member.version.as_deref() == Some(NEW));
+    let all = live_after.iter().all(|member| member.healthy && member.version.as_deref() == Some(&cell.pair.new));
     must(cell.resume != 0 || all, || format!("A9: resumed, and {live_after:?}"))?;
     let acts = |run: &Ran| run.events.iter().filter(|event| event["event"] == "act_begins").count();
     must(second.code == Some(cell.resume) && acts(second) == 0, || {

@@ -12,8 +12,8 @@ use super::checks::{self, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12};
 use super::control::{NEW, OLD, Ran};
 use super::evidence::Evidence;
 use super::memory::MOST;
-use super::stand::{Stand, stand};
-use super::table;
+use super::stand::{Stand, on_stand};
+use super::table::{self, Pair};
 
 /// Acknowledged writes that there must be to say anything, and some more.
 const WRITES: u64 = 150;
@@ -41,6 +41,7 @@ fn unrolled(stand: &Stand, sabotage: impl FnOnce(&Watch)) -> Evidence {
         live: lab.status(),
         resumes: Vec::new(),
         programs: Vec::new(),
+        windows: String::new(),
         by_fault: Vec::new(),
     };
     let cell = table::cells().remove(0);
@@ -71,9 +72,12 @@ printf '%s' "$1" >/var/log/stray
 
 #[test]
 fn the_controls_are_caught() {
-    let stand = stand();
+    on_stand(&Pair::first(), controls);
+}
+
+fn controls(stand: &Stand) {
     let lab = &stand.control.lab;
-    let mut sound = unrolled(&stand, |_| ());
+    let mut sound = unrolled(stand, |_| ());
     for check in [a1, a2, a3, a4, a5, a6, a7, a8, a10, a11, a12] {
         assert_eq!(check(&sound), Ok(()), "an idle lab is not sound");
     }
@@ -81,7 +85,7 @@ fn the_controls_are_caught() {
     told_of_stores(sound);
 
     let password = fs::read_to_string(lab.become_password_file().unwrap()).unwrap();
-    let broken = unrolled(&stand, |watch| {
+    let broken = unrolled(stand, |watch| {
         for host in ["etcd2", "etcd3"] {
             lab.fault(&Fault::StopEtcd, host).unwrap();
         }
@@ -108,7 +112,7 @@ fn the_controls_are_caught() {
     caught(a3, &broken, &["A3: ", "1 stayed"]);
     caught(a4, &broken, &["A4: ", "10.78.0.99"]);
     caught(a5, &broken, &["A5: ", "etcd of etcd1"]);
-    let strays = broken.listing_before["etcd1"].strays(&broken.listing_after["etcd1"]).join("\n");
+    let strays = broken.listing_before["etcd1"].strays(&broken.listing_after["etcd1"], &Pair::first()).join("\n");
     for stray in [
         ".quorate-stray",
         "etcd.service.d/stray.conf",
@@ -144,7 +148,7 @@ fn hungry(watch: &Watch) {
 /// Runs that say something else than is the case.
 fn told_of_runs(sound: &mut Evidence) {
     let ended = |code: i32| json!({ "event": "run_ended", "code": code });
-    let rolled = |outcome: &str| json!({ "event": "member_rolled", "host": "etcd2", "outcome": outcome });
+    let rolled = |outcome: &str| json!({ "event": "member_rolled", "host": "etcd2", "from": OLD, "to": NEW, "outcome": outcome });
     // All members run the old version, and all are well.
     for (code, events, words) in [
         (0, vec![ended(0)], "A7: exit 0"),

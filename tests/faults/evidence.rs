@@ -2,25 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use quorate_lab::load::{LoadOptions, Membership, Report, connect};
-use quorate_lab::{Lab, MemberStatus, PROGRAM_DIR, binaries};
+use quorate_lab::load::{LoadOptions, Membership, Reading, Report, connect};
+use quorate_lab::{Host, Lab, MemberStatus, PROGRAM_DIR, binaries};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::control::{NEW, OLD, Ran};
+use super::control::Ran;
 use super::listing::Listing;
 use super::roll_call::Down;
-use super::table::Cell;
+use super::table::{Cell, Pair};
 
 /// A member that answers does so in milliseconds.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// The programs that a roll swaps.
-const PROGRAMS: [&str; 2] = ["etcd", "etcdctl"];
+/// The programs that a roll swaps, where a host has them.
+const PROGRAMS: [&str; 3] = ["etcd", "etcdctl", "etcdutl"];
 
 /// What one cell is judged by. Everything is by the host's name.
 pub(crate) struct Evidence {
@@ -31,8 +30,8 @@ pub(crate) struct Evidence {
     pub(crate) downs: Vec<Down>,
     /// Those that the fault itself takes down.
     pub(crate) by_fault: Vec<String>,
-    pub(crate) identity_before: BTreeMap<String, Identity>,
-    pub(crate) identity_after: BTreeMap<String, Identity>,
+    pub(crate) identity_before: BTreeMap<String, Membership>,
+    pub(crate) identity_after: BTreeMap<String, Membership>,
     /// Sums of the programs on each host and of the one that runs, after the run and at the end.
     pub(crate) programs: Vec<Programs>,
     /// What a host may have.
@@ -44,6 +43,8 @@ pub(crate) struct Evidence {
     pub(crate) run: Ran,
     /// How the members were when the run, and what it began on a host, had ended.
     pub(crate) live: Vec<MemberStatus>,
+    /// How what was begun on the hosts has ended there.
+    pub(crate) windows: String,
     /// The runs of `quorate resume`, in their order.
     pub(crate) resumes: Vec<Ran>,
     /// How the members are at the end.
@@ -62,13 +63,6 @@ pub(crate) struct Evidence {
     pub(crate) stores: BTreeMap<String, Result<String, String>>,
 }
 
-/// Who a member says that it and the cluster are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Identity {
-    pub(crate) cluster: String,
-    pub(crate) membership: Membership,
-}
-
 /// Sums of a host's programs.
 #[derive(Clone, Debug)]
 pub(crate) struct Programs {
@@ -83,10 +77,11 @@ pub(crate) struct Known(BTreeMap<String, [String; 2]>);
 
 impl Known {
     /// As the lab has them.
-    pub(crate) fn new() -> Self {
-        let sum_of = |version: &str, program: &str| sum(&binaries::folder(version).unwrap().join(program));
-        let both = |program: &str| [sum_of(OLD, program), sum_of(NEW, program)];
-        Self(PROGRAMS.into_iter().map(|program| (program.to_owned(), both(program))).collect())
+    pub(crate) fn new(pair: &Pair) -> Self {
+        let path = |version: &str, program: &str| binaries::folder(version).unwrap().join(program);
+        let both = |program: &&str| [&pair.old, &pair.new].map(|version| path(version, program));
+        let there = PROGRAMS.iter().filter(|program| both(program).iter().all(|path| path.exists()));
+        Self(there.map(|program| ((*program).to_owned(), both(program).map(|path| sum(&path)))).collect())
     }
 
     /// Whether a program may have that sum.
@@ -107,7 +102,9 @@ impl Programs {
     pub(crate) fn of(lab: &Lab, live: &[MemberStatus]) -> Vec<Self> {
         let of = |member: &MemberStatus| {
             let folder = lab.site().root_of(&member.host).join(PROGRAM_DIR.trim_start_matches('/'));
-            let mut sums: Vec<_> = PROGRAMS.iter().map(|name| ((*name).to_owned(), sum(&folder.join(name)))).collect();
+            // etcdutl is there from 3.5 on.
+            let there = PROGRAMS.iter().filter(|name| **name != "etcdutl" || folder.join(name).exists());
+            let mut sums: Vec<_> = there.map(|name| ((*name).to_owned(), sum(&folder.join(name)))).collect();
             if let (Some(first), Some(pid)) = (lab.host_pid(&member.host), member.pid) {
                 let running = format!("/proc/{first}/root/proc/{pid}/exe");
                 if Path::new(&running).exists() {
@@ -120,45 +117,37 @@ impl Programs {
     }
 }
 
-/// Asks every member who it and the cluster are.
-pub(crate) fn identities(lab: &Lab) -> BTreeMap<String, Identity> {
+/// Asks every member who belongs to which cluster.
+pub(crate) fn identities(lab: &Lab) -> BTreeMap<String, Membership> {
     let plan = lab.load_plan(LoadOptions::USUAL);
-    let ask = |address: Ipv4Addr, endpoint: &str| -> Result<Identity, String> {
+    let ask = |endpoint: &str| -> Result<Membership, String> {
         let membership = connect(&plan, endpoint, ANSWER).map_err(|error| error.to_string())?.membership()?;
-        Ok(Identity { cluster: cluster_id(address)?, membership })
+        if membership.cluster.is_none() { Err("no cluster ID".to_owned()) } else { Ok(membership) }
     };
     let members = lab.members();
     let asked = lab.among_clients(|| {
         let pairs = members.iter().zip(&plan.endpoints);
-        let all = pairs.map(|(host, endpoint)| (host.name.clone(), ask(host.address, endpoint)));
-        all.filter_map(|(host, identity)| Some((host, identity.ok()?))).collect()
+        pairs.filter_map(|(host, endpoint)| Some((host.name.clone(), ask(endpoint).ok()?))).collect()
     });
     asked.unwrap()
 }
 
-/// The cluster's ID stands in the head of every answer (etcd v2.0.5 etcdserver/etcdhttp/client.go, `X-Etcd-Cluster-ID`).
-fn cluster_id(address: Ipv4Addr) -> Result<String, String> {
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect_timeout(&SocketAddr::from((address, 2379)), ANSWER)?;
-        stream.set_read_timeout(Some(ANSWER))?;
-        write!(stream, "GET /v2/members HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.take(1 << 20).read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    let answer = ask().map_err(|error| error.to_string())?;
-    let lines = answer.lines().filter_map(|line| line.split_once(": "));
-    let mut found = lines.filter(|(name, _)| name.eq_ignore_ascii_case("x-etcd-cluster-id"));
-    found.next().map(|(_, id)| id.trim().to_owned()).ok_or(answer)
-}
-
-/// Each member's own copy of the whole store, once nobody writes any more.
-pub(crate) fn stores(lab: &Lab) -> BTreeMap<String, Result<String, String>> {
+/// Each member's own copy of the whole store, once nobody writes any more. Every key of these labs begins with `/`, also those of v3.
+pub(crate) fn stores(lab: &Lab, pair: &Pair) -> BTreeMap<String, Result<String, String>> {
     let client = lab.client(ANSWER).unwrap();
-    let members = lab.members();
+    let (members, plan) = (lab.members(), lab.load_plan(LoadOptions::USUAL));
+    let local = |endpoint: &str| -> Result<String, String> {
+        let driver = connect(&plan, endpoint, ANSWER).map_err(|error| error.to_string())?;
+        let keys = driver.list("", Reading::Local)?;
+        let keys: BTreeMap<_, _> = keys.into_iter().map(|(key, entry)| (key, (entry.value, entry.index))).collect();
+        Ok(json!({ "node": keys }).to_string())
+    };
     let asked = lab.among_clients(|| {
-        let ask = |address| client.get(address, "/v2/keys/?recursive=true&sorted=true");
-        members.iter().map(|host| (host.name.clone(), ask(host.address))).collect()
+        let ask = |host: &Host, endpoint: &str| match pair.is_v3() {
+            true => local(endpoint),
+            false => client.get(host.address, "/v2/keys/?recursive=true&sorted=true"),
+        };
+        members.iter().zip(&plan.endpoints).map(|(host, endpoint)| (host.name.clone(), ask(host, endpoint))).collect()
     });
     asked.unwrap()
 }

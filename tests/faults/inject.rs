@@ -6,11 +6,12 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use quorate_lab::{BASTION, Ends, Fault, Lab, Loss};
+use quorate_lab::{BASTION, Disk, Ends, Fault, Lab, Loss, PROGRAM_DIR, UNIT};
 use serde_json::Value;
 
 use super::control::{Control, Ran, Running};
 use super::memory::Memory;
+use super::small_disk::SmallDisk;
 use super::stand::{OTHER, Stand};
 use super::table::{Cell, Inject, Step};
 use super::window::{self, Window};
@@ -29,6 +30,8 @@ pub(crate) struct Put {
     mend: Vec<(Fault, String)>,
     /// The host whose data were hidden.
     hidden: Option<String>,
+    /// What takes a change of a host back: the host, and a script.
+    undo: Option<(String, String)>,
     /// The members that the fault itself takes down.
     pub(crate) by_fault: Vec<String>,
 }
@@ -48,7 +51,78 @@ impl Put {
             fs::rename(kept, data).unwrap();
             lab.mend(&Fault::StopEtcd, &host).unwrap();
         }
+        if let Some((host, script)) = self.undo.take() {
+            on(lab, &host, &script);
+        }
     }
+}
+
+/// Runs a script on a host, past its network and its sshd.
+fn on(lab: &Lab, host: &str, script: &str) {
+    let output = lab.exec(host, &["sh", "-ec", script]).unwrap();
+    assert!(output.status.success(), "{host}: {script}: {output:?}");
+}
+
+/// What some faults need before the run begins.
+#[derive(Default)]
+pub(crate) struct Prepared {
+    disk: Option<SmallDisk>,
+}
+
+/// Puts it there.
+pub(crate) fn prepare(cell: &Cell, stand: &Stand) -> Prepared {
+    match cell.inject {
+        Inject::ControlDiskFull => Prepared { disk: Some(SmallDisk::of(&stand.control)) },
+        Inject::StopIgnored => {
+            // etcd ends at SIGTERM; at SIGCONT it does nothing.
+            for host in stand.control.lab.members() {
+                on(&stand.control.lab, &host.name, &drop_in("KillSignal=SIGCONT"));
+            }
+            Prepared::default()
+        }
+        _ => Prepared::default(),
+    }
+}
+
+/// A script that writes a drop-in of the unit; it lies where the suite's own does, which is taken away before the end.
+fn drop_in(lines: &str) -> String {
+    let folder = format!("/etc/systemd/system/{UNIT}.d");
+    format!("mkdir -p {folder}; printf '[Service]\n%s\n' \"{lines}\" >{folder}/fault.conf; systemctl daemon-reload")
+}
+
+/// What is done on a host by a script, and what takes it back.
+fn scripts(cell: &Cell) -> Option<(String, String)> {
+    let again = format!("systemctl daemon-reload; systemctl start {UNIT}");
+    let both = match cell.inject {
+        // sudo passes over files with a dot in their names (sudoers(5)).
+        Inject::SudoRefuses => {
+            let (rule, away) = ("/etc/sudoers.d/ops", "/etc/sudoers.d/ops.away");
+            (format!("mv {rule} {away}"), format!("mv {away} {rule}"))
+        }
+        Inject::StagedSpoiled => {
+            let staged = format!("{PROGRAM_DIR}/etcd.{}", cell.pair.new);
+            (format!("printf x | dd of={staged} bs=1 seek=4096 conv=notrunc status=none"), "true".to_owned())
+        }
+        Inject::Masked => {
+            (format!("systemctl mask --runtime {UNIT}"), format!("systemctl unmask --runtime {UNIT}; {again}"))
+        }
+        Inject::OtherData => {
+            let variables = "/etc/default/etcd";
+            let other = format!("s,^ETCD_DATA_DIR=.*,ETCD_DATA_DIR=/var/lib/etcd/other,");
+            let change = format!("cp -p {variables} {variables}.away; sed -i '{other}' {variables}");
+            (
+                format!("{change}; ! cmp -s {variables} {variables}.away"),
+                format!("mv {variables}.away {variables}; {again}"),
+            )
+        }
+        Inject::MemberAdded => {
+            let ctl = "etcdctl -C http://127.0.0.1:2379";
+            let (url, id) = ("http://10.78.0.99:2380", "sed -n 's/^\\([0-9a-f]*\\).*10[.]78[.]0[.]99.*/\\1/p'");
+            (format!("{ctl} member add stray {url}"), format!("{ctl} member remove $({ctl} member list | {id})"))
+        }
+        _ => return None,
+    };
+    Some(both)
 }
 
 /// Where a member's data are, and where they are when they are hidden: on the same disk, out of its sight.
@@ -58,7 +132,8 @@ fn data_of(lab: &Lab, host: &str) -> (PathBuf, PathBuf) {
 }
 
 /// Waits until a run is at the step.
-pub(crate) fn reach(step: Step, control: &Control, run: &mut Running) -> Spot {
+pub(crate) fn reach(cell: &Cell, control: &Control, run: &mut Running) -> Spot {
+    let step = cell.step;
     let in_window = match step {
         Step::Stop => Some(window::Step::Stop),
         Step::Swap => Some(window::Step::Swap),
@@ -67,7 +142,7 @@ pub(crate) fn reach(step: Step, control: &Control, run: &mut Running) -> Spot {
         _ => None,
     };
     if let Some(step) = in_window {
-        let window = control.next_window(&Default::default(), run);
+        let window = control.first_window_to(&cell.pair.new, run);
         window.wait(step, run);
         return Spot { host: window.host.clone(), window: Some(window) };
     }
@@ -98,7 +173,14 @@ fn find(step: Step, events: &[Value]) -> Option<Value> {
 }
 
 /// Puts the fault there, and lets the run come to its end. What lasts beyond that is in the answer.
-pub(crate) fn put(cell: &Cell, stand: &Stand, memory: &Memory, spot: &Spot, run: Running) -> (Ran, Put) {
+pub(crate) fn put(
+    cell: &Cell,
+    stand: &Stand,
+    prepared: &Prepared,
+    memory: &Memory,
+    spot: &Spot,
+    mut run: Running,
+) -> (Ran, Put) {
     let lab = &stand.control.lab;
     let host = spot.host.clone();
     let others = || lab.members().into_iter().map(|member| member.name).filter(|name| *name != spot.host);
@@ -124,7 +206,40 @@ pub(crate) fn put(cell: &Cell, stand: &Stand, memory: &Memory, spot: &Spot, run:
             second.says(&["is locked by run"]);
             return (run.end(), Put::default());
         }
-        Inject::Exits | Inject::CrashLoops | Inject::NeverJoins => return (run.end(), Put::default()),
+        Inject::InterruptTwice => {
+            run.signal("INT");
+            let asked = |events: &[Value]| {
+                let said = |event: &Value| event["text"].as_str().is_some_and(|text| text.starts_with("asked to stop"));
+                events.iter().any(said).then_some(())
+            };
+            run.wait_for("its word that it stops", asked);
+            run.signal("INT");
+            return (run.end(), Put::default());
+        }
+        Inject::LockLeft => {
+            let ran = run.kill();
+            let second = stand.control.run(stand.upgrade(OTHER));
+            second.exits(8);
+            second.says(&["is locked by run", "lock break"]);
+            return (ran, Put::default());
+        }
+        Inject::ControlDiskFull => {
+            let disk = prepared.disk.as_ref().unwrap();
+            disk.fill(&run);
+            let ran = run.end();
+            disk.free();
+            return (ran, Put::default());
+        }
+        Inject::Exits | Inject::CrashLoops | Inject::NeverJoins | Inject::StopIgnored => {
+            return (run.end(), Put::default());
+        }
+        Inject::SudoRefuses | Inject::StagedSpoiled | Inject::Masked | Inject::OtherData | Inject::MemberAdded => {
+            let (script, back) = scripts(cell).unwrap();
+            on(lab, &host, &script);
+            let mut put = Put { undo: Some((host, back)), ..Put::default() };
+            last(cell, &mut put, lab);
+            return (run.end(), put);
+        }
         Inject::EmptyData => {
             let (data, hidden) = data_of(lab, &host);
             fs::rename(data, hidden).unwrap();
@@ -140,6 +255,12 @@ pub(crate) fn put(cell: &Cell, stand: &Stand, memory: &Memory, spot: &Spot, run:
         Inject::Blackhole => link(Loss::Both),
         Inject::HalfOpen => link(Loss::Out),
         Inject::BastionDies => vec![(Fault::PowerCut, BASTION.to_owned())],
+        Inject::SshdRefuses => vec![(Fault::StopSshd, host.clone())],
+        Inject::DataDiskFull => vec![(Fault::FillDisk(Disk::Data), host.clone())],
+        Inject::SystemDiskFull => vec![(Fault::FillDisk(Disk::System), host.clone())],
+        Inject::SystemReadOnly => vec![(Fault::ReadOnly(Disk::System), host.clone())],
+        Inject::StandsStill => vec![(Fault::FreezeEtcd, host.clone())],
+        Inject::MemberKilled => vec![(Fault::KillEtcd, host.clone())],
         Inject::HostKey => vec![(Fault::HostKey, host.clone()), (Fault::KillSshd, host.clone())],
         Inject::OtherDown => others().next_back().into_iter().map(|other| (Fault::StopEtcd, other)).collect(),
         Inject::QuorumGone => others().map(|other| (Fault::StopEtcd, other)).collect(),
@@ -151,11 +272,16 @@ pub(crate) fn put(cell: &Cell, stand: &Stand, memory: &Memory, spot: &Spot, run:
             put.by_fault.push(host.clone());
         }
     }
+    last(cell, &mut put, lab);
+    (run.end(), put)
+}
+
+/// Takes a fault away while the run goes on, where it does not last.
+fn last(cell: &Cell, put: &mut Put, lab: &Lab) {
     if let Some(seconds) = cell.lasts {
         thread::sleep(Duration::from_secs(seconds));
         put.mend(lab);
     }
-    (run.end(), put)
 }
 
 /// Leaves half of the last record of the newest journal, as a power cut in the middle of a write does.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use quorate_lab::{Lab, PROGRAM_DIR, UNIT};
 
-use super::control::{NEW, OLD};
+use super::table::Pair;
 
 /// Prints a line a file (path, kind, mode, owner, target), what systemd has that could be left over, and who listens. Left out is what
 /// changes by itself: the kernel's, logs, systemd's and sudo's own records, and the inside of the data directory, which others look at.
@@ -32,8 +32,8 @@ impl Listing {
     }
 
     /// What is there now and is none of what a roll leaves on purpose, and what is gone.
-    pub(crate) fn strays(&self, now: &Self) -> Vec<String> {
-        let more = now.0.difference(&self.0).filter(|line| !is_meant(line)).map(|line| format!("+ {line}"));
+    pub(crate) fn strays(&self, now: &Self, pair: &Pair) -> Vec<String> {
+        let more = now.0.difference(&self.0).filter(|line| !is_meant(line, pair)).map(|line| format!("+ {line}"));
         let gone = self.0.difference(&now.0).filter(|line| !is_ours(line)).map(|line| format!("- {line}"));
         more.chain(gone).collect()
     }
@@ -41,12 +41,15 @@ impl Listing {
 
 /// What makes a window slow is this suite's, and is taken away in between.
 fn is_ours(line: &str) -> bool {
-    let slow = [format!("/etc/systemd/system/{UNIT}.d"), "/usr/local/sbin/sync".to_owned()];
-    slow.iter().any(|path| line.contains(path)) || line.starts_with("etcd DropInPaths=")
+    let folder = format!("/etc/systemd/system/{UNIT}.d");
+    let own =
+        [format!("{folder}/slow.conf"), format!("{folder}/fault.conf"), "/usr/local/sbin/sync".to_owned(), folder];
+    let path = line.strip_prefix("file ").and_then(|rest| rest.split(' ').next());
+    path.is_some_and(|path| own.iter().any(|own| own == path)) || line.starts_with("etcd DropInPaths=")
 }
 
 /// What a roll leaves: both versions beside the program, and the traces of its windows.
-fn is_meant(line: &str) -> bool {
+fn is_meant(line: &str, pair: &Pair) -> bool {
     if is_ours(line) {
         return true;
     }
@@ -55,8 +58,10 @@ fn is_meant(line: &str) -> bool {
         return false;
     };
     // The swapped programs themselves: byte by byte they are looked at elsewhere.
-    let kept = |program: &str| [OLD, NEW].iter().any(|version| path == format!("{PROGRAM_DIR}/{program}.{version}"));
-    if kept("etcd") || kept("etcdctl") {
+    let kept = |program: &str| {
+        [&pair.old, &pair.new].iter().any(|version| path == format!("{PROGRAM_DIR}/{program}.{version}"))
+    };
+    if ["etcd", "etcdctl", "etcdutl"].into_iter().any(kept) {
         return kind == Some("f") && line.ends_with(" 755 0:0 ");
     }
     match path.strip_prefix("/var/lib/quorate") {
@@ -88,7 +93,7 @@ fn what_a_roll_leaves_is_meant_and_nothing_else() {
         "file /var/lib/quorate/windows/01X-etcd1-2-1-1/result f 600 0:0 ",
         "file /run/quorate/locks d 700 0:0 ",
     ] {
-        assert!(is_meant(line), "{line}");
+        assert!(is_meant(line, &Pair::first()), "{line}");
     }
     for line in [
         "file /usr/local/bin/etcd.2.0.5 f 777 0:0 ",
@@ -101,6 +106,6 @@ fn what_a_roll_leaves_is_meant_and_nothing_else() {
         "masked etcd.service masked",
         "listens 127.0.0.1:40001",
     ] {
-        assert!(!is_meant(line), "{line}");
+        assert!(!is_meant(line, &Pair::first()), "{line}");
     }
 }

@@ -1,8 +1,8 @@
-//! The fault suite as a table: `cells.toml` names a fault, a step, and what must come of it; one harness makes each cell on real hosts
+//! The fault suite as a table: `cells/` names a fault, a step, and what must come of it; one harness makes each cell on real hosts
 //! and then asserts A1 to A12 (`checks.rs`). Needs root and what `scripts/setup` installs; without them it fails.
 //!
-//! Without a word the short selection is run. `QUORATE_FAULTS=all` runs all cells, `QUORATE_FAULTS=F04,F15.S08` those whose IDs begin so;
-//! with `QUORATE_FAULTS_RESULTS=FILE` their lines in the table of results there are made anew, after every cell. `scripts/faults` does both.
+//! Without a word the short selection is run. `QUORATE_FAULTS=all` runs all cells, `QUORATE_FAULTS=F04,F15.S08` those whose IDs begin so, and `@3.6` those
+//! of that pair; with `QUORATE_FAULTS_RESULTS=FILE` their lines in the table of results there are made anew, after every cell. `scripts/faults` does both.
 
 #![expect(
     clippy::unwrap_used,
@@ -30,6 +30,8 @@ mod results;
 #[path = "../roll/roll_call.rs"]
 mod roll_call;
 mod secrets;
+#[path = "../fault/small_disk.rs"]
+mod small_disk;
 mod stand;
 mod table;
 #[expect(dead_code, reason = "shared with tests/fault, which needs more of it")]
@@ -47,7 +49,10 @@ fn chosen(cell: &Cell, wanted: &str) -> bool {
     match wanted {
         "" => cell.short,
         "all" => true,
-        ids => ids.split(',').any(|id| cell.id.starts_with(id)),
+        ids => ids.split(',').any(|id| match id.strip_prefix('@') {
+            Some(_) => cell.id.ends_with(id),
+            None => cell.id.starts_with(id),
+        }),
     }
 }
 
@@ -57,10 +62,9 @@ fn every_cell_ends_as_the_table_says_and_a1_to_a12_hold() {
     let results = env::var_os("QUORATE_FAULTS_RESULTS");
     let cells: Vec<Cell> = table::cells().into_iter().filter(|cell| chosen(cell, &wanted)).collect();
     assert!(!cells.is_empty(), "no cell is called `{wanted}`");
-    let stand = stand::stand();
     let mut rows = Vec::new();
     for cell in &cells {
-        let row = cell::judged(&stand, cell);
+        let row = stand::on_stand(&cell.pair, |stand| cell::judged(stand, cell));
         // Past the test's own capture: a run of all cells takes an hour, and somebody may look on.
         let _ = writeln!(std::io::stderr(), "{}", row.line());
         rows.push(row);

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
-use super::control::{NEW, OLD};
 use super::table::{Cell, Exit, cells};
 
 /// One cell's line.
@@ -51,6 +50,19 @@ fn step(cell: &Cell) -> String {
     format!("{:?}", cell.step).to_lowercase()
 }
 
+/// Each pair of versions, with what the IDs of its cells end with.
+fn pairs(cells: &[Cell]) -> String {
+    let mut pairs = Vec::new();
+    for cell in cells {
+        let end = cell.id.split_once('@').map_or_else(String::new, |(_, minor)| format!(" (`@{minor}`)"));
+        let pair = format!("{} to {}{end}", cell.pair.old, cell.pair.new);
+        if !pairs.contains(&pair) {
+            pairs.push(pair);
+        }
+    }
+    pairs.join(", ")
+}
+
 fn file(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
@@ -92,10 +104,10 @@ pub(crate) fn page(rows: &[Row], before: &str) -> String {
     let load = file("/proc/loadavg");
     let mut text = format!(
         "# Results of the fault cells\n\n\
-         Written by `scripts/faults`; what is done and expected stands in `cells.toml`, what A1 to A12 are in `checks.rs`. A run of some \
+         Written by `scripts/faults`; what is done and expected stands in `cells/`, what A1 to A12 are in `checks.rs`. A run of some \
          of the cells leaves the lines of the others as they were.\n\n\
          | | |\n| --- | --- |\n| last run | {} |\n| kernel | Linux {} |\n| CPUs | {cpus} x {}, load average {} |\n\
-         | etcd | {OLD} to {NEW}, three members behind a bastion |\n| quorate | {} |\n\
+         | etcd | {}, three members behind a bastion |\n| quorate | {} |\n\
          | cells | {good} of {run} as expected; {} not run |\n\n\
          Expected and seen: the run's exit code, how many members run the new version and how many do not serve after it, and the exit \
          codes of two `quorate resume` after it.\n\n\
@@ -104,6 +116,7 @@ pub(crate) fn page(rows: &[Row], before: &str) -> String {
         file("/proc/sys/kernel/osrelease").trim(),
         model.trim_start_matches([' ', '\t', ':']).trim(),
         load.split(' ').next().unwrap_or_default(),
+        pairs(&cells),
         env!("CARGO_PKG_VERSION"),
         cells.len() - run,
     );

@@ -2,21 +2,23 @@
 
 use std::fs;
 use std::process::Command;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use quorate_lab::{Lab, Sudo, UNIT, User};
 use tempfile::TempDir;
 
-use super::control::{Control, NEW, OLD, playbook};
+use super::control::{Control, NEW, playbook};
 use super::evidence::Known;
 use super::program::{self, Behaviour};
 use super::secrets::Secrets;
+use super::table::Pair;
 
 /// The second machine's runs.
 pub(crate) const OTHER: &str = "other";
 
 /// Three members behind a bastion, logged in to by somebody of whom sudo wants a password: so there is a secret that could be seen.
 pub(crate) struct Stand {
+    pair: Pair,
     pub(crate) control: Control,
     /// The same lab for those who look on from threads of their own.
     pub(crate) shared: Arc<Lab>,
@@ -26,22 +28,27 @@ pub(crate) struct Stand {
     pub(crate) tools: TempDir,
 }
 
-/// One for this binary, and one cell or control at a time. Its reaper takes it down when the process ends.
-pub(crate) fn stand() -> MutexGuard<'static, Stand> {
-    static STAND: LazyLock<Mutex<Stand>> = LazyLock::new(|| Mutex::new(Stand::new()));
-    STAND.lock().unwrap_or_else(PoisonError::into_inner)
+/// Works on the stand of a pair. There is one for this binary, and one cell or control at a time; one of another pair is taken down
+/// first. The lab's reaper takes down the last one when the process ends.
+pub(crate) fn on_stand<T>(pair: &Pair, work: impl FnOnce(&Stand) -> T) -> T {
+    static STAND: Mutex<Option<Stand>> = Mutex::new(None);
+    let mut held = STAND.lock().unwrap_or_else(PoisonError::into_inner);
+    if held.as_ref().is_some_and(|stand| stand.pair != *pair) {
+        *held = None;
+    }
+    work(held.get_or_insert_with(|| Stand::new(pair)))
 }
 
 impl Stand {
-    fn new() -> Self {
-        let name = format!("cells-{}", std::process::id());
-        let lab = Lab::builder().name(&name).etcd(OLD).user(User::Ops).sudo(Sudo::Password);
-        let control = Control::new(lab.start().unwrap());
+    fn new(pair: &Pair) -> Self {
+        let name = format!("cells-{}-{}", pair.minor().replace('.', ""), std::process::id());
+        let lab = Lab::builder().name(&name).etcd(&pair.old).release(&pair.new).user(User::Ops).sudo(Sudo::Password);
+        let control = Control::towards(lab.start().unwrap(), &pair.new);
         control.slow_down();
         control.lab.snapshot().unwrap();
         let shared = Arc::new(Lab::open(&name).unwrap());
         let secrets = Secrets::of(&control.lab);
-        Self { control, shared, known: Known::new(), secrets, tools: TempDir::new().unwrap() }
+        Self { pair: pair.clone(), control, shared, known: Known::new(pair), secrets, tools: TempDir::new().unwrap() }
     }
 
     /// Puts everything back to how it was: hosts, links, and the folders of runs.
@@ -60,7 +67,7 @@ impl Stand {
     /// Takes away what makes windows slow.
     pub(crate) fn hurry(&self) {
         let script = format!(
-            "rm -f /etc/systemd/system/{UNIT}.d/slow.conf /usr/local/sbin/sync; \
+            "rm -f /etc/systemd/system/{UNIT}.d/slow.conf /etc/systemd/system/{UNIT}.d/fault.conf /usr/local/sbin/sync; \
              rmdir /etc/systemd/system/{UNIT}.d 2>/dev/null; systemctl daemon-reload"
         );
         for host in self.control.lab.members() {

@@ -1,18 +1,66 @@
-//! The table of cells, read from `cells.toml`: what is done to a roll, when, and what must come of it.
+//! The table of cells, read from `cells/`: what is done to a roll of three members behind a bastion, when, and what must come of it.
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-/// The table itself, as a person reads and edits it.
-const TABLE: &str = include_str!("cells.toml");
+use super::control::{NEW, OLD};
 
-/// One cell: one fault at one step.
+/// The table itself, as a person reads and edits it: by who fails.
+const TABLES: [(&str, &str); 3] = [
+    ("control", include_str!("cells/control.toml")),
+    ("hosts", include_str!("cells/hosts.toml")),
+    ("cluster", include_str!("cells/cluster.toml")),
+];
+
+/// One row: one fault at some steps, of which the same must come. Each step, with each pair, is a cell.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Row {
+    /// The fault's number in the matrix, `F01`.
+    id: String,
+    /// For a further circumstance, which `extra` names.
+    letter: Option<String>,
+    /// The fault in words.
+    fault: String,
+    /// A further circumstance, in words.
+    extra: Option<String>,
+    /// When it comes; stop, swap, start and gate are of the first member.
+    steps: Vec<Step>,
+    /// From which version to which, `3.5.35-3.6.16`: from 2.0.5 to 2.1.1, if a row does not say.
+    #[serde(default)]
+    pairs: Vec<String>,
+    /// How it is made.
+    inject: Inject,
+    /// For how many seconds, if not until the run has ended.
+    lasts: Option<u64>,
+    /// How the run ends: a code of `quorate --help`, or "killed".
+    exit: Exit,
+    /// How many members may be on the new version when the run, and what it began on a host, have ended.
+    new: Vec<usize>,
+    /// How many members do not serve then.
+    #[serde(default)]
+    down: usize,
+    /// Words that the run must say.
+    #[serde(default)]
+    says: Vec<String>,
+    /// How the first `quorate resume` ends, once the fault is gone; a second one then does nothing and ends with the same.
+    resume: i32,
+    /// The steps that are of the short selection, with the first pair.
+    #[serde(default)]
+    short: Vec<Step>,
+    /// Why this is not as in the matrix, where it is not.
+    why: Option<String>,
+}
+
+/// One cell: one fault at one step of a roll between one pair of versions.
+#[derive(Clone, Debug)]
 pub(crate) struct Cell {
-    /// As in the matrix of faults and steps, `F01.S08`; a letter behind it for a further circumstance.
+    /// As in the matrix of faults and steps, `F01.S08`; a letter behind it for a further circumstance, and `@3.6` for a pair that is
+    /// not the first.
     pub(crate) id: String,
+    /// From which version to which.
+    pub(crate) pair: Pair,
     /// The fault in words.
     pub(crate) fault: String,
     /// When it comes.
@@ -28,18 +76,78 @@ pub(crate) struct Cell {
     /// How many members may be on the new version when the run, and what it began, have ended.
     pub(crate) new: Vec<usize>,
     /// How many members do not serve then.
-    #[serde(default)]
     pub(crate) down: usize,
     /// What the run must say, in its events or on standard error.
-    #[serde(default)]
     pub(crate) says: Vec<String>,
     /// How the first `quorate resume` ends, once the fault is gone; a second one does nothing.
     pub(crate) resume: i32,
     /// It is of the short selection.
-    #[serde(default)]
     pub(crate) short: bool,
     /// Why it is not as in the matrix, where it is not.
     pub(crate) why: Option<String>,
+}
+
+/// Two versions: a lab is made with the one, and rolled to the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) old: String,
+    pub(crate) new: String,
+}
+
+impl Pair {
+    /// The one that a row has that names none.
+    pub(crate) fn first() -> Self {
+        Self { old: OLD.to_owned(), new: NEW.to_owned() }
+    }
+
+    /// As a row has it: `3.5.35-3.6.16`.
+    fn of(text: &str) -> Self {
+        let (old, new) = text.split_once('-').unwrap_or_else(|| panic!("{text} is no pair of versions"));
+        Self { old: old.to_owned(), new: new.to_owned() }
+    }
+
+    /// The newer one's minor.
+    pub(crate) fn minor(&self) -> &str {
+        self.new.rsplit_once('.').map_or(&self.new, |(minor, _)| minor)
+    }
+
+    /// Its members speak v3 only.
+    pub(crate) fn is_v3(&self) -> bool {
+        !self.old.starts_with("2.")
+    }
+}
+
+impl Row {
+    fn cells(self) -> Vec<Cell> {
+        let mut pairs: Vec<Pair> = self.pairs.iter().map(|pair| Pair::of(pair)).collect();
+        if pairs.is_empty() {
+            pairs.push(Pair::first());
+        }
+        let all = pairs.iter().flat_map(|pair| self.steps.iter().map(move |step| (pair, *step)));
+        all.map(|(pair, step)| self.cell(pair, step)).collect()
+    }
+
+    fn cell(&self, pair: &Pair, step: Step) -> Cell {
+        let row = self.clone();
+        let is_first = *pair == Pair::first();
+        let pair_of = if is_first { String::new() } else { format!("@{}", pair.minor()) };
+        Cell {
+            id: format!("{}.S{:02}{}{pair_of}", row.id, step.number(), row.letter.as_deref().unwrap_or_default()),
+            pair: pair.clone(),
+            fault: row.fault,
+            step,
+            inject: row.inject,
+            extra: row.extra,
+            lasts: row.lasts,
+            exit: row.exit,
+            new: row.new,
+            down: row.down,
+            says: row.says,
+            resume: row.resume,
+            short: is_first && row.short.contains(&step),
+            why: row.why,
+        }
+    }
 }
 
 /// How a run ends.
@@ -126,8 +234,14 @@ pub(crate) enum Inject {
     TornJournal,
     /// SIGTERM to the run.
     Terminate,
+    /// SIGINT to the run, and a second one when it has said that it stops.
+    InterruptTwice,
     /// SIGHUP to the run.
     HangUp,
+    /// The disk on which runs are kept has no block left.
+    ControlDiskFull,
+    /// SIGKILL to the run, and then a run from another machine.
+    LockLeft,
     /// The power of the first member's host goes and comes back.
     PowerCut,
     /// The first member's host boots anew, as one that was told to.
@@ -140,6 +254,18 @@ pub(crate) enum Inject {
     HalfOpen,
     /// The bastion's power goes and comes back when the fault ends.
     BastionDies,
+    /// sshd of the first member's host is stopped, and its sessions end.
+    SshdRefuses,
+    /// sudo lets the user do nothing any more on the first member's host.
+    SudoRefuses,
+    /// The disk of the first member's data has no free block.
+    DataDiskFull,
+    /// The other disk of its host has none.
+    SystemDiskFull,
+    /// The other disk of its host takes no more writes.
+    SystemReadOnly,
+    /// A byte of the new program that was staged is another one.
+    StagedSpoiled,
     /// The first member's host has other host keys, and open connections to it break.
     HostKey,
     /// A new program that ends at once.
@@ -148,6 +274,18 @@ pub(crate) enum Inject {
     CrashLoops,
     /// A new program that serves clients and never joins.
     NeverJoins,
+    /// The unit does not end when it is told to, until systemd kills it.
+    StopIgnored,
+    /// The unit is masked.
+    Masked,
+    /// Somebody has the unit start etcd on another data directory.
+    OtherData,
+    /// The first member stands still.
+    StandsStill,
+    /// The first member is killed, once.
+    MemberKilled,
+    /// A fourth member is added to the cluster, which is not there.
+    MemberAdded,
     /// A member that is not in hand is stopped.
     OtherDown,
     /// All members that are not in hand are stopped.
@@ -160,30 +298,41 @@ pub(crate) enum Inject {
 
 #[derive(Deserialize)]
 struct Table {
-    cell: Vec<Cell>,
+    row: Vec<Row>,
 }
 
-/// All cells, in the order of the table.
+fn rows() -> Vec<Row> {
+    let read = |(name, text): (&str, &str)| {
+        toml::from_str::<Table>(text).unwrap_or_else(|error| panic!("tests/faults/cells/{name}.toml: {error}")).row
+    };
+    TABLES.into_iter().flat_map(read).collect()
+}
+
+/// All cells, in the order of the table, those of one pair together: a lab is made for each pair.
 pub(crate) fn cells() -> Vec<Cell> {
-    toml::from_str::<Table>(TABLE).unwrap_or_else(|error| panic!("tests/faults/cells.toml: {error}")).cell
+    let mut cells: Vec<Cell> = rows().into_iter().flat_map(Row::cells).collect();
+    cells.sort_by_key(|cell| cell.pair != Pair::first());
+    cells
 }
 
 #[test]
 fn the_table_is_in_itself_as_it_should_be() {
+    for row in rows() {
+        let number = row.id.strip_prefix('F').is_some_and(|number| number.len() == 2 && number.parse::<u8>().is_ok());
+        assert!(number, "{} is no fault of the matrix", row.id);
+        assert_eq!(row.letter.is_some(), row.extra.is_some(), "{}: a further circumstance has a letter", row.id);
+        assert!(row.short.iter().all(|step| row.steps.contains(step)), "{}: short, and no step of it", row.id);
+    }
     let cells = cells();
     let ids: BTreeSet<&str> = cells.iter().map(|cell| cell.id.as_str()).collect();
     assert_eq!(ids.len(), cells.len(), "an id is there twice");
     for cell in &cells {
-        let number = format!(".S{:02}", cell.step.number());
-        let own = cell.id.get(3..7);
-        assert!(
-            cell.id.starts_with('F') && own == Some(number.as_str()),
-            "{}: {:?} is not its step",
-            cell.id,
-            cell.step
-        );
         assert!(!cell.new.is_empty() && cell.new.iter().all(|new| *new <= 3), "{}", cell.id);
-        assert_eq!(cell.id.len() > 7, cell.extra.is_some(), "{}: a further circumstance has a letter", cell.id);
+        // The way to 3.6 has a round of restarts before the hop, so the first guard and the third member are not what they are elsewhere.
+        assert!(cell.pair == Pair::first() || cell.step.in_window(), "{}", cell.id);
+        // The programs that are none say that they are of the first pair.
+        let program = matches!(cell.inject, Inject::Exits | Inject::CrashLoops | Inject::NeverJoins);
+        assert!(!program || cell.pair == Pair::first(), "{}", cell.id);
     }
     assert!(cells.iter().filter(|cell| cell.short).count() >= 4, "the short selection is too short to say anything");
     // The promise: whatever kills the control machine or the host, at each step of the window.
