@@ -18,8 +18,8 @@ tab=$(printf '\t')
 
 now() { read -r up rest </proc/uptime; printf '%s' "$up"; }
 note() { printf '%s %s\n' "$(now)" "$*" >>log; }
-# Writes a file so that it is whole or not there, also after a power cut.
-put() { printf '%s\n' "$2" >".$1.new" && sync ".$1.new" && mv -f ".$1.new" "$1" && sync .; }
+# Writes a file so that it is whole or not there, also after a power cut; on a full disk nothing of it stays.
+put() { printf '%s\n' "$2" >".$1.new" && sync ".$1.new" && mv -f ".$1.new" "$1" && sync . || { rm -f ".$1.new"; return 1; }; }
 property() { systemctl show -p "$1" "$unit" | sed "s/^$1=//"; }
 sum() { sha256sum <"$1" | cut -d' ' -f1; }
 
