@@ -134,18 +134,18 @@ impl Control {
 
     /// Waits for the next window, on a host that had none before.
     pub(crate) fn next_window(&self, before: &BTreeSet<String>, run: &mut Running) -> Window {
-        self.window(run, |host, _| !before.contains(host))
+        self.window(NEXT, run, |host, _| !before.contains(host))
     }
 
     /// Waits for the first window in which a member is taken to that version, whatever windows there were before it: some hops begin with a
     /// restart of every member.
     pub(crate) fn first_window_to(&self, version: &str, run: &mut Running) -> Window {
         let end = format!("-{}", version.replace('.', "-"));
-        self.window(run, |_, folder| folder.to_string_lossy().ends_with(&end))
+        self.window(NEXT * 2, run, |_, folder| folder.to_string_lossy().ends_with(&end))
     }
 
-    fn window(&self, run: &mut Running, wanted: impl Fn(&str, &Path) -> bool) -> Window {
-        let found = wait_until("the next window", NEXT, || {
+    fn window(&self, limit: Duration, run: &mut Running, wanted: impl Fn(&str, &Path) -> bool) -> Window {
+        let found = wait_until("the next window", limit, || {
             let next = self.windows().into_iter().find(|(host, folder)| {
                 wanted(host, folder) && fs::read_to_string(folder.join("log")).is_ok_and(|log| log.ends_with('\n'))
             });

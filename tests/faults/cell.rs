@@ -193,7 +193,7 @@ fn tried(stand: &Stand, cell: &Cell) -> Evidence {
         watch.data_again(stand);
     }
     if let Some(window) = &spot.window
-        && !matches!(cell.inject, Inject::PowerCut | Inject::Reboot)
+        && leaves_a_receipt(cell)
     {
         window.outcome();
     }
@@ -202,6 +202,10 @@ fn tried(stand: &Stand, cell: &Cell) -> Evidence {
     let windows = windows(stand);
     let programs = if programs_are_known(cell) { Programs::of(lab, &live) } else { Vec::new() };
     left.mend(lab);
+    if cell.inject == Inject::SystemReadOnly {
+        // That takes a power cut.
+        watch.data_again(stand);
+    }
     // Whether it is whole is judged at the end.
     let _ = lab.wait_healthy(HEALTHY);
     stand.hurry();
@@ -211,6 +215,12 @@ fn tried(stand: &Stand, cell: &Cell) -> Evidence {
     let _ = lab.wait_healthy(HEALTHY);
     let runs = Runs { run, live, resumes, programs, windows, by_fault: left.by_fault };
     evidence(stand, cell, before, watch, runs)
+}
+
+/// A host without power, and a disk that takes nothing, have no receipt of what was begun.
+fn leaves_a_receipt(cell: &Cell) -> bool {
+    let none = [Inject::PowerCut, Inject::Reboot, Inject::SystemDiskFull, Inject::SystemReadOnly];
+    !none.contains(&cell.inject)
 }
 
 /// How what was begun on the hosts has ended there, in the hosts' own words.

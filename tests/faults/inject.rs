@@ -108,7 +108,7 @@ fn scripts(cell: &Cell) -> Option<(String, String)> {
         }
         Inject::OtherData => {
             let variables = "/etc/default/etcd";
-            let other = format!("s,^ETCD_DATA_DIR=.*,ETCD_DATA_DIR=/var/lib/etcd/other,");
+            let other = "s,^ETCD_DATA_DIR=.*,ETCD_DATA_DIR=/var/lib/etcd/other,";
             let change = format!("cp -p {variables} {variables}.away; sed -i '{other}' {variables}");
             (
                 format!("{change}; ! cmp -s {variables} {variables}.away"),
