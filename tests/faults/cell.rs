@@ -225,7 +225,7 @@ fn leaves_a_receipt(cell: &Cell) -> bool {
 
 /// How what was begun on the hosts has ended there, in the hosts' own words.
 fn windows(stand: &Stand) -> String {
-    let script = "cd /var/lib/quorate/windows 2>/dev/null || exit 0; for w in */; do echo \"$w:\"; cat \"$w/log\" \"$w/journal\"; done 2>&1";
+    let script = "cd /var/lib/quorate/windows 2>/dev/null || exit 0; for w in */; do echo \"$w:\"; cat \"$w/log\" \"$w/journal\"; done 2>/dev/null; true";
     let told = |host: quorate_lab::Host| stand.control.said(&host.name, &["sh", "-c", script]);
     stand.control.lab.members().into_iter().map(told).collect()
 }
