@@ -1,7 +1,5 @@
 //! The control machine's disk full in the middle of a roll: the member in hand is waited for, and no other is begun.
 
-use std::fs;
-
 use quorate_lab::{HEALTHY, Lab};
 use serde_json::Value;
 

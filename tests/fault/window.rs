@@ -18,7 +18,7 @@ pub(crate) const LOAD: LoadOptions = LoadOptions { clients: Some(6), rate: Some(
 /// Where windows leave their traces.
 const FOLDER: &str = "/var/lib/quorate/windows";
 /// Until the next window begins: everything before it is done anew on every host. A machine that also compiles took more than three minutes.
-const NEXT: Duration = Duration::from_secs(300);
+pub(crate) const NEXT: Duration = Duration::from_secs(300);
 /// Until a window has ended by itself: slow stop and start, and the soak of 10 s that nobody cuts short.
 const ALONE: Duration = Duration::from_secs(90);
 
@@ -137,14 +137,8 @@ impl Control {
         self.window(NEXT, run, |host, _| !before.contains(host))
     }
 
-    /// Waits for the first window in which a member is taken to that version, whatever windows there were before it: some hops begin with a
-    /// restart of every member.
-    pub(crate) fn first_window_to(&self, version: &str, run: &mut Running) -> Window {
-        let end = format!("-{}", version.replace('.', "-"));
-        self.window(NEXT * 2, run, |_, folder| folder.to_string_lossy().ends_with(&end))
-    }
-
-    fn window(&self, limit: Duration, run: &mut Running, wanted: impl Fn(&str, &Path) -> bool) -> Window {
+    /// Waits for a window that is wanted, by its host and its folder, for so long.
+    pub(crate) fn window(&self, limit: Duration, run: &mut Running, wanted: impl Fn(&str, &Path) -> bool) -> Window {
         let found = wait_until("the next window", limit, || {
             let next = self.windows().into_iter().find(|(host, folder)| {
                 wanted(host, folder) && fs::read_to_string(folder.join("log")).is_ok_and(|log| log.ends_with('\n'))

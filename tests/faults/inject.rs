@@ -142,13 +142,20 @@ pub(crate) fn reach(cell: &Cell, control: &Control, run: &mut Running) -> Spot {
         _ => None,
     };
     if let Some(step) = in_window {
-        let window = control.first_window_to(&cell.pair.new, run);
+        let window = first_window_to(&cell.pair.new, control, run);
         window.wait(step, run);
         return Spot { host: window.host.clone(), window: Some(window) };
     }
     let found = run.wait_for(&format!("{step:?}"), |events| find(step, events));
     let first = || control.lab.members().remove(0).name;
     Spot { host: found["host"].as_str().map_or_else(first, str::to_owned), window: None }
+}
+
+/// Waits for the first window in which a member is taken to that version, whatever windows there were before it: some hops begin with a
+/// restart of every member.
+fn first_window_to(version: &str, control: &Control, run: &mut Running) -> Window {
+    let end = format!("-{}", version.replace('.', "-"));
+    control.window(window::NEXT * 2, run, |_, folder| folder.to_string_lossy().ends_with(&end))
 }
 
 /// The event with which a step is reached, if it has come.
