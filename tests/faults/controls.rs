@@ -12,7 +12,7 @@ use super::checks::{self, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12};
 use super::control::{NEW, OLD, Ran};
 use super::evidence::Evidence;
 use super::memory::MOST;
-use super::stand::{Stand, on_stand};
+use super::stand::{CONTROLS, Stand};
 use super::table::{self, Pair};
 
 /// Acknowledged writes that there must be to say anything, and some more.
@@ -72,7 +72,7 @@ printf '%s' "$1" >/var/log/stray
 
 #[test]
 fn the_controls_are_caught() {
-    on_stand(&Pair::first(), controls);
+    CONTROLS.work(&Pair::first(), controls);
 }
 
 fn controls(stand: &Stand) {

@@ -28,20 +28,31 @@ pub(crate) struct Stand {
     pub(crate) tools: TempDir,
 }
 
-/// Works on the stand of a pair. There is one for this binary, and one cell or control at a time; one of another pair is taken down
-/// first. The lab's reaper takes down the last one when the process ends.
-pub(crate) fn on_stand<T>(pair: &Pair, work: impl FnOnce(&Stand) -> T) -> T {
-    static STAND: Mutex<Option<Stand>> = Mutex::new(None);
-    let mut held = STAND.lock().unwrap_or_else(PoisonError::into_inner);
-    if held.as_ref().is_some_and(|stand| stand.pair != *pair) {
-        *held = None;
+/// Where there is one stand at a time, and one cell or control on it.
+pub(crate) struct Place {
+    name: &'static str,
+    stand: Mutex<Option<Stand>>,
+}
+
+/// Where cells are run.
+pub(crate) static CELLS: Place = Place { name: "cells", stand: Mutex::new(None) };
+/// Where checks are shown what they must catch, which needs no cell to have been run.
+pub(crate) static CONTROLS: Place = Place { name: "controls", stand: Mutex::new(None) };
+
+impl Place {
+    /// Works on the stand of a pair; one of another pair is taken down first. The lab's reaper takes down the last one when the process ends.
+    pub(crate) fn work<T>(&self, pair: &Pair, work: impl FnOnce(&Stand) -> T) -> T {
+        let mut held = self.stand.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.as_ref().is_some_and(|stand| stand.pair != *pair) {
+            *held = None;
+        }
+        work(held.get_or_insert_with(|| Stand::new(self.name, pair)))
     }
-    work(held.get_or_insert_with(|| Stand::new(pair)))
 }
 
 impl Stand {
-    fn new(pair: &Pair) -> Self {
-        let name = format!("cells-{}-{}", pair.minor().replace('.', ""), std::process::id());
+    fn new(place: &str, pair: &Pair) -> Self {
+        let name = format!("{place}-{}-{}", pair.minor().replace('.', ""), std::process::id());
         let lab = Lab::builder().name(&name).etcd(&pair.old).release(&pair.new).user(User::Ops).sudo(Sudo::Password);
         let control = Control::towards(lab.start().unwrap(), &pair.new);
         control.slow_down();
