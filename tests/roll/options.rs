@@ -262,11 +262,12 @@ fn a_configuration_file_is_rewritten_at_the_hop_that_needs_it_and_snapshots_are_
 const VENDORS: &str = "/lib/systemd/system/etcd.service";
 const OWN: &str = "/etc/systemd/system/etcd.service.d/zz-quorate-options.conf";
 
-/// Makes each member's unit one that a package has brought, with most options in a variable of the environment file, as Debian's has it.
+/// Makes each member's unit one that a package has brought, with most options in a variable of the environment file and with specifiers, as
+/// Debian's has it.
 fn as_a_package_has_it(lab: &Lab) {
-    let settings = "Environment=DAEMON_ARGS= ETCD_LOGGER=capnslog \"PACKAGE=of a vendor\"";
+    let settings = "Environment=DAEMON_ARGS= ETCD_LOGGER=capnslog \"PACKAGE=%p of %H\"";
     let script = format!(
-        "sed 's|^\\(ExecStart=.*/etcd\\) \\\\$|{settings}\\n\\1 \\\\\\n    --log-package-levels=raft=INFO $DAEMON_ARGS \\\\|' {UNIT} >{VENDORS} &&\n\
+        "sed 's|^\\(ExecStart=.*/etcd\\) \\\\$|{settings}\\n\\1 \\\\\\n    --log-package-levels=raft=INFO $DAEMON_ARGS \\\\|; s|^EnvironmentFile=.*|EnvironmentFile=-/etc/default/%p|' {UNIT} >{VENDORS} &&\n\
          rm {UNIT} && cat >>{ENVIRONMENT} <<'end'\n# and more\nDAEMON_ARGS=\"--debug --enable-pprof \\\n    --log-output stderr\"\nend\n\
          systemctl daemon-reload && systemctl reenable etcd && systemctl restart etcd"
     );
@@ -322,11 +323,13 @@ fn options_of_a_package_go_with_the_program_and_back_with_it() {
     for (own, unit) in texts(&lab, OWN).iter().zip(&unit) {
         let (_, command) = unit.split_once("ExecStart=").unwrap();
         let command = command.split_once("Restart=").unwrap().0.replace(" \\\n    --log-package-levels=raft=INFO", "");
-        let settings = "Environment=\nEnvironment=DAEMON_ARGS=\nEnvironment=ETCD_LOGGER=zap\nEnvironment=\"PACKAGE=of a vendor\"\n";
+        let settings =
+            "Environment=\nEnvironment=DAEMON_ARGS=\nEnvironment=ETCD_LOGGER=zap\nEnvironment=\"PACKAGE=%p of %H\"\n";
         assert!(own.ends_with(&format!("[Service]\nExecStart=\nExecStart={command}{settings}")), "{own}\n{ran}");
     }
-    for with in started_with(&lab) {
-        for word in ["--log-level=debug", "--enable-pprof", "--log-outputs", "ETCD_LOGGER=zap", "PACKAGE=of a vendor"] {
+    for (host, with) in lab.members().iter().zip(started_with(&lab)) {
+        let package = format!("PACKAGE=etcd of {}", host.name);
+        for word in ["--log-level=debug", "--enable-pprof", "--log-outputs", "ETCD_LOGGER=zap", &package] {
             assert!(has(&with, word), "{word}: {with:?}\n{ran}");
         }
         assert!(!old.iter().any(|word| has(&with, word)), "{with:?}\n{ran}");

@@ -9,7 +9,7 @@ use crate::etcd::{
     Becomes, By, ENABLE_V2, Flags, Key, Rewrite, Rules, Said, Shape, option_of_variable, rewrite, serves_v2_if_told,
     variable_of_option,
 };
-use crate::remote::{Assignment, RemotePath, ServiceText, assignments_of, with_variables};
+use crate::remote::{Assignment, RemotePath, ServiceText, Specifiers, assignments_of, with_variables};
 
 use super::config_file::{self, KeyPlace};
 use edits::{Edits, NotEdited};
@@ -45,6 +45,8 @@ pub(super) struct Given {
     pub(super) used_elsewhere: Vec<String>,
     /// The drop-in in which a vendor's settings are said anew; or why there can be none.
     pub(super) drop_in: Result<RemotePath, String>,
+    /// What specifiers stand for in the unit's files.
+    pub(super) specifiers: Specifiers,
     /// The configuration file that takes the place of flags and variables, if one is named.
     pub(super) config: Option<File>,
     /// What systemd says of the command and of `Environment=`, for where the texts are not understood.
@@ -112,7 +114,7 @@ impl File {
 impl Given {
     fn parts(&self) -> Parts {
         let service = self.units.as_ref().ok().and_then(|files| {
-            let mut service = ServiceText::default();
+            let mut service = ServiceText::of(self.specifiers.clone());
             files.iter().try_for_each(|file| service.read(&file.text)).ok().map(|()| service)
         });
         let of_text =

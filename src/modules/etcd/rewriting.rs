@@ -15,7 +15,7 @@ use crate::remote::{Probe, RemotePath, ServiceText, other_commands, variables_in
 use super::facts::{Facts, refused};
 use super::files::{CAP, Wanted, has_files};
 use super::given::{DROP_IN, File, Given, Rewritten};
-use super::would_be::Units;
+use super::would_be::{Units, specifiers};
 
 /// The argument.
 pub(super) const REWRITE_OPTIONS: Argument = Argument::new(
@@ -179,7 +179,8 @@ async fn given(probe: &Probe, facts: &Facts, all: &[Wanted]) -> Result<Given, Fa
         }
         None => Ok(drop_in),
     };
-    let mut service = ServiceText::default();
+    let specifiers = specifiers(probe, facts, files.iter().map(|file| file.text.as_str())).await?;
+    let mut service = ServiceText::of(specifiers.clone());
     let read =
         files.iter().try_for_each(|file| service.read(&file.text).map_err(|why| format!("{}: {why}", file.path)));
     let read = read.and_then(|()| service.command().map(|_| ()).map_err(|why| format!("{}: {why}", units.fragment())));
@@ -205,6 +206,7 @@ async fn given(probe: &Probe, facts: &Facts, all: &[Wanted]) -> Result<Given, Fa
         environment_files,
         used_elsewhere,
         drop_in,
+        specifiers,
         config,
         of_systemd: (argv, facts.state.environment()),
         running: facts.flags.clone(),

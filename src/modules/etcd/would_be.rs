@@ -6,7 +6,7 @@ use semver::Version;
 
 use crate::etcd::{Flags, Rules};
 use crate::modules::{Call, Failure};
-use crate::remote::{Attributes, Probe, ReadAs, RemotePath, ServiceText, environment_of, with_variables};
+use crate::remote::{Attributes, Probe, ReadAs, RemotePath, ServiceText, Specifiers, environment_of, with_variables};
 
 use super::config_file;
 use super::facts::{Facts, refused};
@@ -218,8 +218,11 @@ impl Units {
             });
         }
         is_read(probe, &facts.unit, &facts.state).await?;
-        let now = service(probe, &self.now(), &[]).await?;
-        let then = service(probe, &self.then(), all).await?;
+        let now = service(probe, facts, &self.now(), &[]).await?;
+        if now.has_specifiers() {
+            as_systemd_reads_it(probe, facts, &now)?;
+        }
+        let then = service(probe, facts, &self.then(), all).await?;
         let other = now.other_surroundings(&then);
         if !other.is_empty() {
             let what = format!(
@@ -252,7 +255,7 @@ pub(super) async fn judge_unread(
     }
     drop_ins.extend(unread);
     drop_ins.sort_by(|a, b| a.name().cmp(b.name()));
-    let then = service(probe, &ReadAs { fragment, drop_ins }, &[]).await?;
+    let then = service(probe, facts, &ReadAs { fragment, drop_ins }, &[]).await?;
     Start::of_text(probe.name(), facts, &then)?.judge(probe, facts, by, &[]).await
 }
 
@@ -280,13 +283,50 @@ impl Start {
 }
 
 /// What the texts of those files say, the new ones in the place of those on the host.
-async fn service(probe: &Probe, files: &ReadAs, new: &[Wanted]) -> Result<ServiceText, Failure> {
-    let mut service = ServiceText::default();
+async fn service(probe: &Probe, facts: &Facts, files: &ReadAs, new: &[Wanted]) -> Result<ServiceText, Failure> {
+    let mut texts = Vec::new();
     for path in std::iter::once(&files.fragment).chain(&files.drop_ins) {
-        let text = text(probe, path, new).await?;
-        service.read(&text).map_err(|why| unclear(probe, path, &why))?;
+        texts.push((path, text(probe, path, new).await?));
+    }
+    let mut service = ServiceText::of(specifiers(probe, facts, texts.iter().map(|(_, text)| text.as_str())).await?);
+    for (path, text) in &texts {
+        service.read(text).map_err(|why| unclear(probe, path, &why))?;
     }
     Ok(service)
+}
+
+/// What specifiers stand for in these texts of the unit's files.
+pub(super) async fn specifiers(
+    probe: &Probe,
+    facts: &Facts,
+    mut texts: impl Iterator<Item = &str>,
+) -> Result<Specifiers, Failure> {
+    let id = Some(facts.state.get("Id")).filter(|id| !id.is_empty()).unwrap_or(&facts.unit);
+    let specifiers = Specifiers::of(id);
+    if !texts.any(Specifiers::may_ask_for_host) {
+        return Ok(specifiers);
+    }
+    let ran = probe.script("ask for the host's name", "exec uname -n", &[], None).await?;
+    let name = String::from_utf8_lossy(&ran.stdout).trim().to_owned();
+    Ok(if ran.success() { specifiers.on(&name) } else { specifiers })
+}
+
+/// Whether texts that systemd has read say what it says of them itself: it may know another name of the host, say, than that of now.
+fn as_systemd_reads_it(probe: &Probe, facts: &Facts, now: &ServiceText) -> Result<(), Failure> {
+    let sorted = |pairs: &[(String, String)]| pairs.iter().cloned().collect::<BTreeMap<_, _>>();
+    let argv = facts.state.exec_start().into_iter().next().map(|start| start.argv).unwrap_or_default();
+    let same = now.command().is_ok_and(|command| command == argv)
+        && sorted(now.environment()) == sorted(&facts.state.environment())
+        && now.environment_files() == facts.state.environment_files();
+    if same {
+        return Ok(());
+    }
+    let what = format!(
+        "{}: its files have specifiers (%), and read with them they are not what systemd says of them\n\
+         what is not understood for sure is not started; write it in a plainer way",
+        facts.unit
+    );
+    Err(refused(probe.name(), what))
 }
 
 fn unclear(probe: &Probe, path: &RemotePath, why: &str) -> Failure {

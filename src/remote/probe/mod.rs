@@ -20,7 +20,8 @@ pub use process::Process;
 pub(super) use unit::check_unit_name;
 pub use unit::{ExecStart, UnitState};
 pub use unit_text::{
-    Patch, SURROUNDINGS, ServiceText, WordEdit, WordPlace, longer, other_commands, patched, renamed, with_words,
+    Patch, SURROUNDINGS, ServiceText, Specifiers, WordEdit, WordPlace, longer, other_commands, patched, renamed,
+    with_words,
 };
 
 use super::job::{Job, Ran, RunOptions};

@@ -51,6 +51,9 @@ pub struct WordPlace {
 /// What the texts of a service's files say of its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceText {
+    specifiers: Specifiers,
+    /// Whether one other than `%%` was put in.
+    specified: bool,
     /// How many files were read.
     files: usize,
     starts: Vec<(Vec<String>, Vec<WordPlace>)>,
@@ -62,6 +65,18 @@ pub struct ServiceText {
 }
 
 impl ServiceText {
+    /// Of a unit in whose files specifiers stand for that; of [`ServiceText::default`] none is known but `%%`.
+    #[must_use]
+    pub fn of(specifiers: Specifiers) -> Self {
+        Self { specifiers, ..Self::default() }
+    }
+
+    /// Whether its texts have specifiers other than `%%`, which systemd may know better.
+    #[must_use]
+    pub fn has_specifiers(&self) -> bool {
+        self.specified
+    }
+
     /// Reads one more file, as systemd does: the unit's own first, then its drop-ins in the order of their names.
     ///
     /// # Errors
@@ -93,7 +108,7 @@ impl ServiceText {
         match name {
             "ExecStart" if value.is_empty() => self.starts.clear(),
             "ExecStart" => {
-                let words = words(value)?;
+                let words = self.words(value)?;
                 let places = words.iter().map(|word| self.place(line, value, word)).collect();
                 self.starts.push((words.into_iter().map(|word| word.text).collect(), places));
             }
@@ -102,7 +117,7 @@ impl ServiceText {
                 self.environment_places.clear();
             }
             "Environment" => {
-                for word in words(value)? {
+                for word in self.words(value)? {
                     let pair = word.text.split_once('=').filter(|(name, _)| is_variable(name));
                     let (name, set) = pair.ok_or_else(|| format!("`{}` sets no variable", word.text))?;
                     self.environment.push((name.to_owned(), set.to_owned()));
@@ -112,7 +127,8 @@ impl ServiceText {
             "EnvironmentFile" if value.is_empty() => self.environment_files.clear(),
             "EnvironmentFile" => {
                 let (path, optional) = value.strip_prefix('-').map_or((value, false), |path| (path, true));
-                let path = specifiers(path)?;
+                let path = self.specifiers.put_into(path)?;
+                self.specified |= value.replace("%%", "").contains('%');
                 let plain = !path.contains(['*', '?', '[', '\\', '"', '\'']) && !path.contains(char::is_whitespace);
                 let path = RemotePath::from_absolute(&path).filter(|_| plain);
                 self.environment_files.push((path.ok_or("expected one absolute path without a pattern")?, optional));
@@ -124,6 +140,11 @@ impl ServiceText {
             _ => {}
         }
         Ok(())
+    }
+
+    fn words(&mut self, value: &str) -> Result<Vec<Word>, String> {
+        self.specified |= value.replace("%%", "").contains('%');
+        words(value, &self.specifiers)
     }
 
     fn place(&self, line: &Line, value: &str, word: &Word) -> WordPlace {
@@ -271,8 +292,8 @@ impl Word {
     }
 }
 
-/// Words parted at blanks, quotes around whole words and escapes in them undone; and where they stand, quotes included.
-fn words(value: &str) -> Result<Vec<Word>, String> {
+/// Words parted at blanks, quotes around whole words and escapes in them undone, and specifiers put in; and where they stand, quotes included.
+fn words(value: &str, specifiers: &Specifiers) -> Result<Vec<Word>, String> {
     let (mut words, mut rest) = (Vec::new(), value.trim_start());
     while let Some(first) = rest.chars().next() {
         let start = value.len() - rest.len();
@@ -287,11 +308,11 @@ fn words(value: &str) -> Result<Vec<Word>, String> {
                     Some('s') => word.push(' ', start + at..start + after + 1),
                     _ => return Err("an escape other than \\\\, \\\", \\' and \\s".to_owned()),
                 },
-                '%' => match chars.next() {
-                    Some((_, '%')) => word.push('%', start + at..start + after + 1),
-                    // What another one stands for only systemd knows.
-                    _ => return Err("a specifier other than %%".to_owned()),
-                },
+                '%' => {
+                    for c in specifiers.of_next(chars.next().map(|(_, letter)| letter))?.chars() {
+                        word.push(c, start + at..start + after + 1);
+                    }
+                }
                 c if Some(c) == quote => {
                     end = Some(after);
                     break;
@@ -332,17 +353,10 @@ pub fn other_commands(text: &str) -> Vec<String> {
     other.map(|(_, value)| value.trim_start().to_owned()).collect()
 }
 
-/// `%%` as `%`; what another specifier stands for only systemd knows.
-fn specifiers(text: &str) -> Result<String, String> {
-    let plain = text.replace("%%", "\0");
-    if plain.contains('%') {
-        return Err("a specifier other than %%".to_owned());
-    }
-    Ok(plain.replace('\0', "%"))
-}
-
 mod edit;
+mod specifiers;
 #[cfg(test)]
 mod tests;
 
 pub use edit::{Patch, WordEdit, longer, patched, renamed, with_words};
+pub use specifiers::Specifiers;

@@ -23,6 +23,7 @@ fn given(units: &[(&str, &str)], environment: &[(&str, &str)]) -> Given {
         environment_files: files(environment),
         used_elsewhere: Vec::new(),
         drop_in: Ok(RemotePath::from_absolute(OWN).unwrap()),
+        specifiers: Specifiers::of("etcd.service").on("node1"),
         config: None,
         of_systemd: (Vec::new(), Vec::new()),
         running: Flags::default(),
@@ -176,12 +177,12 @@ fn what_cannot_be_edited_for_sure_is_refused_with_its_place() {
     made.running = Flags::from_process(&["etcd".to_owned(), "--name=a".to_owned()], &environment);
     refused("3.4.13", &made, &["`--name` stands on the command line and as ETCD_NAME", "neither the unit's files"]);
     // A unit with a specifier is not understood, but its environment file is.
-    let text = unit("ExecStart=/bin/etcd --name=%H --debug");
+    let text = unit("ExecStart=/bin/etcd --name=%m --debug");
     let mut odd = given(&[(UNIT, &text)], &[(ENV, "ETCD_LOG_PACKAGE_LEVELS=x\n")]);
-    odd.units = Err(format!("{UNIT}: a specifier other than %%"));
+    odd.units = Err(format!("{UNIT}: the specifier %m, which only systemd knows"));
     odd.of_systemd.0 = ["/bin/etcd", "--name=h", "--debug"].map(str::to_owned).to_vec();
     odd.running = odd.flags();
-    refused("3.5.35", &odd, &["`--debug`", "a specifier other than %%"]);
+    refused("3.5.35", &odd, &["`--debug`", "the specifier %m"]);
     odd.of_systemd.0.pop();
     odd.running = odd.flags();
     let after = odd.rewritten(Rules::built_in(), &Version::new(3, 5, 35), false);

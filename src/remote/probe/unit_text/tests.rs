@@ -38,6 +38,22 @@ fn an_empty_value_resets_a_list_and_only_that() {
 }
 
 #[test]
+fn specifiers_that_are_known_are_put_in_and_seen_where_they_stand() {
+    let text =
+        "[Service]\nExecStart=/bin/etcd --name=%H \"--x=%p %%\"\nEnvironmentFile=-/etc/default/%p\nEnvironment=A=%n\n";
+    let mut unit = ServiceText::of(Specifiers::of("etcd.service").on("node1"));
+    unit.read(text).unwrap();
+    assert_eq!(unit.command().unwrap(), ["/bin/etcd", "--name=node1", "--x=etcd %"]);
+    assert_eq!(unit.environment(), [("A".to_owned(), "etcd.service".to_owned())]);
+    assert_eq!(unit.environment_files()[0].0.as_str(), "/etc/default/etcd");
+    let place = &unit.command_places()[1];
+    assert_eq!((&text[place.word.clone()], place.bytes.len()), ("--name=%H", "--name=node1".len()));
+    assert!(place.bytes[7..].iter().all(|bytes| &text[bytes.clone()] == "%H"));
+    assert!(unit.has_specifiers());
+    assert!(!service("ExecStart=/bin/a 50%%").unwrap().has_specifiers());
+}
+
+#[test]
 fn what_is_not_understood_for_sure_is_refused() {
     for bad in [
         "ExecStart=/bin/a %i",

@@ -129,10 +129,30 @@ fn a_value_that_cannot_be_edited_for_sure_is_refused_with_its_place() {
 }
 
 #[test]
+fn specifiers_stay_as_they_are_written() {
+    // As Debian's package has it (etcd-server 3.4.23), and an option more.
+    let lines = "Environment=DAEMON_ARGS=\nEnvironment=ETCD_NAME=%H\nEnvironment=ETCD_DATA_DIR=/var/lib/etcd/default\n\
+                 Environment=ETCD_LOG_OUTPUT=/var/log/%p.log\nEnvironmentFile=-/etc/default/%p\nExecStart=/usr/bin/etcd --debug $DAEMON_ARGS";
+    let before = given(&[(UNIT, &unit(lines))], &[(ENV, "DAEMON_ARGS=\"--heartbeat-interval=100\"\n")]);
+    let said = |name: &str| before.running.get(name).map(str::to_owned);
+    assert_eq!(said("log-output").as_deref(), Some("/var/log/etcd.log"));
+    let after = before.rewritten(Rules::built_in(), &Version::new(3, 5, 35), false);
+    assert!(after.faults.is_empty(), "{:?}", after.faults);
+    let path = RemotePath::from_absolute(UNIT).unwrap();
+    let expected = unit(lines).replace("--debug", "--log-level=debug").replace("ETCD_LOG_OUTPUT=", "ETCD_LOG_OUTPUTS=");
+    let changed = after.given.changed(&before);
+    assert_eq!(
+        changed.iter().find(|(dest, _)| *dest == path).map(|(_, text)| text.clone()),
+        Some(expected),
+        "{changed:?}"
+    );
+}
+
+#[test]
 fn the_environment_file_of_a_unit_that_is_not_understood_is_edited() {
-    // As Debian's package has it, with the name of the host for a specifier.
+    // Nearly as Debian's package has it, with a specifier that is not known.
     let mut debians = given(&[(VENDOR, &unit(EXEC))], &[(ENV, "DAEMON_ARGS=\"--debug --x\"\n")]);
-    debians.units = Err(format!("{VENDOR}: Environment=ETCD_NAME=%H: a specifier other than %%"));
+    debians.units = Err(format!("{VENDOR}: Environment=ETCD_NAME=%m: the specifier %m, which only systemd knows"));
     debians.of_systemd.0 = ["/usr/bin/etcd", "$DAEMON_ARGS"].map(str::to_owned).to_vec();
     debians.of_systemd.1 = vec![("DAEMON_ARGS".to_owned(), String::new())];
     let debians = debians.started_with();
