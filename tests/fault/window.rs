@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::control::{Control, OLD, Running};
 
-/// Light beside two labs on two cores, and still dozens of writes for each second that a member is down.
-pub(crate) const LOAD: LoadOptions = LoadOptions { clients: Some(6), rate: Some(60.0), ..LoadOptions::USUAL };
+/// Light beside two labs of five members on two cores, and still dozens of writes for each second that a member is down.
+pub(crate) const LOAD: LoadOptions = LoadOptions { clients: Some(6), rate: Some(30.0), ..LoadOptions::USUAL };
 
 /// Where windows leave their traces.
 const FOLDER: &str = "/var/lib/quorate/windows";

@@ -1,12 +1,13 @@
 //! How a host stands: its files and its etcd process, to be compared before and after.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_lab::Lab;
 
 use crate::quorate::Roll;
 
-/// Prints a line a file: path, kind, mode, owner, size, time of change; then the sums of what matters most. Left out is
+/// Prints a line a file: path, kind, mode, owner, size, time of change; then of programs, which are large, inode and the time that nobody can
+/// set, and of what else matters most the sums. Left out is
 /// what changes by itself: the kernel's and systemd's own, logs, sudo's record of who typed a password, and what is inside
 /// of the data directory, and of that of the log where it has one of its own: there etcd writes all the time.
 const FILES: &str = r#"
@@ -15,7 +16,8 @@ find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /
     -o -printf '%p %y %m %U:%G %s %T@ %l\n'
 find /var/lib/etcd -maxdepth 2 -printf '%p %y %m %U:%G\n'
 find /tmp /var/tmp -mindepth 1 -not -path '*systemd-private-*' -printf '%p %y\n'
-find /usr/local/bin /etc /var/lib/quorate -xdev -type f -exec sha256sum {} + 2>/dev/null
+find /usr/local/bin -xdev -type f -printf '%p %i %C@\n'
+find /etc /var/lib/quorate -xdev -type f -exec sha256sum {} + 2>/dev/null
 true
 "#;
 
@@ -63,8 +65,9 @@ impl Standing {
         for (host, before) in &self.0 {
             let after = &now.0[host];
             assert!(before.len() > 1000, "{host} has too few files for a look at all of them: {}", before.len());
-            changes.extend(before.iter().filter(|line| !after.contains(line)).map(|line| format!("{host} - {line}")));
-            changes.extend(after.iter().filter(|line| !before.contains(line)).map(|line| format!("{host} + {line}")));
+            let (was, is): (BTreeSet<_>, BTreeSet<_>) = (before.iter().collect(), after.iter().collect());
+            changes.extend(was.difference(&is).map(|line| format!("{host} - {line}")));
+            changes.extend(is.difference(&was).map(|line| format!("{host} + {line}")));
         }
         // Enough to see what it was.
         changes.truncate(40);
