@@ -95,8 +95,10 @@ fn files_go_with_the_program_and_back_with_it() {
     refused(&lab, &kind, &["would be Type=notify"]);
     let user = item(&format!("{FOLDER}/a.conf"), "[Service]\nUser=root");
     refused(&lab, &user, &["the new files change User"]);
-    let unclear = item(&format!("{FOLDER}/a.conf"), "[Service]\nEnvironment=ETCD_NAME=%H");
-    refused(&lab, &unclear, &["a.conf: Environment=ETCD_NAME=%H: a specifier other than %%"]);
+    let unclear = item(&format!("{FOLDER}/a.conf"), "[Service]\nEnvironment=ETCD_NAME=%m");
+    refused(&lab, &unclear, &["a.conf: Environment=ETCD_NAME=%m: the specifier %m, which only systemd knows"]);
+    let named = item(&format!("{FOLDER}/a.conf"), "[Service]\nEnvironment=ETCD_NAME=%p-%H\nEnvironmentFile=");
+    refused(&lab, &named, &["would start with another name", "found    `etcd-etcd1`"]);
     refused(&lab, &item("/etc/hosts", "x"), &["/etc/hosts is no file that the unit reads", ENVIRONMENT, FOLDER]);
 
     // A start that fails, with a new drop-in and another environment file: all of it comes back.
