@@ -93,7 +93,7 @@ pub struct Hop {
     pub first: Vec<First>,
     /// Why, where there is more to say than that it is the next minor.
     pub why: Option<String>,
-    /// Why a cluster with authentication takes it only if told to.
+    /// Why a cluster with authentication takes it only if told to, or not at all.
     pub auth: Option<String>,
     /// Where that is from.
     pub auth_source: Option<String>,

@@ -39,8 +39,8 @@ use std::sync::Mutex;
 
 use quorate_lab::{Turn, Turns};
 
-/// A roll waits far more than it computes: 3 s of a core in 27 s or more, in a debug build (measured on two cores, by `time`); what
-/// computes beside it are the lab's own hosts, etcd and clients.
+/// quorate itself waits far more than it computes: 3 s of a core in 27 s or more, in a debug build (by `time`). The hosts' programs, etcd and
+/// clients take ten times that, so that three labs keep two cores busy (measured 2026-11-27).
 static TURNS: Turns = Turns::new(3);
 
 /// For a test on a lab that it shares with others: one such test at a time.

@@ -125,7 +125,7 @@ impl Spec {
         if !(1..=9).contains(&self.members) {
             return Err(format!("1 to 9 members, not {}", self.members));
         }
-        // Their addresses lie between those of the first and of the members (`Site::bastion`).
+        // Their addresses lie between those of the first and of the members (`Site::bastions`).
         if self.bastions > MOST_BASTIONS {
             return Err(format!("at most {MOST_BASTIONS} bastions, not {}", self.bastions));
         }

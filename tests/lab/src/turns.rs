@@ -1,5 +1,6 @@
-//! How many labs of one file of tests are at work at once. Tests on labs wait far more than they compute, so there are more of them than
-//! cores; but not all, or etcd's own time-outs would be what is tested.
+//! How many labs of one file of tests are at work at once. One that rolls, with all that its hosts start, keeps one core of two busy (20 s of
+//! the kernel's time and as much of programs' in 40 s; measured 2026-11-27), and waits between; so there are more than cores, and not all at
+//! once, or etcd's own time-outs would be what is tested.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
