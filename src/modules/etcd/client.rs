@@ -20,7 +20,7 @@ const QUESTION: Duration = Duration::from_secs(3);
 /// For a change of the member list, or a downgrade: etcd itself gives up after 5 s and an election (v2.0.5 etcdserver/etcdhttp, read 2026-11-24).
 const CHANGE: Duration = Duration::from_secs(10);
 
-/// For the hash of all keys: a member reads its whole database for it, 8 GiB at most (etcd's own advice for the quota), of a page cache or
+/// For the hash or the count of all keys: a member reads its whole database for it, 8 GiB at most (etcd's own advice for the quota), of a page cache or
 /// a disk that gives 100 MB/s.
 const WHOLE_STORE: Duration = Duration::from_secs(90);
 
@@ -259,7 +259,11 @@ impl Client {
 
     /// Index and term in the headers of the root of the store. Its body may be long, so only the headers are asked for.
     pub(super) async fn position(&self) -> Result<Position, ClientError> {
-        let answer = self.perform(self.request("HEAD", "/v2/keys/", QUESTION)).await?;
+        self.position_within(QUESTION).await
+    }
+
+    async fn position_within(&self, deadline: Duration) -> Result<Position, ClientError> {
+        let answer = self.perform(self.request("HEAD", "/v2/keys/", deadline)).await?;
         let text = |header: &'static str| {
             let value = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(header));
             value.map(|(_, value)| value.as_str()).unwrap_or_default()
@@ -333,7 +337,7 @@ impl Client {
     /// The keys that this member's v3 store had at a revision; `None` where it has compacted that away.
     pub(super) async fn keys_at(&self, revision: u64) -> Result<Option<KeyCount>, ClientError> {
         let Api::V3 { prefix } = etcd::api(&self.version().await?) else { return Err(ClientError::NoV3) };
-        let answer = self.call(prefix, "kv/range", &etcd::keys_at(revision)).await?;
+        let answer = self.json("POST", &format!("{prefix}/kv/range"), &etcd::keys_at(revision), WHOLE_STORE).await?;
         Ok(etcd::gateway_count(answer.status, &answer.body)?)
     }
 
@@ -385,9 +389,11 @@ impl Client {
         Ok(etcd::lease_granted(answer.status, &answer.body)?)
     }
 
-    /// The keys of the whole v2 store, and the store's index just before.
+    /// The keys of the whole v2 store, and the store's index just before. Nobody is down while they are counted, so both questions may
+    /// take their time: a member of 2.x with authentication on works out a bcrypt hash for every one (3 s were not enough on two cores
+    /// with three clusters under load).
     pub(super) async fn keys(&self, deadline: Duration) -> Result<(KeyCount, u64), ClientError> {
-        let before = self.position().await?;
+        let before = self.position_within(deadline).await?;
         let answer = self.ask("/v2/keys/?recursive=true&sorted=false", deadline, STORE_CAP).await?;
         Ok((etcd::count_keys(answer.status, &answer.body)?, before.store))
     }

@@ -74,7 +74,7 @@ pub fn run(folder: &Path, plan: &Plan, stopped: &dyn Fn() -> bool) -> Result<(),
     }
     fs::create_dir_all(folder).map_err(at("make folder", folder))?;
     // Held to the end of this function, or of this process.
-    let _lock = lock(folder)?;
+    let _lock = Lock::take(folder)?;
     let recorder = Recorder::create(&folder.join(HISTORY), plan, membership(plan, BEGIN)?)?;
     let shared = Shared::new(plan, &recorder);
     let asked = thread::scope(|scope| {
@@ -96,16 +96,35 @@ pub fn run(folder: &Path, plan: &Plan, stopped: &dyn Fn() -> bool) -> Result<(),
     recorder.stop(asked?)
 }
 
-fn lock(folder: &Path) -> Result<File, LoadError> {
-    let path = folder.join(LOCK);
-    let lock = File::create(&path).map_err(at("open", &path))?;
-    lock.try_lock().map_err(|_| LoadError::Running(folder.to_owned()))?;
-    Ok(lock)
+/// The lock of a load that runs. It is given back in so many words: a child that another thread has forked and that has not come to its
+/// `execve` yet has the open file too, and would hold the lock for as long (flock(2): "released either by an explicit `LOCK_UN` …
+/// or when all such file descriptors have been closed").
+struct Lock(File);
+
+impl Lock {
+    fn take(folder: &Path) -> Result<Self, LoadError> {
+        let path = folder.join(LOCK);
+        let file = File::create(&path).map_err(at("open", &path))?;
+        file.try_lock().map_err(|_| LoadError::Running(folder.to_owned()))?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // With the process it ends in any case.
+        drop(self.0.unlock());
+    }
 }
 
 /// Whether a load runs in the folder.
 pub(super) fn runs(folder: &Path) -> bool {
-    File::open(folder.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_err())
+    let Ok(file) = File::open(folder.join(LOCK)) else { return false };
+    let free = file.try_lock_shared().is_ok();
+    if free {
+        drop(file.unlock());
+    }
+    !free
 }
 
 /// Who belongs to the cluster, as the first member says that answers.
