@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::events::{Emitter, Kind};
-use crate::transport::{BoxFuture, ByteStream, ConnectError, Connector, Exec, ExecError, Output, Session, Target};
+use crate::transport::{
+    BoxFuture, ByteStream, ConnectError, Connector, Exec, ExecError, Output, Residents, Session, Target,
+};
 
 /// A host's session for the whole run. What was asked over a connection that broke is lost and says so; what is asked after that goes
 /// over a new one.
@@ -77,6 +79,11 @@ impl Lasting {
         let mut state = self.inner.state.lock().await;
         if state.session.as_ref().is_some_and(|held| Arc::ptr_eq(held, session)) {
             state.session = None;
+        }
+        drop(state);
+        // One that waits for work would keep the connection.
+        if let Some(residents) = session.residents() {
+            residents.close();
         }
     }
 
@@ -151,6 +158,11 @@ impl Session for Lasting {
             }
             opened
         })
+    }
+
+    fn residents(&self) -> Option<Arc<Residents>> {
+        // Who holds it makes a connection just now, on which nothing stands yet.
+        self.inner.state.try_lock().ok()?.session.as_ref()?.residents()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

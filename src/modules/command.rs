@@ -111,7 +111,7 @@ pub(super) async fn perform(call: Call<'_>, shown: Value, what: What) -> Result<
         return Ok(Outcome { skipped: Some(reason.to_owned()), result, ..Outcome::default() });
     };
     let (stdin, chdir) = (stdin(&call), path(&call, "chdir")?);
-    let options = RunOptions { stdin, chdir, deadline: Some(LONGEST), ..RunOptions::default() };
+    let options = RunOptions { stdin, chdir, deadline: Some(LONGEST), alone: true, ..RunOptions::default() };
     let (began, clock) = (jiff::Timestamp::now(), std::time::Instant::now());
     let ran = match &what {
         What::Program(argv) => change.run(argv, options).await?,

@@ -278,7 +278,11 @@ async fn validate(call: &Call<'_>, change: &Change, command: &str, content: &Con
     let only_us = Attributes { mode: Some(0o600), ..Attributes::default() };
     let mut ran = content.put(change, &file, &only_us).await.map(|()| None);
     if ran.is_ok() {
-        ran = change.run(&words, RunOptions::default()).await.map(Some).map_err(Failure::from);
+        ran = change
+            .run(&words, RunOptions { alone: true, ..RunOptions::default() })
+            .await
+            .map(Some)
+            .map_err(Failure::from);
     }
     let cleaned = change.remove(&folder, true).await;
     match ran?.filter(|ran| !ran.success()) {

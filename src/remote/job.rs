@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt;
 use super::shell::{self, Program};
 use super::sink::{Sink, SinkHandle};
 use super::{RemoteError, RemoteHost, RemotePath};
-use crate::transport::{Exec, ExecError, ExitStatus, Output, Stdin, Stdout};
+use crate::transport::{Drain, Exec, ExecError, ExitStatus, Output, Stdin};
 
 /// Standard output kept unless said otherwise; what a module registers or shows is far below it.
 pub(super) const OUTPUT_CAP: usize = 1024 * 1024;
@@ -41,6 +41,8 @@ pub struct RunOptions {
     pub deadline: Option<Duration>,
     /// Bytes of standard output kept.
     pub cap: Option<usize>,
+    /// Whether it gets a session of its own on the host, as what an operator wrote must: it may leave something behind that goes on printing.
+    pub alone: bool,
 }
 
 impl Ran {
@@ -77,12 +79,14 @@ pub(super) struct Job<'a> {
     pub(super) stdin: Stdin,
     pub(super) deadline: Option<Duration>,
     pub(super) cap: usize,
+    /// Whether it needs a session of its own on the host: it may leave something behind that goes on printing.
+    pub(super) alone: bool,
 }
 
 impl<'a> Job<'a> {
     /// `argv` with no input and the usual limits.
     pub(super) fn new(act: &'a str, argv: Vec<&'a str>) -> Self {
-        Self { act, argv, chdir: None, stdin: Stdin::Empty, deadline: None, cap: OUTPUT_CAP }
+        Self { act, argv, chdir: None, stdin: Stdin::Empty, deadline: None, cap: OUTPUT_CAP, alone: false }
     }
 
     /// A fixed POSIX sh text with positional parameters; `$0`, which `ps` shows, says what it is for.
@@ -100,6 +104,7 @@ impl<'a> Job<'a> {
         self.chdir = options.chdir.as_ref();
         self.deadline = options.deadline;
         self.cap = options.cap.unwrap_or(self.cap);
+        self.alone = options.alone;
         self
     }
 
@@ -112,7 +117,7 @@ impl<'a> Job<'a> {
 impl RemoteHost {
     /// Runs it and waits for its end.
     pub(super) async fn perform(&self, job: Job<'_>) -> Result<Ran, RemoteError> {
-        let stdout = Stdout::Capture { cap: job.cap.saturating_add(NOISE_CAP) };
+        let stdout = Drain::Capture { cap: job.cap.saturating_add(NOISE_CAP) };
         let (act, cap) = (job.act, job.cap);
         let (nonce, output) = self.exec(job, |_| stdout).await?;
         let mut ran = self.own(act, &nonce, output)?;
@@ -133,7 +138,7 @@ impl RemoteHost {
             .exec(job, |nonce| {
                 let (framed, kept) = sink.framed(&format!("{nonce}-start\n"));
                 handle = Some(kept);
-                Stdout::Stream(Box::new(framed))
+                Drain::Stream(Box::new(framed))
             })
             .await?;
         let ran = self.own(act, &nonce, output)?;
@@ -142,7 +147,7 @@ impl RemoteHost {
         Ok((ran, bytes, sha256))
     }
 
-    async fn exec(&self, job: Job<'_>, stdout: impl FnOnce(&str) -> Stdout) -> Result<(String, Output), RemoteError> {
+    async fn exec(&self, job: Job<'_>, stdout: impl FnOnce(&str) -> Drain) -> Result<(String, Output), RemoteError> {
         let Some(nonce) = shell::nonce() else { return Err(self.refused(job.act, "no random numbers to be had")) };
         let deadline = job.deadline.unwrap_or(self.deadline);
         let chdir = job.chdir.map(RemotePath::as_str);
@@ -151,17 +156,30 @@ impl RemoteHost {
         if let Some(fault) = program.fault(self.r#become.as_ref()) {
             return Err(self.refused(job.act, fault));
         }
+        let stdout = stdout(&nonce);
+        let told_path = program.environment.iter().any(|(name, _)| name == "PATH");
+        if let (Stdin::Empty, Drain::Capture { cap }, false, false) = (&job.stdin, &stdout, job.alone, told_path) {
+            let caps = [*cap, STDERR_CAP + NOISE_CAP];
+            if let Some(answer) = self.ask_resident(&program, &nonce, caps).await {
+                return answer.map(|output| (nonce, output));
+            }
+        }
         let framed = program.framed(self.r#become.as_ref(), &nonce);
         let exec = Exec {
             command: framed.command,
             stdin: before(framed.text, job.stdin),
-            stdout: stdout(&nonce),
-            stderr_cap: STDERR_CAP + NOISE_CAP,
+            stdout,
+            stderr: Drain::Capture { cap: STDERR_CAP + NOISE_CAP },
             deadline,
             prompt: framed.prompt,
         };
         match self.session.exec(exec).await {
-            Ok(output) => Ok((nonce, output)),
+            Ok(output) => {
+                if after(&output.stderr, &format!("{nonce}-start\n")).is_some() {
+                    self.has_run_alone();
+                }
+                Ok((nonce, output))
+            }
             Err(ExecError::BecomeRefused { .. }) => Err(self.not_become("sudo did not take the password")),
             Err(error) => Err(error.into()),
         }
@@ -201,7 +219,7 @@ impl RemoteHost {
         self.answer(act, format!("the login shell did not run the command ({:?}): {noise}", output.status))
     }
 
-    fn not_become(&self, said: &str) -> RemoteError {
+    pub(super) fn not_become(&self, said: &str) -> RemoteError {
         let user = self.r#become.as_ref().map(|b| b.user.clone()).unwrap_or_default();
         let detail = if said.is_empty() { "sudo said nothing".to_owned() } else { self.redacted(said) };
         RemoteError::Become { host: self.name().to_owned(), user, detail }

@@ -8,6 +8,7 @@ mod job;
 mod lock;
 mod path;
 mod probe;
+mod resident;
 mod shell;
 mod sink;
 #[cfg(test)]

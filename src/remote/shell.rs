@@ -7,6 +7,11 @@
 //! before the program itself runs; a text that did not arrive whole is not run at all; and any login shell will do, since the
 //! loader is one line in plain single quotes.
 //!
+//! Most of what is asked goes to one loader a host that stays: its text is a loop which reads one command after the other, each between two marked
+//! lines of its own, runs it in a subshell with an empty input, and prints `NONCE-start` before and `NONCE-done` with the exit code after it, on both
+//! outputs. A login shell, sudo and a channel for each command cost a busy host more than the commands do; so they are paid once.
+//! What has an input, a stream for its output or a `PATH` of its own still goes alone, and so does what an operator wrote.
+//!
 //! The loader prints `NONCE-begin` on standard error when it runs, and `NONCE-start` on both when the text has arrived:
 //! what comes before is noise of the login shell, of sudo or of the host.
 
@@ -26,6 +31,16 @@ const LOADER: &str = concat!(
     r#"printf "%s\n" "$1-ready" "$1-begin" >&2; IFS= read -r l; [ "$l" = "$1-text" ] || exit 125; "#,
     r#"n=$(printf "\nx"); n=${n%x}; s=; while IFS= read -r l; do [ "$l" = "$1-end" ] && break; s="$s$l$n"; l=; done; "#,
     r#"[ "$l" = "$1-end" ] || exit 125; printf "%s\n" "$1-start" >&2; printf "%s\n" "$1-start"; unset l n; eval "$s"; exit"#
+);
+
+/// The loop of a loader that stays. What a shell says of a command that a signal ended ("Killed") is not the command's own, so the loop's
+/// standard error is nowhere and the commands' is a copy made before.
+const LOOP: &str = concat!(
+    "exec 3>&2 2>/dev/null\n",
+    r#"n=$(printf "\nx"); n=${n%x}; while IFS= read -r m; do s=; l=; while IFS= read -r l; do [ "$l" = "$m-end" ] && break; s="$s$l$n"; l=; done; "#,
+    r#"[ "$l" = "$m-end" ] || exit 125; printf "%s\n" "$m-start" >&3; printf "%s\n" "$m-start"; "#,
+    r#"(eval "unset l m n s$n$s") </dev/null 2>&3 3>&-; l=$?; printf "%s-done %s\n" "$m" "$l" >&3; printf "%s-done %s\n" "$m" "$l"; done"#,
+    "\n"
 );
 
 /// Longer than the deadline on this side, so that ours is the one seen; then TERM, and KILL after this.
@@ -101,28 +116,12 @@ impl Program<'_> {
 
     /// The command for the login shell and the text that follows on standard input.
     pub(super) fn framed(&self, r#become: Option<&Become>, nonce: &str) -> Framed {
-        let loader = format!("/bin/sh -c {} quorate {nonce}", quote(LOADER));
-        let (command, prompt) = match r#become {
-            None => (format!("exec {loader}"), None),
-            Some(b) => self.sudo(b, &loader, nonce),
-        };
-        Framed { command, text: format!("{nonce}-text\n{}{nonce}-end\n", self.text(nonce)).into_bytes(), prompt }
+        framed(r#become, self.search_path(), &self.text(nonce), nonce)
     }
 
-    /// `sudo -n` without a password; with one, `-k` so that it asks for sure, with a prompt nobody can foretell.
-    fn sudo(&self, r#become: &Become, loader: &str, nonce: &str) -> (String, Option<Prompt>) {
-        let path = quote(self.search_path());
-        let user = quote(&r#become.user);
-        let head = format!("exec /usr/bin/env LC_ALL=C PATH={path} sudo");
-        match &r#become.password {
-            None => (format!("{head} -n -H -u {user} -- {loader}"), None),
-            Some(password) => {
-                let ask = format!("[quorate {nonce}] password: ");
-                let command = format!("{head} -k -S -H -p {} -u {user} -- {loader}", quote(&ask));
-                let reply: SecretString = password.clone();
-                (command, Some(Prompt { ask, reply, ready: format!("{nonce}-ready\n") }))
-            }
-        }
+    /// The text for a loader that stays.
+    pub(super) fn told(&self, nonce: &str) -> Vec<u8> {
+        format!("{nonce}\n{}{nonce}-end\n", self.text(nonce)).into_bytes()
     }
 
     fn search_path(&self) -> &str {
@@ -147,6 +146,36 @@ impl Program<'_> {
         text.push_str(&format!("set -- {argv}\nif command -v timeout >/dev/null 2>&1; then\n"));
         text.push_str(&format!("exec timeout -k {HOST_KILL_AFTER_S} {seconds} \"$@\"\nelse\nexec \"$@\"\nfi\n"));
         text
+    }
+}
+
+/// A loader that stays, for the login shell, with its loop.
+pub(super) fn resident(r#become: Option<&Become>, nonce: &str) -> Framed {
+    framed(r#become, SEARCH_PATH, LOOP, nonce)
+}
+
+fn framed(r#become: Option<&Become>, search_path: &str, text: &str, nonce: &str) -> Framed {
+    let loader = format!("/bin/sh -c {} quorate {nonce}", quote(LOADER));
+    let (command, prompt) = match r#become {
+        None => (format!("exec {loader}"), None),
+        Some(b) => sudo(b, search_path, &loader, nonce),
+    };
+    Framed { command, text: format!("{nonce}-text\n{text}{nonce}-end\n").into_bytes(), prompt }
+}
+
+/// `sudo -n` without a password; with one, `-k` so that it asks for sure, with a prompt nobody can foretell.
+fn sudo(r#become: &Become, search_path: &str, loader: &str, nonce: &str) -> (String, Option<Prompt>) {
+    let path = quote(search_path);
+    let user = quote(&r#become.user);
+    let head = format!("exec /usr/bin/env LC_ALL=C PATH={path} sudo");
+    match &r#become.password {
+        None => (format!("{head} -n -H -u {user} -- {loader}"), None),
+        Some(password) => {
+            let ask = format!("[quorate {nonce}] password: ");
+            let command = format!("{head} -k -S -H -p {} -u {user} -- {loader}", quote(&ask));
+            let reply: SecretString = password.clone();
+            (command, Some(Prompt { ask, reply, ready: format!("{nonce}-ready\n") }))
+        }
     }
 }
 

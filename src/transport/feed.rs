@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::capture::Capture;
 use super::dialogue::Cue;
-use super::session::{Stdin, Stdout};
+use super::session::{Drain, Stdin};
 
 /// Bytes read from a [`Stdin::Stream`] at once: two SSH packets of 32 KiB, so that reading and sending overlap.
 const CHUNK: usize = 64 * 1024;
@@ -66,7 +66,7 @@ pub(crate) async fn feed(
     Ok(())
 }
 
-/// Where standard output goes.
+/// Where an output goes.
 pub(crate) enum Sink {
     /// Kept.
     Capture(Capture),
@@ -76,10 +76,10 @@ pub(crate) enum Sink {
 
 impl Sink {
     /// For one command.
-    pub(crate) fn new(stdout: Stdout) -> Self {
-        match stdout {
-            Stdout::Capture { cap } => Self::Capture(Capture::new(cap)),
-            Stdout::Stream(writer) => Self::Stream(writer),
+    pub(crate) fn new(drain: Drain) -> Self {
+        match drain {
+            Drain::Capture { cap } => Self::Capture(Capture::new(cap)),
+            Drain::Stream(writer) => Self::Stream(writer),
         }
     }
 

@@ -9,7 +9,6 @@ use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use super::capture::Capture;
 use super::dialogue::{Cue, Dialogue};
 use super::feed::{Sink, feed};
 use super::session::{BoxFuture, ByteStream, Exec, ExecError, ExitStatus, Output, Session};
@@ -78,7 +77,7 @@ impl LocalSession {
     async fn listen(
         &self,
         mut pipe: ChildStderr,
-        mut capture: Capture,
+        mut sink: Sink,
         mut dialogue: Dialogue,
         cues: mpsc::UnboundedSender<Cue>,
     ) -> Result<(Vec<u8>, u64), ExecError> {
@@ -86,14 +85,14 @@ impl LocalSession {
         while let Some(bytes) = next(&mut pipe, &mut chunk).await.map_err(|e| self.local(&e))? {
             let mut own = Vec::new();
             let heard = dialogue.push(bytes, &mut own);
-            capture.push(&own);
+            sink.push(&own).await.map_err(|e| self.local(&e))?;
             for cue in heard.map_err(|_| ExecError::BecomeRefused { host: self.host.clone() })? {
                 // A feeder that is done needs no cue.
                 drop(cues.send(cue));
             }
         }
-        capture.push(&dialogue.finish());
-        Ok(capture.into_parts())
+        sink.push(&dialogue.finish()).await.map_err(|e| self.local(&e))?;
+        sink.finish().await.map_err(|e| self.local(&e))
     }
 
     /// Feeds and drains a command until it has ended and closed its output.
@@ -106,7 +105,7 @@ impl LocalSession {
         let (cues, heard) = mpsc::unbounded_channel();
         let feeding = feed(stdin, exec.stdin, dialogue.waits(), heard);
         let out = self.keep(stdout, Sink::new(exec.stdout));
-        let err = self.listen(stderr, Capture::new(exec.stderr_cap), dialogue, cues);
+        let err = self.listen(stderr, Sink::new(exec.stderr), dialogue, cues);
         let ending = async {
             let ((stdout, stdout_dropped), (stderr, stderr_dropped)) = tokio::try_join!(out, err)?;
             let status = child.wait().await.map_err(|e| self.lost(e, true))?;

@@ -4,13 +4,15 @@ mod capture;
 mod dialogue;
 mod feed;
 mod local;
+mod resident;
 mod scripted;
 mod session;
 pub mod ssh;
 
 pub use local::LocalSession;
+pub use resident::{Leave, Marks, Resident, Residents, Turn, Unanswered};
 pub use scripted::{Call, Scripted};
 pub use session::{
-    BoxFuture, ByteStream, ConnectError, Connector, Exec, ExecError, ExitStatus, Output, Prompt, Session, Stdin,
-    Stdout, Target, Way,
+    BoxFuture, ByteStream, ConnectError, Connector, Drain, Exec, ExecError, ExitStatus, Output, Prompt, Session, Stdin,
+    Target, Way,
 };

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::session::{
-    BoxFuture, ByteStream, ConnectError, Connector, Exec, ExecError, Output, Session, Stdin, Stdout, Target,
+    BoxFuture, ByteStream, ConnectError, Connector, Drain, Exec, ExecError, Output, Session, Stdin, Target,
 };
 
 /// One command that a scripted host was given.
@@ -104,7 +104,7 @@ impl ScriptedSession {
         let call = Call { host: self.host.clone(), command: exec.command, stdin };
         self.script.0.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call.clone());
         let mut output = (self.script.0.answer)(&call.host, &call.command, &call.stdin)?;
-        if let Stdout::Stream(mut writer) = exec.stdout {
+        if let Drain::Stream(mut writer) = exec.stdout {
             writer.write_all(&output.stdout).await.map_err(|e| self.local(&e))?;
             writer.flush().await.map_err(|e| self.local(&e))?;
             output.stdout.clear();

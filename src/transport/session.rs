@@ -9,6 +9,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::resident::Residents;
+
 /// A boxed future, so that a session can be a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -51,9 +53,9 @@ pub enum Stdin {
     Stream(Box<dyn AsyncRead + Send + Unpin>),
 }
 
-/// Where a command's standard output goes.
-pub enum Stdout {
-    /// Into [`Output::stdout`], at most `cap` bytes; what is over is drained and dropped, and said so.
+/// Where one output of a command goes.
+pub enum Drain {
+    /// Into [`Output`], at most `cap` bytes; what is over is drained and dropped, and said so.
     Capture {
         /// Bytes.
         cap: usize,
@@ -81,9 +83,9 @@ pub struct Exec {
     /// Its input.
     pub stdin: Stdin,
     /// Its output.
-    pub stdout: Stdout,
-    /// At most this many bytes of standard error are kept.
-    pub stderr_cap: usize,
+    pub stdout: Drain,
+    /// What it says on standard error, without the question and its mark.
+    pub stderr: Drain,
     /// From the request to the exit status, on the monotonic clock.
     pub deadline: Duration,
     /// The question to answer, if `become` needs a password.
@@ -114,7 +116,7 @@ pub struct Output {
     pub status: ExitStatus,
     /// Standard output, unless it was streamed.
     pub stdout: Vec<u8>,
-    /// Standard error.
+    /// Standard error, unless it was streamed.
     pub stderr: Vec<u8>,
     /// Bytes of standard output over the cap.
     pub stdout_dropped: u64,
@@ -253,6 +255,11 @@ pub trait Session: Send + Sync {
 
     /// Which way it goes; `None` where there is but one.
     fn way(&self) -> Option<&Way> {
+        None
+    }
+
+    /// The commands that stay on its connection, if it keeps any.
+    fn residents(&self) -> Option<Arc<Residents>> {
         None
     }
 

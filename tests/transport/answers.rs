@@ -64,6 +64,7 @@ impl Command {
                 self.close().await;
             }
             "huge status" => self.end(u32::MAX).await,
+            "stay" => self.stay().await,
             "hang" => while self.channel.wait().await.is_some() {},
             "count" => {
                 let count = self.input().await;
@@ -109,6 +110,31 @@ impl Command {
         self.err(b"own words").await;
         let count = self.input().await;
         self.out(count.to_string().as_bytes()).await;
+        self.end(0).await;
+    }
+
+    /// Each line is a mark and words: the words are said between the two ends of the mark.
+    async fn stay(&mut self) {
+        let mut held = Vec::new();
+        while let Some(message) = self.channel.wait().await {
+            let ChannelMsg::Data { data } = message else { break };
+            held.extend_from_slice(&data);
+            while let Some(at) = held.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = held.drain(..=at).collect();
+                let line = String::from_utf8(line).unwrap();
+                let (mark, words) = line.trim_end().split_once(' ').unwrap();
+                if words == "die" {
+                    self.end(1).await;
+                    return;
+                }
+                let said = format!("noise{mark}-begin\n{words}{mark}-end 7\nnoise");
+                // In pieces, so that a mark lies across their border.
+                for piece in said.as_bytes().chunks(5) {
+                    self.out(piece).await;
+                    self.err(piece).await;
+                }
+            }
+        }
         self.end(0).await;
     }
 

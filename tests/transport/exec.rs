@@ -2,17 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use quorate::transport::{Exec, ExecError, ExitStatus, Prompt, Stdin, Stdout};
+use quorate::transport::{Drain, Exec, ExecError, ExitStatus, Prompt, Stdin};
 use secrecy::SecretString;
 use tokio::io::AsyncReadExt;
 
 use super::answers::{ASK, PASSWORD, READY};
-use super::fixture::{Home, command};
+use super::fixture::{Home, command, text};
 use super::server::{Host, Setup};
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
 
 fn sudo(line: &str, password: &str) -> Exec {
     let prompt = Prompt { ask: ASK.to_owned(), reply: SecretString::from(password), ready: READY.to_owned() };
@@ -58,10 +54,10 @@ async fn output_after_the_exit_status_counts() {
 #[tokio::test]
 async fn a_flood_on_stderr_is_drained_and_cut_at_the_cap() {
     let (_host, session) = Home::new().session().await;
-    let output = session.exec(Exec { stderr_cap: 1000, ..command("flood") }).await.unwrap();
+    let output = session.exec(Exec { stderr: Drain::Capture { cap: 1000 }, ..command("flood") }).await.unwrap();
     assert_eq!((output.stderr.len(), output.stderr_dropped), (1000, 512 * 32 * 1024 - 1000));
     assert_eq!(text(&output.stdout), "done");
-    let output = session.exec(Exec { stdout: Stdout::Capture { cap: 3 }, ..command("both") }).await.unwrap();
+    let output = session.exec(Exec { stdout: Drain::Capture { cap: 3 }, ..command("both") }).await.unwrap();
     assert_eq!((text(&output.stdout), output.stdout_dropped), ("to ", 6));
 }
 
@@ -103,7 +99,7 @@ async fn a_command_that_does_not_read_its_input_ends_all_the_same() {
 async fn streams_out_into_a_writer() {
     let (_host, session) = Home::new().session().await;
     let (writer, mut reader) = tokio::io::duplex(16);
-    let exec = Exec { stdout: Stdout::Stream(Box::new(writer)), ..command("both") };
+    let exec = Exec { stdout: Drain::Stream(Box::new(writer)), ..command("both") };
     let mut got = String::new();
     let (output, read) = tokio::join!(session.exec(exec), reader.read_to_string(&mut got));
     assert!(output.unwrap().stdout.is_empty());

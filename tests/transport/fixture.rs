@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate::transport::ssh::{SshConnector, SshOptions};
-use quorate::transport::{ConnectError, Connector, Exec, Session, Stdin, Stdout, Target};
+use quorate::transport::{ConnectError, Connector, Drain, Exec, Session, Stdin, Target};
 use russh::keys::ssh_key::{LineEnding, PrivateKey, PublicKey};
 use tempfile::TempDir;
 
@@ -115,8 +115,8 @@ pub(crate) fn command(text: &str) -> Exec {
     Exec {
         command: text.to_owned(),
         stdin: Stdin::Empty,
-        stdout: Stdout::Capture { cap: 1024 * 1024 },
-        stderr_cap: 1024 * 1024,
+        stdout: Drain::Capture { cap: 1024 * 1024 },
+        stderr: Drain::Capture { cap: 1024 * 1024 },
         deadline: LONG,
         prompt: None,
     }
@@ -128,4 +128,9 @@ pub(crate) fn refused<T>(result: Result<T, ConnectError>) -> ConnectError {
         Ok(_) => panic!("it connected"),
         Err(error) => error,
     }
+}
+
+/// Output that is text.
+pub(crate) fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
 }

@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use quorate::transport::{
-    Connector, Exec, ExecError, ExitStatus, LocalSession, Prompt, Session, Stdin, Stdout, Target,
-};
+use quorate::transport::{Connector, Drain, Exec, ExecError, ExitStatus, LocalSession, Prompt, Session, Stdin, Target};
 use secrecy::SecretString;
 use tokio::io::AsyncReadExt;
 
@@ -38,13 +36,13 @@ async fn feeds_input_drains_floods_and_cuts_at_the_cap() {
     let stream = Box::new(tokio::io::repeat(b'x').take(8 * 1024 * 1024));
     let output = session().exec(Exec { stdin: Stdin::Stream(stream), ..command("wc -c") }).await.unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "8388608");
-    let flood = Exec { stderr_cap: 10, ..command("head -c 1000000 /dev/zero >&2; echo done") };
+    let flood = Exec { stderr: Drain::Capture { cap: 10 }, ..command("head -c 1000000 /dev/zero >&2; echo done") };
     let output = session().exec(flood).await.unwrap();
     assert_eq!((output.stderr.len(), output.stderr_dropped, output.stdout), (10, 999_990, b"done\n".to_vec()));
     let deaf = Exec { stdin: Stdin::Bytes(vec![0; 1_000_000]), ..command("exit 7") };
     assert_eq!(session().exec(deaf).await.unwrap().status, ExitStatus::Code(7));
     let (writer, mut reader) = tokio::io::duplex(4);
-    let exec = Exec { stdout: Stdout::Stream(Box::new(writer)), ..command("printf streamed") };
+    let exec = Exec { stdout: Drain::Stream(Box::new(writer)), ..command("printf streamed") };
     let mut got = String::new();
     let session = session();
     let (output, read) = tokio::join!(session.exec(exec), reader.read_to_string(&mut got));

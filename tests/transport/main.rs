@@ -10,4 +10,5 @@ mod jumps;
 mod local;
 mod login;
 mod loss;
+mod resident;
 mod server;

@@ -10,6 +10,7 @@ use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Response, Ses
 use russh::{Channel, ChannelOpenFailure, MethodKind, MethodSet, Preferred};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 use super::answers;
 
@@ -46,6 +47,8 @@ pub(crate) struct Setup {
     pub(crate) forwards: bool,
     /// So many sessions are refused, as by an sshd that still counts those that ended.
     pub(crate) full: usize,
+    /// sshd's `MaxSessions`.
+    pub(crate) sessions: usize,
 }
 
 impl Setup {
@@ -57,6 +60,7 @@ impl Setup {
             preferred: Preferred::DEFAULT,
             forwards: true,
             full: 0,
+            sessions: Semaphore::MAX_PERMITS,
         }
     }
 }
@@ -106,6 +110,7 @@ impl Host {
             ..Config::default()
         });
         let (access, forwards, full) = (setup.access, setup.forwards, Arc::new(AtomicUsize::new(setup.full)));
+        let sessions = setup.sessions;
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 stream.set_nodelay(true).unwrap();
@@ -116,6 +121,7 @@ impl Host {
                     forwards,
                     half: false,
                     full: Arc::clone(&full),
+                    sessions: Arc::new(Semaphore::new(sessions)),
                 };
                 let config = Arc::clone(&config);
                 tokio::spawn(async move {
@@ -150,6 +156,7 @@ struct Peer {
     seen: Arc<Seen>,
     forwards: bool,
     full: Arc<AtomicUsize>,
+    sessions: Arc<Semaphore>,
     /// The key was right, and the password is still wanted.
     half: bool,
 }
@@ -236,8 +243,16 @@ impl Handler for Peer {
             reply.reject(ChannelOpenFailure::ConnectFailed).await;
             return Ok(());
         }
+        let Ok(permit) = Arc::clone(&self.sessions).try_acquire_owned() else {
+            reply.reject(ChannelOpenFailure::ConnectFailed).await;
+            return Ok(());
+        };
         reply.accept().await;
-        tokio::spawn(answers::answer(channel, session.handle(), Arc::clone(&self.seen)));
+        let answer = answers::answer(channel, session.handle(), Arc::clone(&self.seen));
+        tokio::spawn(async move {
+            answer.await;
+            drop(permit);
+        });
         Ok(())
     }
 

@@ -116,8 +116,8 @@ async fn a_text_cut_short_is_not_run() {
         let exec = Exec {
             command: framed.command.clone(),
             stdin: crate::transport::Stdin::Bytes(framed.text[..length].to_vec()),
-            stdout: crate::transport::Stdout::Capture { cap: 1000 },
-            stderr_cap: 1000,
+            stdout: crate::transport::Drain::Capture { cap: 1000 },
+            stderr: crate::transport::Drain::Capture { cap: 1000 },
             deadline: std::time::Duration::from_secs(5),
             prompt: None,
         };

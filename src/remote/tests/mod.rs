@@ -7,6 +7,7 @@ mod folders;
 mod frame;
 mod lock;
 mod quoting;
+mod resident;
 mod system;
 mod writing;
 

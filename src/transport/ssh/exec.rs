@@ -8,7 +8,6 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::link::{Link, Running};
-use crate::transport::capture::Capture;
 use crate::transport::dialogue::{Cue, Dialogue};
 use crate::transport::feed::{Sink, feed};
 use crate::transport::session::{Exec, ExecError, ExitStatus, Output};
@@ -40,7 +39,7 @@ async fn run(link: &Arc<Link>, exec: Exec) -> Result<Output, ExecError> {
         dialogue,
         cues,
         sink: Sink::new(exec.stdout),
-        stderr: Capture::new(exec.stderr_cap),
+        stderr: Sink::new(exec.stderr),
         status: None,
         refused: false,
         whole: false,
@@ -72,6 +71,8 @@ async fn open(link: &Arc<Link>) -> Result<Running, ExecError> {
         match link.command().await {
             Ok(running) => return Ok(running),
             Err(russh::Error::ChannelOpenFailure(_)) if wait < REFUSED_WAIT => {
+                // It may be the one session that the host gives (`MaxSessions 1`).
+                link.residents.close();
                 tokio::time::sleep(wait).await;
                 wait *= 2;
             }
@@ -91,7 +92,7 @@ struct Draining<'a> {
     dialogue: Dialogue,
     cues: mpsc::UnboundedSender<Cue>,
     sink: Sink,
-    stderr: Capture,
+    stderr: Sink,
     status: Option<ExitStatus>,
     /// The host refused to run it.
     refused: bool,
@@ -110,7 +111,7 @@ impl Draining<'_> {
             ChannelMsg::ExtendedData { data, ext: 1 } => {
                 let mut own = Vec::new();
                 let cues = self.dialogue.push(&data, &mut own);
-                self.stderr.push(&own);
+                self.stderr.push(&own).await.map_err(|e| self.local(&e))?;
                 let refused = |_| ExecError::BecomeRefused { host: self.link.label.clone() };
                 for cue in cues.map_err(refused)? {
                     // A feeder that is done needs no cue.
@@ -148,7 +149,8 @@ impl Draining<'_> {
         if self.refused && self.status.is_none() {
             return Err(self.link.lost(&"the host refused to run a command (ForceCommand, or no shell)", false));
         }
-        self.stderr.push(&self.dialogue.finish());
+        let rest = self.dialogue.finish();
+        self.stderr.push(&rest).await.map_err(|e| self.local(&e))?;
         let Some(status) = self.status.take() else {
             return Err(self.link.lost(&"the command's channel was closed without an exit status", true));
         };
@@ -158,7 +160,7 @@ impl Draining<'_> {
         let link = self.link;
         let local = |e: std::io::Error| ExecError::Local { host: link.label.clone(), detail: e.to_string() };
         let (stdout, stdout_dropped) = self.sink.finish().await.map_err(local)?;
-        let (stderr, stderr_dropped) = self.stderr.into_parts();
+        let (stderr, stderr_dropped) = self.stderr.finish().await.map_err(local)?;
         Ok(Output { status, stdout, stderr, stdout_dropped, stderr_dropped })
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::leash::{Carried, Leash};
 use super::route::Hop;
 use super::watcher::{NO_ANSWER, Seen, Watcher};
+use crate::transport::resident::Residents;
 use crate::transport::session::{BoxFuture, ByteStream, Exec, ExecError, Output, Session, Way};
 
 /// Commands at once on one connection. sshd_config(5): `MaxSessions` is 10; two are left for whoever else uses our login.
@@ -28,6 +29,8 @@ pub(super) struct Link {
     pub(super) handle: Handle<Watcher>,
     pub(super) seen: Arc<Seen>,
     pub(super) commands: Semaphore,
+    /// The commands that stay on it.
+    pub(super) residents: Arc<Residents>,
     /// How long the host may take to open a tunnel.
     pub(super) timeout: Duration,
     /// The jump host's connection that carries this one.
@@ -53,7 +56,16 @@ impl Link {
         via: Option<Arc<Self>>,
     ) -> Self {
         let (label, timeout) = (hop.label.clone(), hop.timeout);
-        Self { label, handle, seen, commands: Semaphore::new(COMMANDS), timeout, via, _leash: leash }
+        Self {
+            label,
+            handle,
+            seen,
+            commands: Semaphore::new(COMMANDS),
+            residents: Arc::default(),
+            timeout,
+            via,
+            _leash: leash,
+        }
     }
 
     /// Whether it can still carry something.
@@ -197,8 +209,13 @@ impl Session for SshSession {
         self.way.as_ref()
     }
 
+    fn residents(&self) -> Option<Arc<Residents>> {
+        Some(Arc::clone(&self.link.residents))
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
+            self.link.residents.close();
             let goodbye = self.link.handle.disconnect(Disconnect::ByApplication, "done", "en");
             // A host that is gone already has nothing to say.
             drop(timeout(GOODBYE, goodbye).await);
