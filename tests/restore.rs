@@ -257,6 +257,111 @@ fn a_cluster_of_3_6_comes_back_from_a_snapshot() {
     comes_back_from_a_snapshot("3.6.16");
 }
 
+/// Where logs lie that are apart from the data; on etcd2 a disk of their own.
+const LOG: &str = "/var/lib/etcd-log";
+
+/// Moves each member's log out of its data, and where `configured` says so has it started with a configuration file.
+fn apart(site: &Site, configured: bool) {
+    for member in site.lab.members() {
+        let (host, peer) = (member.name, format!("http://{}:2380", member.address));
+        let disk = if host == "etcd2" {
+            format!("mount -t tmpfs -o mode=700 tmpfs {LOG} && chown etcd {LOG}")
+        } else {
+            "true".to_owned()
+        };
+        let script = format!(
+            "systemctl stop etcd && install -d -m 700 -o etcd {LOG} && {disk} && mv /var/lib/etcd/member/wal/* {LOG}/ && \
+             rmdir /var/lib/etcd/member/wal && echo ETCD_WAL_DIR={LOG} >>/etc/default/etcd"
+        );
+        site.said(&host, &script);
+        if configured {
+            let peers = format!("listen-peer-urls: {peer}\\ninitial-advertise-peer-urls: {peer}\\n");
+            let script = r#"awk -F= '/^ETCD_/ { key = tolower(substr($1, 6)); gsub("_", "-", key); value = substr($0, index($0, "=") + 1)
+                gsub("\"", "", value); print key ": \"" value "\"" }' /etc/default/etcd >/etc/etcd.yml && sed -i /^ETCD_/d /etc/default/etcd
+                printf 'PEERS' >>/etc/etcd.yml; mkdir -p /etc/systemd/system/etcd.service.d
+                printf '[Service]\nExecStart=\nExecStart=/usr/local/bin/etcd --config-file=/etc/etcd.yml\n' \
+                    >/etc/systemd/system/etcd.service.d/configured.conf && systemctl daemon-reload"#;
+            site.said(&host, &script.replace("PEERS", &peers));
+        }
+        site.said(&host, "systemctl start etcd");
+        site.lab.wait_healthy(HEALTHY).unwrap();
+    }
+}
+
+/// Sums of all segments below a folder, names without where they lie.
+fn segments(site: &Site, host: &str, below: &str) -> Vec<String> {
+    let script = format!("find {below} -name '*.wal' -exec sha256sum {{}} + 2>/dev/null; true");
+    let said = site.said(host, &script);
+    let mut found: Vec<String> = said
+        .lines()
+        .map(|line| format!("{} {}", line.split(' ').next().unwrap(), line.rsplit('/').next().unwrap()))
+        .collect();
+    found.sort();
+    found
+}
+
+/// Stops the test unless the log is where it was told to be, and the old one lies aside unharmed.
+#[track_caller]
+fn assert_logs_apart(site: &Site, before: &[Vec<String>]) {
+    for (host, before) in site.hosts().iter().zip(before) {
+        assert_eq!(segments(site, host, "/var/lib/etcd/member").len(), 0, "{host}");
+        assert!(!segments(site, host, LOG).is_empty(), "{host}");
+        // Of a disk of its own the old log comes to the disk of the data.
+        let aside =
+            if host == "etcd2" { "/var/lib/etcd/member.before-*-wal".to_owned() } else { format!("{LOG}.before-*") };
+        assert_eq!(&segments(site, host, &aside), before, "{host}");
+        assert_eq!(site.said(host, &format!("stat -c %U {LOG} {LOG}/*.wal | sort -u")).trim(), "etcd", "{host}");
+    }
+}
+
+#[test]
+fn members_with_a_configuration_file_and_a_log_apart_come_back_from_a_snapshot() {
+    let _turn = TURNS.own();
+    let lab = Lab::builder().etcd("3.5.35").user(User::Ops).sudo(Sudo::Password).bastion(false).start().expect("a lab");
+    let site = Site { lab, state: tempfile::tempdir().unwrap() };
+    apart(&site, true);
+    write_v3(&site, "k", KEYS);
+    let releases = format!("etcd_releases={}", site.lab.releases().display());
+    site.back_up(&["-e", &releases]);
+    let backup = site.backups("etcd1").pop().unwrap();
+    let id = site.cluster_id(&backup);
+    site.stop();
+    let before: Vec<_> = site.hosts().iter().map(|host| segments(&site, host, LOG)).collect();
+    let (folder, confirm) = (format!("backup={}", backup.display()), format!("confirm={id}"));
+    let restore =
+        || site.playbook("etcd-restore.yml", &["-e", &folder, "-e", &confirm, "-e", &releases]).output().unwrap();
+    assert_exit(&restore(), 0, "");
+    site.lab.wait_healthy(HEALTHY).unwrap();
+    for host in site.hosts() {
+        assert_eq!(keys_v3(&site, &host, "k"), KEYS, "{host}");
+    }
+    assert_logs_apart(&site, &before);
+    // A disk inside of what is moved aside would go with it.
+    site.stop();
+    let inside = "umount /var/lib/etcd-log && mkdir /var/lib/etcd/member/log && mount -t tmpfs tmpfs /var/lib/etcd/member/log && \
+                  sed -i s,/var/lib/etcd-log,/var/lib/etcd/member/log, /etc/etcd.yml";
+    site.said("etcd2", inside);
+    assert_exit(&restore(), 3, "/var/lib/etcd/member/log is a mount point in /var/lib/etcd/member");
+    site.lab.down().unwrap();
+}
+
+#[test]
+fn a_cluster_of_2_3_with_its_logs_apart_comes_back() {
+    let _turn = TURNS.own();
+    let site = Site::new(Lab::builder().etcd("2.3.8"));
+    apart(&site, false);
+    site.back_up(&[]);
+    // The first to come back is etcd1; the log on a disk of its own joins.
+    let backup = site.backups("etcd2").pop().unwrap();
+    let id = site.cluster_id(&backup);
+    site.stop();
+    let before: Vec<_> = site.hosts().iter().map(|host| segments(&site, host, LOG)).collect();
+    assert_exit(&site.restore(&backup, &id), 0, "");
+    site.assert_back();
+    assert_logs_apart(&site, &before);
+    site.lab.down().unwrap();
+}
+
 /// A copy of the backup with something done to it.
 fn broken(site: &Site, backup: &Path, name: &str, harm: impl Fn(&Path)) -> PathBuf {
     let folder = site.state.path().join(name);

@@ -1,4 +1,4 @@
-//! The data directory: the old one moved aside, the backup unpacked or an empty one made. Nothing is ever deleted in it.
+//! The data directory and a log apart from it: the old ones moved aside, the backup unpacked or empty ones made. Nothing is ever lost of them.
 
 use std::time::Duration;
 
@@ -42,11 +42,40 @@ else
 fi
 "#;
 
-/// `$1` archive, `$2` data directory. The owner is the directory's: a number of another host means nothing here.
+/// `$1` the log's directory, `$2` whether it is a mount, `$3` suffix, `$4` data directory, `$5` where to, for what is in a mount. Prints where the
+/// old log is now.
+///
+/// A mount point must be emptied, since whatever lies in it is a log to etcd 2.x (etcd wal/util.go, `Exist`, read 2026-11-28): what is in it
+/// goes to the data's disk. A folder right on a disk's root may have one that belongs to the file system.
+const LOG_ASIDE: &str = r#"
+umask 077
+log=$1 mount=$2 aside=$3 data=$4 to=$5
+if [ "$mount" = yes ]; then
+    if [ -n "$(find "$log" -mindepth 1 -maxdepth 1 ! -name lost+found -print -quit)" ]; then
+        mkdir -- "$to" && chown --reference="$data" -- "$to" || exit 1
+        find "$log" -mindepth 1 -maxdepth 1 ! -name lost+found -exec mv -t "$to" -- {} + || exit 1
+        sync -f "$to" && sync -f "$log" || exit 1
+        printf '%s' "$to"
+    fi
+else
+    if [ -e "$log" ]; then
+        [ ! -e "$log$aside" ] || { echo "$log$aside is there already" >&2; exit 1; }
+        mv -T -- "$log" "$log$aside" || exit 1
+        printf '%s' "$log$aside"
+    fi
+    mkdir -- "$log" && chown --reference="$data" -- "$log" && chmod 0700 -- "$log" && sync "$(dirname "$log")"
+fi
+"#;
+/// Bytes that a folder takes.
+const TAKES: &str = r#"du -skx -- "$1" | cut -f1"#;
+
+/// `$1` archive, `$2` data directory, `$3` the log's or empty. The owner is the directory's: a number of another host means nothing here.
 const UNPACK: &str = r#"
 umask 077
 tar -C "$2" --strip-components=1 --no-same-owner -xpf "$1" copy/member || exit 1
-chown -R --reference="$2" "$2/member" && sync -f "$2/member"
+chown -R --reference="$2" "$2/member" || exit 1
+if [ -n "$3" ]; then mv -t "$3" -- "$2"/member/wal/* && rmdir -- "$2/member/wal" && sync -f "$3" || exit 1; fi
+sync -f "$2/member"
 "#;
 
 impl Restore<'_> {
@@ -61,6 +90,21 @@ impl Restore<'_> {
         if first && !same {
             wanted.push((&on_scratch, archive.saturating_add(segment)));
         }
+        let mut on_log = None;
+        if let Some((log, place)) = &stopped.log {
+            if *place == Place::Mount {
+                // The old log comes to the data's disk.
+                let takes = self.call.probe.script("measure the old log", TAKES, &[log.as_str()], None).await?;
+                let kib: u64 = String::from_utf8_lossy(&takes.stdout).trim().parse().unwrap_or(u64::MAX >> 10);
+                wanted.extend(wanted.first().map(|(space, needed)| (*space, needed.saturating_add(kib << 10))));
+            }
+            on_log = Some(self.call.probe.space(log).await?);
+        }
+        if let Some(space) = on_log.as_ref().filter(|space| space.mount != on_data.mount) {
+            // A segment, and the next one, which etcd makes beforehand; of 2.x also what is in the backup, of which the log is the most.
+            let old = if self.backup.is_snapshot() { 0 } else { self.backup.unpacked };
+            wanted.push((space, old.saturating_add(2 * segment)));
+        }
         for (space, needed) in wanted {
             if space.free < needed {
                 let (free, needed) = (space.free >> 20, needed >> 20);
@@ -71,7 +115,7 @@ impl Restore<'_> {
         Ok(())
     }
 
-    /// Moves the old data aside and makes an empty directory; answers where the old data is, empty if there was none.
+    /// Moves the old data aside, and a log apart from it, and makes empty directories; answers where the old data is, empty if there was none.
     pub(super) async fn aside(&self, change: &Change, stopped: &Stopped) -> Result<String, Failure> {
         let mount = if stopped.place == Place::Mount { "yes" } else { "no" };
         let suffix = format!(".before-{}", self.call.run);
@@ -86,6 +130,31 @@ impl Restore<'_> {
         let ran = change.script("move the old data aside", ASIDE, &args, None).await?;
         if !ran.success() {
             return Err(failed(self.host(), format!("move {} aside: {}", stopped.data_dir, ran.words())));
+        }
+        let data = String::from_utf8_lossy(&ran.stdout).into_owned();
+        let Some((log, place)) = &stopped.log else { return Ok(data) };
+        let old = self.log_aside(change, stopped, log, *place, &suffix).await.map_err(|f| self.fell(f, &data))?;
+        Ok([data, old].iter().filter(|old| !old.is_empty()).cloned().collect::<Vec<_>>().join(" and "))
+    }
+
+    async fn log_aside(
+        &self,
+        change: &Change,
+        stopped: &Stopped,
+        log: &RemotePath,
+        place: Place,
+        suffix: &str,
+    ) -> Result<String, Failure> {
+        let (dir, mount) = (&stopped.data_dir, if place == Place::Mount { "yes" } else { "no" });
+        let to = match stopped.place {
+            Place::Mount => format!("{dir}/member{suffix}-wal"),
+            Place::None | Place::Folder => format!("{dir}{suffix}-wal"),
+        };
+        let args = [log.as_str(), mount, suffix, dir.as_str(), &to];
+        let options = RunOptions { deadline: Some(self.deadline()), ..RunOptions::default() };
+        let ran = change.script_with("move the old log aside", LOG_ASIDE, &args, options).await?;
+        if !ran.success() {
+            return Err(failed(self.host(), format!("move {log} aside: {}", ran.words())));
         }
         Ok(String::from_utf8_lossy(&ran.stdout).into_owned())
     }
@@ -107,7 +176,8 @@ impl Restore<'_> {
     /// Unpacks it into the empty data directory, and removes the archive from the host.
     pub(super) async fn unpack(&self, change: &Change, archive: &RemotePath, stopped: &Stopped) -> Result<(), Failure> {
         let deadline = Some(Duration::from_secs(60) + self.deadline());
-        let args = [archive.as_str(), stopped.data_dir.as_str()];
+        let log = stopped.log.as_ref().map_or("", |(log, _)| log.as_str());
+        let args = [archive.as_str(), stopped.data_dir.as_str(), log];
         let options = RunOptions { deadline, ..RunOptions::default() };
         let ran = change.script_with("unpack the backup", UNPACK, &args, options).await?;
         if !ran.success() {

@@ -16,19 +16,23 @@ use super::{Restore, Restored, failed, refused};
 
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// `$1` tool, `$2` snapshot, `$3` data directory, `$4` name, `$5` initial cluster, `$6` token, `$7` peer URLs.
+/// `$1` tool, `$2` snapshot, `$3` data directory, `$4` name, `$5` initial cluster, `$6` token, `$7` peer URLs,
+/// `$8` the log's directory or empty.
 ///
 /// The tool wants a directory that is not there yet, and the data directory may be a mount point: so it works beside `member`, which is
 /// renamed then. The owner is the directory's.
 const MAKE: &str = r#"
 umask 077
-tool=$1 file=$2 dir=$3 name=$4 cluster=$5 token=$6 urls=$7
+tool=$1 file=$2 dir=$3 name=$4 cluster=$5 token=$6 urls=$7 log=$8
 made=$dir/quorate-restore
 rm -rf -- "$made"
 ETCDCTL_API=3 "$tool" snapshot restore "$file" --data-dir "$made" --name "$name" --initial-cluster "$cluster" \
     --initial-cluster-token "$token" --initial-advertise-peer-urls "$urls" >&2 || exit 1
 rmdir -- "$dir/member" && mv -T -- "$made/member" "$dir/member" && rmdir -- "$made" || exit 1
-chown -R --reference="$dir" "$dir/member" && chmod 0700 "$dir/member" && sync -f "$dir/member"
+chown -R --reference="$dir" "$dir/member" && chmod 0700 "$dir/member" || exit 1
+# A log is the same wherever it lies, and early tools have no option for it (3.0.17 seen).
+if [ -n "$log" ]; then mv -t "$log" -- "$dir"/member/wal/* && rmdir -- "$dir/member/wal" && sync -f "$log" || exit 1; fi
+sync -f "$dir/member"
 "#;
 
 impl Restore<'_> {
@@ -82,7 +86,8 @@ impl Restore<'_> {
     ) -> Result<(), Failure> {
         let token = format!("quorate-{}", self.call.run);
         let (dir, name, urls) = (stopped.data_dir.as_str(), stopped.flags.name(), stopped.peer_urls().join(","));
-        let args = [tool.as_str(), file.as_str(), dir, name, cluster, &token, &urls];
+        let log = stopped.log.as_ref().map_or("", |(log, _)| log.as_str());
+        let args = [tool.as_str(), file.as_str(), dir, name, cluster, &token, &urls, log];
         let options = RunOptions { deadline: Some(self.deadline()), ..RunOptions::default() };
         let ran = change.script_with("make a member of the snapshot", MAKE, &args, options).await?;
         if !ran.success() {

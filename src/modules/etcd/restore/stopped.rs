@@ -9,17 +9,22 @@ use crate::etcd::{self, Flags, Rules};
 use crate::modules::{Call, Failure};
 use crate::remote::{Probe, RemotePath, UnitState};
 
+use super::super::config_file;
 use super::super::facts::refused;
 use super::super::next_start::{is_read, next_command};
 use super::archive::Backup;
 use super::start::FIRST_START;
 
-/// `$1` data directory, `$2` program. Prints the directory with links followed, what it is, and each process of an etcd.
+/// `$1` data directory, `$2` the log's or empty, `$3` program. Prints both directories with links followed and what they are, for a log that is
+/// not named two empty lines, and each process of an etcd.
 const LOOK: &str = r#"
-dir=$(readlink -m -- "$1") || exit 1
-printf '%s\n' "$dir"
-if [ ! -e "$dir" ]; then echo none; elif [ ! -d "$dir" ]; then echo other; elif mountpoint -q -- "$dir"; then echo mount; else echo folder; fi
-program=$(readlink -f -- "$2")
+for named in "$1" "$2"; do
+    [ -n "$named" ] || { printf '\n\n'; continue; }
+    dir=$(readlink -m -- "$named") || exit 1
+    printf '%s\n' "$dir"
+    if [ ! -e "$dir" ]; then echo none; elif [ ! -d "$dir" ]; then echo other; elif mountpoint -q -- "$dir"; then echo mount; else echo folder; fi
+done
+program=$(readlink -f -- "$3")
 for process in /proc/[0-9]*; do
     exe=$(readlink "$process/exe") || continue
     exe=${exe%" (deleted)"}
@@ -28,7 +33,7 @@ done 2>/dev/null
 exit 0
 "#;
 
-/// What the data directory is.
+/// What a directory of etcd is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// Not there.
@@ -52,6 +57,8 @@ pub(super) struct Stopped {
     /// Absolute and without links.
     pub(super) data_dir: RemotePath,
     pub(super) place: Place,
+    /// Where its log is, and what that is, where it lies apart from the data.
+    pub(super) log: Option<(RemotePath, Place)>,
 }
 
 impl Stopped {
@@ -68,33 +75,23 @@ impl Stopped {
         }
         is_read(probe, &unit, &state).await?;
         let (argv, environment) = next_command(probe, &unit, &state).await?;
-        let flags = Flags::from_process(&argv, &environment);
-        if let Some(file) = flags.config_file() {
-            // The first start of a restored member says what it is by flags, which etcd passes over then.
-            let what =
-                format!("{unit} is started with a configuration file, {file}; such a member is restored by hand");
-            return Err(refused(host, what));
-        }
         let program = state.binary().ok_or_else(|| refused(host, format!("{unit} has no absolute ExecStart")))?;
         let home = Some(state.get("WorkingDirectory")).filter(|dir| dir.starts_with('/')).unwrap_or("/");
-        let dir = flags.data_dir();
-        let dir = if dir.starts_with('/') { dir } else { format!("{home}/{dir}") };
-        let looked = probe.script("look for etcd", LOOK, &[&dir, program.as_str()], None).await?;
+        let flags = config_file::with_file(probe, home, Flags::from_process(&argv, &environment), &[]).await?;
+        let full = |dir: &str| if dir.starts_with('/') { dir.to_owned() } else { format!("{home}/{dir}") };
+        let (dir, log) = (full(&flags.data_dir()), flags.wal_dir().map(full));
+        let args = [dir.as_str(), log.as_deref().unwrap_or_default(), program.as_str()];
+        let looked = probe.script("look for etcd", LOOK, &args, None).await?;
         let text = String::from_utf8_lossy(&looked.stdout).into_owned();
         let mut lines = text.lines();
-        let data_dir = lines.next().and_then(RemotePath::from_absolute);
-        let data_dir = data_dir.ok_or_else(|| refused(host, format!("`{dir}` is no directory that can be named")))?;
-        let place = match lines.next() {
-            Some("none") => Place::None,
-            Some("folder") => Place::Folder,
-            Some("mount") => Place::Mount,
-            _ => return Err(refused(host, format!("{data_dir} is no directory"))),
-        };
+        let (data_dir, place) = directory(host, &dir, lines.next(), lines.next())?;
+        let found = (lines.next(), lines.next());
+        let log = log.map(|named| directory(host, &named, found.0, found.1)).transpose()?;
         let running: Vec<&str> = lines.collect();
         Self::is_stopped(host, &unit, &state, &running)?;
         let said = probe.run(&[program.as_str(), "--version"]).await?;
         let version = etcd::from_binary_output(&said.stdout).map_err(|e| refused(host, format!("{program}: {e}")))?;
-        let stopped = Self { unit, state, argv, environment, flags, program, version, data_dir, place };
+        let stopped = Self { unit, state, argv, environment, flags, program, version, data_dir, place, log };
         stopped.known_settings(host)?;
         Ok(stopped)
     }
@@ -123,10 +120,16 @@ impl Stopped {
 
     fn known_settings(&self, host: &str) -> Result<(), Failure> {
         let unit = &self.unit;
+        let moved = if self.place == Place::Mount { self.data_dir.join("member") } else { self.data_dir.clone() };
+        if let Some((log, Place::Mount)) = &self.log
+            && log.as_str().starts_with(&format!("{moved}/"))
+        {
+            let what =
+                format!("{log} is a mount point in {moved}, with which it would be moved aside; unmount it first");
+            return Err(refused(host, what));
+        }
         let set = |name: &str| self.flags.get(name).is_some_and(|value| !value.is_empty());
-        let why = if self.flags.wal_dir().is_some() {
-            format!("{unit} sets wal-dir: a log outside of the data directory is not restored")
-        } else if set("discovery") || set("discovery-srv") {
+        let why = if set("discovery") || set("discovery-srv") {
             format!(
                 "{unit} finds its cluster by discovery, which has none of a restored one; name it by initial-cluster"
             )
@@ -151,6 +154,18 @@ impl Stopped {
     fn initial_cluster(&self) -> BTreeSet<String> {
         let pairs = self.flags.get("initial-cluster").unwrap_or_default().split(',');
         pairs.filter_map(|pair| pair.split_once('=')).map(|(_, url)| url.trim().to_owned()).collect()
+    }
+}
+
+/// What the host says of a directory.
+fn directory(host: &str, named: &str, path: Option<&str>, kind: Option<&str>) -> Result<(RemotePath, Place), Failure> {
+    let path = path.and_then(RemotePath::from_absolute);
+    let path = path.ok_or_else(|| refused(host, format!("`{named}` is no directory that can be named")))?;
+    match kind {
+        Some("none") => Ok((path, Place::None)),
+        Some("folder") => Ok((path, Place::Folder)),
+        Some("mount") => Ok((path, Place::Mount)),
+        _ => Err(refused(host, format!("{path} is no directory"))),
     }
 }
 
@@ -184,6 +199,14 @@ fn agree(all: &BTreeMap<String, Stopped>, backup: &Backup) -> Result<(), Failure
     let (mut names, mut urls) = (BTreeMap::new(), BTreeMap::new());
     let mut minors = BTreeSet::new();
     for (host, stopped) in all {
+        if let Some(file) = stopped.flags.config_file().filter(|_| !backup.is_snapshot()) {
+            // The first start of a member of 2.x says what it is by flags, which etcd passes over then.
+            let what = format!(
+                "{} is started with a configuration file, {file}; such a member is restored by hand from a backup of 2.x",
+                stopped.unit
+            );
+            return Err(refused(host, what));
+        }
         let minor = (stopped.version.major, stopped.version.minor);
         minors.insert(minor);
         let written = (backup.version.major, backup.version.minor);
