@@ -77,8 +77,19 @@ fn is_meant(line: &str, pair: &Pair) -> bool {
 
 /// A window's folder, or a file in it that is whole.
 fn is_trace(below: &str) -> bool {
-    const NAMES: [&str; 10] =
-        ["confirmed", "files", "intent", "journal", "log", "peers", "plan", "result", "window.sh", "no_return"];
+    const NAMES: [&str; 11] = [
+        "confirmed",
+        "files",
+        "intent",
+        "journal",
+        "judged",
+        "log",
+        "peers",
+        "plan",
+        "result",
+        "window.sh",
+        "no_return",
+    ];
     match below.split_once('/') {
         None => true,
         Some((_, name)) => NAMES.contains(&name) || name.strip_prefix("link").is_some_and(|n| n.parse::<u8>().is_ok()),

@@ -95,6 +95,17 @@ fn refuses_while_a_cut_off_leader_still_takes_itself_for_one() {
 }
 
 #[test]
+fn refuses_files_of_variables_that_only_the_next_start_would_look_for() {
+    let _turn = turn();
+    let lab = lab();
+    let folder = "/etc/systemd/system/etcd.service.d";
+    let write = format!("mkdir {folder} && printf '[Service]\\nEnvironmentFile=-/etc/etcd/*.env\\n' >{folder}/a.conf");
+    let back = format!("rm -r {folder}; systemctl daemon-reload");
+    let _fault = with_script(lab, "etcd2", &format!("{write} && systemctl daemon-reload"), &back);
+    roll_is_refused(lab, &["etcd2: etcd.service reads variables from /etc/etcd/*.env, a pattern"]);
+}
+
+#[test]
 fn refuses_a_wrong_checksum_in_the_playbook() {
     let _turn = turn();
     let lab = lab();

@@ -8,7 +8,8 @@ use crate::modules::Failure;
 use crate::remote::{Patch, Probe, RemotePath, longer, patched};
 
 use super::facts::refused;
-use super::files::{CAP, Wanted};
+use super::files::Wanted;
+use super::seen::Seen;
 
 /// Its sections, with what their keys begin with as flags (etcd v3.7.3 server/embed/config.go, `securityConfig`, read 2026-11-27).
 const SECTIONS: [(&str, &str); 2] = [("client-transport-security", ""), ("peer-transport-security", "peer-")];
@@ -75,13 +76,13 @@ fn of_entry(text: &str, entry: &Entry, prefix: Option<&'static str>) -> Option<K
 ///
 /// # Errors
 /// When the file is not there or not understood.
-pub(super) async fn with_file(probe: &Probe, cwd: &str, flags: Flags, new: &[Wanted]) -> Result<Flags, Failure> {
-    Ok(read(probe, cwd, flags, new).await?.0)
+pub(super) async fn with_file(on: (&Probe, &Seen), cwd: &str, flags: Flags, new: &[Wanted]) -> Result<Flags, Failure> {
+    Ok(read(on, cwd, flags, new).await?.0)
 }
 
 /// The same, with the file's path and text.
 pub(super) async fn read(
-    probe: &Probe,
+    (probe, seen): (&Probe, &Seen),
     cwd: &str,
     flags: Flags,
     new: &[Wanted],
@@ -90,15 +91,15 @@ pub(super) async fn read(
     let path = path(name, cwd).ok_or_else(|| refused(probe.name(), format!("`{name}` is no path")))?;
     let text = match new.iter().find(|file| file.dest == path) {
         Some(file) => file.text.clone().unwrap_or_default(),
-        None => text(probe, &path).await?,
+        None => text(probe, seen, &path).await?,
     };
     let keys = keys(&path, &text).map_err(|why| refused(probe.name(), why))?;
     Ok((flags.with_file(keys.into_iter().map(|place| place.key).collect()), Some((path, text))))
 }
 
 /// The text of the file on the host.
-async fn text(probe: &Probe, path: &RemotePath) -> Result<String, Failure> {
-    let bytes = probe.read(path, CAP).await.map_err(|error| refused(probe.name(), error))?;
+async fn text(probe: &Probe, seen: &Seen, path: &RemotePath) -> Result<String, Failure> {
+    let bytes = seen.bytes(probe, path).await.map_err(|error| refused(probe.name(), error))?;
     String::from_utf8(bytes).map_err(|_| refused(probe.name(), format!("{path} is no UTF-8 text")))
 }
 

@@ -22,6 +22,7 @@ use super::client_certificate::ClientCertificate;
 use super::config_file;
 use super::data::Data;
 use super::login::Login;
+use super::seen::Seen;
 use super::{UNIT, at_work};
 
 /// A certificate or key is a few KiB; a chain of ten some 20.
@@ -43,6 +44,8 @@ pub(super) struct Facts {
     pub(super) flags: Flags,
     /// The folder that the names in its options start from.
     pub(super) cwd: String,
+    /// What was read of the files by which its next start is judged.
+    pub(super) seen: Seen,
     /// The configuration file, if it has one: its path and its text.
     pub(super) config: Option<(RemotePath, String)>,
     /// Where its data is, and who wrote it.
@@ -82,7 +85,8 @@ impl Facts {
         };
         let process = probe.process(pid).await?;
         let flags = Flags::from_process(&process.cmdline, &process.environ);
-        let (flags, config) = config_file::read(probe, &process.cwd, flags, &[]).await?;
+        let seen = Seen::default();
+        let (flags, config) = config_file::read((probe, &seen), &process.cwd, flags, &[]).await?;
         let program = state.binary().ok_or_else(|| refused(&host, format!("{unit} has no absolute ExecStart")))?;
         let data = Data::find(probe, &process, &flags).await?;
         if let Some(file) = flags.config_file()
@@ -97,7 +101,7 @@ impl Facts {
         let shown = ClientCertificate::of(fleet, &host)?;
         let client = Self::client(probe, &process, &flags, login, shown).await?;
         let cwd = process.cwd;
-        Ok(Self { unit, state, flags, cwd, config, data, program, machine, client })
+        Ok(Self { unit, state, flags, cwd, seen, config, data, program, machine, client })
     }
 
     async fn client(

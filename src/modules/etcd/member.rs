@@ -13,7 +13,7 @@ use crate::etcd::{self, WayBack};
 use crate::events::{Fault, Kind};
 use crate::modules::table::{Argument, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
-use crate::remote::{Change, ReadAs, Serve, Swap, TakeBack, Window};
+use crate::remote::{Change, Judged, ReadAs, Serve, Swap, TakeBack, Window};
 use crate::transport::BoxFuture;
 
 pub(crate) use restart::ROW as RESTART;
@@ -23,8 +23,10 @@ use super::at_work;
 use super::downgrade::{DOWNGRADE, judged};
 use super::facts::{Facts, refused, version, version_argument};
 use super::files::{FILES, Files, on_paper};
+use super::next_start::{is_read, next_start, see};
 use super::often;
 use super::place::Place;
+use super::preflight;
 use super::ready::{THEN, then_argument};
 use super::rewriting::{Hop, KEEP_V2, REWRITE_OPTIONS};
 use super::rules::{RULES, rules};
@@ -128,15 +130,20 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     at_work::wait(call, &unit).await?;
     let facts = Facts::gather(call.fleet, &call.probe, &unit).await?;
     // Side by side, since none needs another: a member's turn is as long as its questions one after the other.
-    let (view, binary, place, tool, survey, gate) = tokio::join!(
+    let (view, binary, place, tool, survey, gate, start_known, read) = tokio::join!(
         facts.view(),
         stage::obtain_unless_running(call, &facts, &to),
         Place::find(&call.probe, &facts, &to),
         Tool::find(call, &facts, &to),
         survey(call.fleet, &unit, Some(&facts)),
         gate(call, &facts),
+        see(&call.probe, &facts),
+        is_read(&call.probe, &facts.unit, &facts.state),
     );
     let (view, binary, place, tool, gate) = (view?, binary?, place?, tool?, gate?);
+    // Since the preflight somebody may have changed what the unit starts. The old files are judged too: they are the way back.
+    start_known.and(read)?;
+    next_start(&call.probe, &facts).await?;
     let own = often::files(call, &facts, &then_argument(call)?).await?;
     let from = from_argument(call, &view.version.server)?;
     let hop = Hop { running: Some(&view.version.server), from: Some(&from), to: &to };
@@ -145,6 +152,9 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     let election = facts.flags.election_timeout();
     let binary = binary.filter(|binary| binary.sha256 != place.running);
     let swapped = binary.is_some();
+    if swapped {
+        preflight::same_program(call, &place)?;
+    }
     if !swapped && !files.needed() {
         // Done before, perhaps by a run that was killed: what is left is to see that it has caught up.
         if let Some(change) = &call.change {
@@ -289,17 +299,39 @@ impl Roll<'_> {
     async fn window(&self) -> Result<Window, Failure> {
         let program = self.swapped.then(|| self.place.swap(&self.from, &self.want));
         let swaps = program.into_iter().chain(self.tool.as_ref().map(Tool::swap)).chain(self.files.swaps()).collect();
-        let reload = self.files.read_as.as_ref().map(|(then, _)| then.clone());
         let take_back = self.take_back().await;
         let name = self.name();
-        Ok(self.plan(name, swaps, reload, take_back, self.facts.state.invocation_id().unwrap_or_default()))
+        let (read, reload) = match &self.files.read_as {
+            Some((then, now)) => (now.clone(), Some(then.clone())),
+            None => (self.read_now()?, None),
+        };
+        let mut judged = self.facts.seen.judged();
+        // Through a link, if it is one: the window compares where that leads, but not what is there.
+        judged.push(self.program_as_it_runs());
+        Ok(self.plan(
+            name,
+            swaps,
+            (read, reload, judged),
+            take_back,
+            self.facts.state.invocation_id().unwrap_or_default(),
+        ))
+    }
+
+    fn program_as_it_runs(&self) -> Judged {
+        Judged { path: self.place.target.clone(), holds: self.place.running.clone() }
+    }
+
+    /// What systemd has read of the unit.
+    fn read_now(&self) -> Result<ReadAs, Failure> {
+        let none = || refused(self.host(), format!("{} has no file", self.facts.unit));
+        ReadAs::of(&self.facts.state).ok_or_else(none)
     }
 
     pub(super) fn plan(
         &self,
         name: String,
         swaps: Vec<Swap>,
-        reload: Option<ReadAs>,
+        (read, reload, judged): (ReadAs, Option<ReadAs>, Vec<Judged>),
         take_back: TakeBack,
         invocation: &str,
     ) -> Window {
@@ -309,7 +341,9 @@ impl Roll<'_> {
             unit: self.facts.unit.clone(),
             invocation: invocation.to_owned(),
             swaps,
+            read,
             reload,
+            judged,
             identity: Some((self.facts.data.wal_dir.clone(), marker)),
             serve: serve(&self.facts),
             take_back,

@@ -31,6 +31,7 @@ mod restore;
 mod rewriting;
 mod rules;
 mod same_data;
+mod seen;
 mod snapshot;
 mod stage;
 mod survey;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::etcd::Flags;
 use crate::modules::Failure;
-use crate::remote::{Probe, UnitState, environment_of, with_variables};
+use crate::remote::{Content, Probe, RemotePath, UnitState, environment_of, with_variables};
 
 use super::config_file;
 use super::facts::{Facts, refused};
+use super::seen::Seen;
 
 /// Whether systemd has read all of the unit's files as they are: else a change that was never tried comes into force with the next
 /// reload, which may be anybody's.
@@ -29,20 +30,52 @@ pub(super) async fn is_read(probe: &Probe, unit: &str, state: &UnitState) -> Res
     Err(refused(probe.name(), what))
 }
 
+/// Reads all files of the unit that systemd knows of, in one question.
+pub(super) async fn see(probe: &Probe, facts: &Facts) -> Result<(), Failure> {
+    let variables = facts.state.environment_files().into_iter().map(|(path, _)| path);
+    let paths: Vec<RemotePath> = facts.state.fragment_path().into_iter().chain(facts.state.drop_ins()).collect();
+    let paths: Vec<RemotePath> = paths.into_iter().chain(variables.filter(|path| !is_pattern(path))).collect();
+    Ok(facts.seen.read(probe, &paths).await?)
+}
+
+/// `EnvironmentFile=` takes patterns (systemd.exec(5)), and looks only at the start what they match then.
+fn is_pattern(path: &RemotePath) -> bool {
+    path.as_str().contains(['*', '?', '['])
+}
+
+/// Each file of variables that the unit reads now, with its text, in their order; without those that are not there and need not be.
+pub(super) async fn variables(
+    (probe, seen): (&Probe, &Seen),
+    unit: &str,
+    files: &[(RemotePath, bool)],
+) -> Result<Vec<(RemotePath, String)>, Failure> {
+    let mut texts = Vec::new();
+    for (path, optional) in files {
+        if is_pattern(path) {
+            let what = format!(
+                "{unit} reads variables from {path}, a pattern, and what that will match at its start is not known; name the files themselves"
+            );
+            return Err(refused(probe.name(), what));
+        }
+        if *optional && !matches!(seen.content(probe, path).await?, Content::Bytes(_)) {
+            continue;
+        }
+        let bytes = seen.bytes(probe, path).await;
+        let bytes = bytes.map_err(|error| refused(probe.name(), format!("{unit} needs {path}: {error}")))?;
+        texts.push((path.clone(), String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    Ok(texts)
+}
+
 /// The command line and environment with which a unit would start its program now, variables put in.
 pub(super) async fn next_command(
-    probe: &Probe,
+    on: (&Probe, &Seen),
     unit: &str,
     state: &UnitState,
 ) -> Result<(Vec<String>, BTreeMap<String, String>), Failure> {
     let mut environment: BTreeMap<String, String> = state.environment().into_iter().collect();
-    for (file, optional) in state.environment_files() {
-        // 64 KiB: an environment file of etcd has some thirty lines.
-        match probe.read(&file, 64 * 1024).await {
-            Ok(bytes) => environment.extend(environment_of(&String::from_utf8_lossy(&bytes)).value),
-            Err(_) if optional => {}
-            Err(error) => return Err(refused(probe.name(), format!("{unit} needs {file}: {error}"))),
-        }
+    for (_, text) in variables(on, unit, &state.environment_files()).await? {
+        environment.extend(environment_of(&text).value);
     }
     let starts = state.exec_start();
     let words = starts.first().map(|start| start.argv.as_slice()).unwrap_or_default();
@@ -52,9 +85,10 @@ pub(super) async fn next_command(
 
 /// What the unit would start now must be what runs: same name, same data. Else the next start makes an empty member.
 pub(super) async fn next_start(probe: &Probe, facts: &Facts) -> Result<(), Failure> {
-    let (argv, environment) = next_command(probe, &facts.unit, &facts.state).await?;
+    let on = (probe, &facts.seen);
+    let (argv, environment) = next_command(on, &facts.unit, &facts.state).await?;
     let next = Flags::from_process(&argv, &environment);
-    let next = config_file::with_file(probe, &facts.cwd, next, &[]).await?;
+    let next = config_file::with_file(on, &facts.cwd, next, &[]).await?;
     same_options(probe.name(), facts, &next, &["name", "data-dir", "wal-dir"])
 }
 

@@ -18,7 +18,7 @@ use super::certificates;
 use super::downgrade::{DOWNGRADE, judged};
 use super::facts::{Facts, cluster_text, refused, version_argument};
 use super::files::{FILES, Files, has_files, on_paper};
-use super::next_start::{is_read, next_start};
+use super::next_start::{is_read, next_start, see};
 use super::place::Place;
 use super::rewriting::{Hop, KEEP_V2, REWRITE_OPTIONS, is_due};
 use super::rules::{RULES, rules};
@@ -77,6 +77,7 @@ impl Module for EtcdPreflight {
             self::options(&call, &facts, hop)?;
             self::unit(&call, &facts, &target)?;
             is_read(&call.probe, &facts.unit, &facts.state).await?;
+            see(&call.probe, &facts).await?;
             next_start(&call.probe, &facts).await?;
             let files = Files::plan(&call, &facts, hop).await?;
             let binary = stage::obtain_unless_running(&call, &facts, &target).await?;
@@ -161,7 +162,7 @@ pub(super) fn unit(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(
 }
 
 /// The file that will be kept as the way back must be what runs.
-fn same_program(call: &Call<'_>, place: &Place) -> Result<(), Failure> {
+pub(super) fn same_program(call: &Call<'_>, place: &Place) -> Result<(), Failure> {
     if place.standing.starts_with("link:") || place.standing == place.running {
         return Ok(());
     }

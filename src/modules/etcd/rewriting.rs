@@ -10,11 +10,12 @@ use crate::etcd::{self, ENABLE_V2, Rules, Step};
 use crate::events::Kind;
 use crate::modules::table::{Argument, Shape};
 use crate::modules::{Call, Failure};
-use crate::remote::{Probe, RemotePath, ServiceText, other_commands, variables_in};
+use crate::remote::{Content, Probe, RemotePath, ServiceText, other_commands, variables_in};
 
 use super::facts::{Facts, refused};
-use super::files::{CAP, Wanted, has_files};
+use super::files::{Wanted, has_files};
 use super::given::{DROP_IN, File, Given, Rewritten};
+use super::seen::Seen;
 use super::would_be::{Units, specifiers};
 
 /// The argument.
@@ -162,7 +163,7 @@ async fn given(probe: &Probe, facts: &Facts, all: &[Wanted]) -> Result<Given, Fa
         } else {
             Some("it is made anew by something else, or is no file of this unit alone".to_owned())
         };
-        files.push(File { vendors, ..file(probe, path, fixed, all).await? });
+        files.push(File { vendors, ..file((probe, &facts.seen), path, fixed, all).await? });
     }
     let commands = files.iter().flat_map(|file| other_commands(&file.text));
     let used_elsewhere = commands.flat_map(|command| variables_in(&command)).collect();
@@ -191,13 +192,13 @@ async fn given(probe: &Probe, facts: &Facts, all: &[Wanted]) -> Result<Given, Fa
     let mut environment_files = Vec::new();
     for (path, optional) in names {
         let new = all.iter().any(|file| file.dest == path && file.text.is_some());
-        if optional && !new && probe.stat(&path, true).await?.is_none() {
+        if optional && !new && !matches!(facts.seen.content(probe, &path).await?, Content::Bytes(_)) {
             continue;
         }
-        environment_files.push(file(probe, &path, made_anew(&path), all).await?);
+        environment_files.push(file((probe, &facts.seen), &path, made_anew(&path), all).await?);
     }
     let config = match facts.config_file() {
-        Some(path) => Some(file(probe, path, made_anew(path), all).await?),
+        Some(path) => Some(file((probe, &facts.seen), path, made_anew(path), all).await?),
         None => None,
     };
     let argv = facts.state.exec_start().into_iter().next().map(|start| start.argv).unwrap_or_default();
@@ -218,7 +219,12 @@ fn made_anew(path: &RemotePath) -> Option<String> {
     anew.then(|| "it is made anew by something else".to_owned())
 }
 
-async fn file(probe: &Probe, path: &RemotePath, fixed: Option<String>, all: &[Wanted]) -> Result<File, Failure> {
+async fn file(
+    (probe, seen): (&Probe, &Seen),
+    path: &RemotePath,
+    fixed: Option<String>,
+    all: &[Wanted],
+) -> Result<File, Failure> {
     if let Some(file) = all.iter().find(|file| file.dest == *path) {
         let fixed = if file.own {
             fixed
@@ -227,7 +233,7 @@ async fn file(probe: &Probe, path: &RemotePath, fixed: Option<String>, all: &[Wa
         };
         return Ok(File { path: path.clone(), text: file.text.clone().unwrap_or_default(), fixed, vendors: false });
     }
-    let bytes = probe.read(path, CAP).await?;
+    let bytes = seen.bytes(probe, path).await?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(File { path: path.clone(), text, fixed, vendors: false }),
         Err(_) => Err(refused(probe.name(), format!("{path} is no UTF-8 text"))),

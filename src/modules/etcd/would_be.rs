@@ -6,14 +6,17 @@ use semver::Version;
 
 use crate::etcd::{Flags, Rules};
 use crate::modules::{Call, Failure};
-use crate::remote::{Attributes, Probe, ReadAs, RemotePath, ServiceText, Specifiers, environment_of, with_variables};
+use crate::remote::{
+    Attributes, Content, Probe, ReadAs, RemotePath, ServiceText, Specifiers, environment_of, with_variables,
+};
 
 use super::config_file;
 use super::facts::{Facts, refused};
-use super::files::{CAP, Changing, Files, Wanted, wanted};
+use super::files::{Changing, Files, Wanted, wanted};
 use super::next_start::{is_read, same_options};
 use super::rewriting::{self, Hop};
 use super::rules::rules;
+use super::seen::Seen;
 
 /// Options that say who the member is and where its data lies; a configuration file may say all of them.
 pub(super) const IDENTITY: [&str; 4] = ["name", "data-dir", "wal-dir", "config-file"];
@@ -286,7 +289,7 @@ impl Start {
 async fn service(probe: &Probe, facts: &Facts, files: &ReadAs, new: &[Wanted]) -> Result<ServiceText, Failure> {
     let mut texts = Vec::new();
     for path in std::iter::once(&files.fragment).chain(&files.drop_ins) {
-        texts.push((path, text(probe, path, new).await?));
+        texts.push((path, text((probe, &facts.seen), path, new).await?));
     }
     let mut service = ServiceText::of(specifiers(probe, facts, texts.iter().map(|(_, text)| text.as_str())).await?);
     for (path, text) in &texts {
@@ -335,11 +338,11 @@ fn unclear(probe: &Probe, path: &RemotePath, why: &str) -> Failure {
 }
 
 /// The new text of a file, or the one on the host.
-async fn text(probe: &Probe, path: &RemotePath, new: &[Wanted]) -> Result<String, Failure> {
+async fn text((probe, seen): (&Probe, &Seen), path: &RemotePath, new: &[Wanted]) -> Result<String, Failure> {
     if let Some(file) = new.iter().find(|file| file.dest == *path) {
         return Ok(file.text.clone().unwrap_or_default());
     }
-    let bytes = probe.read(path, CAP).await?;
+    let bytes = seen.bytes(probe, path).await?;
     String::from_utf8(bytes).map_err(|_| unclear(probe, path, "is no UTF-8 text"))
 }
 
@@ -356,16 +359,16 @@ impl Start {
         let mut environment: BTreeMap<String, String> = self.environment.iter().cloned().collect();
         for (path, optional) in &self.environment_files {
             let new = all.iter().any(|file| file.dest == *path && file.text.is_some());
-            if *optional && !new && probe.stat(path, true).await?.is_none() {
+            if *optional && !new && !matches!(facts.seen.content(probe, path).await?, Content::Bytes(_)) {
                 continue;
             }
-            let text = text(probe, path, all).await?;
+            let text = text((probe, &facts.seen), path, all).await?;
             environment.extend(environment_of(&text).certain().map_err(|why| unclear(probe, path, &why))?);
         }
         let argv = with_variables(&self.command, &environment);
         let argv = argv.certain().map_err(|why| refused(host, format!("ExecStart of {unit}: {why}")))?;
         let flags = Flags::from_process(&argv, &environment);
-        let flags = config_file::with_file(probe, &facts.cwd, flags, all).await?;
+        let flags = config_file::with_file((probe, &facts.seen), &facts.cwd, flags, all).await?;
         same_options(host, facts, &flags, &IDENTITY)?;
         let faults: Vec<String> = flags.faults(rules, target).iter().map(ToString::to_string).collect();
         if !faults.is_empty() {

@@ -5,6 +5,7 @@ mod environment;
 mod expansion;
 mod files;
 mod process;
+mod texts;
 mod unit;
 mod unit_text;
 
@@ -17,6 +18,7 @@ pub use expansion::{Expanded, Piece, expanded, pieces, split_variable, variables
 pub(super) use files::carry_deadline;
 pub use files::{Listing, Space, Stat};
 pub use process::Process;
+pub use texts::Content;
 pub(super) use unit::check_unit_name;
 pub use unit::{ExecStart, UnitState};
 pub use unit_text::{

@@ -2,7 +2,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use super::Bench;
-use crate::remote::{Attributes, RemoteError};
+use crate::remote::{Attributes, Content, RemoteError};
 
 #[tokio::test]
 async fn stat_says_what_the_kernel_says() {
@@ -158,4 +158,23 @@ async fn download_of_nothing_is_a_failure() {
         let error = bench.probe().download(&bench.at(name), sink).await.unwrap_err();
         assert!(matches!(&error, RemoteError::Failed { .. }), "{error}");
     }
+}
+
+#[tokio::test]
+async fn texts_are_read_in_one_question_whatever_they_hold() {
+    let bench = Bench::new();
+    std::fs::write(bench.local("a b"), b"one\n\xff\0two").unwrap();
+    std::fs::write(bench.local("-n"), "").unwrap();
+    std::fs::create_dir(bench.local("folder")).unwrap();
+    symlink("a b", bench.local("link")).unwrap();
+    symlink("nowhere", bench.local("dangling")).unwrap();
+    let paths = ["a b", "none", "-n", "folder", "link", "dangling", "a b/under"].map(|name| bench.at(name));
+    let found = bench.probe().texts(&paths, 64).await.unwrap();
+    let text = Content::Bytes(b"one\n\xff\0two".to_vec());
+    let expected =
+        [text.clone(), Content::None, Content::Bytes(Vec::new()), Content::Other, text, Content::None, Content::None];
+    assert_eq!(found, expected);
+    assert_eq!(bench.probe().texts(&[], 64).await.unwrap(), []);
+    let error = bench.probe().texts(&paths, 4).await.unwrap_err().to_string();
+    assert!(error.contains("has 9 bytes, more than 4"), "{error}");
 }

@@ -2,16 +2,18 @@
 //!
 //! The script `window.sh` does the work as a transient systemd unit; here it is begun, watched and read back.
 
+mod judged;
 mod kept;
 mod receipt;
 
 use std::time::Duration;
 
+pub use judged::{Judged, ReadAs};
 pub use kept::{KeptState, KeptWindow, Stands};
 pub use receipt::{Receipt, WindowEnd};
 
 use super::shell;
-use super::{Attributes, Change, Fence, Probe, RemoteError, RemotePath};
+use super::{Attributes, Change, Fence, Probe, RemoteError, RemotePath, UnitState};
 
 const SCRIPT: &str = include_str!("window.sh");
 
@@ -28,15 +30,6 @@ pub struct Swap {
     pub want: String,
     /// What stands at the target now: SHA-256 in hex, `link:` and where it points, or `none`.
     pub before: String,
-}
-
-/// Which files systemd must have read of the unit before its program is started, and no others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReadAs {
-    /// The unit's own file.
-    pub fragment: RemotePath,
-    /// Its drop-ins, in systemd's order.
-    pub drop_ins: Vec<RemotePath>,
 }
 
 /// How the host itself finds out whether the program serves.
@@ -74,8 +67,12 @@ pub struct Window {
     pub invocation: String,
     /// What is swapped.
     pub swaps: Vec<Swap>,
+    /// What systemd has read now, and must still go by when the unit is stopped, or started with the old files.
+    pub read: ReadAs,
     /// Where systemd must read its files again: what it must have read then.
     pub reload: Option<ReadAs>,
+    /// By which files the start was judged. One that is swapped counts for as long as the old one stands there.
+    pub judged: Vec<Judged>,
     /// The folder of the write-ahead log and the bytes, in hex, that its newest file must hold near its beginning.
     pub identity: Option<(RemotePath, String)>,
     /// How it is seen to serve.
@@ -152,17 +149,14 @@ impl Window {
         let (dir, hex) = self.identity.as_ref().map_or(("", ""), |(dir, hex)| (dir.as_str(), hex.as_str()));
         let seconds = |duration: Duration| duration.as_secs().max(1).to_string();
         let port = self.serve.port.to_string();
-        let fragment = self.reload.as_ref().map_or("", |files| files.fragment.as_str());
-        let drop_ins = self.reload.iter().flat_map(|files| &files.drop_ins).map(RemotePath::as_str);
-        let drop_ins = drop_ins.collect::<Vec<_>>().join(" ");
         shell::assignments(&[
             ("lock", fence.map_or("", |fence| fence.path.as_str())),
             ("run", fence.map_or("", |fence| fence.run.as_str())),
             ("unit", &self.unit),
             ("invocation", &self.invocation),
             ("reload", if self.reload.is_some() { "yes" } else { "no" }),
-            ("fragment", fragment),
-            ("drop_ins", &drop_ins),
+            ("read_old", &self.read.in_systemds_words()),
+            ("read_new", &self.reload.as_ref().unwrap_or(&self.read).in_systemds_words()),
             ("identity_dir", dir),
             ("identity_hex", hex),
             ("serve_address", &self.serve.address),
@@ -195,6 +189,10 @@ impl Window {
     fn files(&self) -> String {
         let line = |s: &Swap| format!("{}\t{}\t{}\t{}\t{}\n", s.target, s.staged, s.kept, s.want, s.before);
         self.swaps.iter().map(line).collect()
+    }
+
+    fn judged(&self) -> String {
+        self.judged.iter().map(Judged::line).collect()
     }
 }
 
@@ -253,9 +251,10 @@ impl Change {
         let Some(folder) = Window::folder(&window.name) else {
             return Err(self.probe().host.refused(&act, "no name for a window"));
         };
-        let odd = |path: &RemotePath| path.as_str().contains('\t');
-        if window.swaps.iter().any(|s| odd(&s.target) || odd(&s.staged) || odd(&s.kept)) {
-            return Err(self.probe().host.refused(&act, "a path with a tab in it"));
+        let odd = |path: &RemotePath| path.as_str().contains(['\t', '\n']);
+        let swapped = window.swaps.iter().flat_map(|swap| [&swap.target, &swap.staged, &swap.kept]);
+        if let Some(path) = swapped.chain(window.judged.iter().map(|file| &file.path)).find(|path| odd(path)) {
+            return Err(self.probe().host.refused(&act, format!("{path:?} has a tab or a line's end in it")));
         }
         let ours = Attributes { mode: Some(0o700), ..Attributes::default() };
         let private = Attributes { mode: Some(0o600), ..Attributes::default() };
@@ -263,6 +262,7 @@ impl Change {
         self.mkdir(&folder, &ours, false).await?;
         self.write(&folder.join("plan"), window.plan(self.probe.host.fence.as_ref()).as_bytes(), &private).await?;
         self.write(&folder.join("files"), window.files().as_bytes(), &private).await?;
+        self.write(&folder.join("judged"), window.judged().as_bytes(), &private).await?;
         self.write(&folder.join("peers"), window.asked().1.as_bytes(), &private).await?;
         self.write(&folder.join("window.sh"), SCRIPT.as_bytes(), &ours).await?;
         let ran = self.script(&act, BEGIN, &[&Window::runs_as(&window.unit), folder.as_str()], None).await?;

@@ -5,6 +5,11 @@ fn path(text: &str) -> RemotePath {
     RemotePath::from_absolute(text).unwrap()
 }
 
+/// With these drop-ins, of which the systemd here has read a.conf and b.conf.
+fn read(drop_ins: &[&str]) -> ReadAs {
+    ReadAs { fragment: path("/etc/u"), drop_ins: drop_ins.iter().map(|drop_in| path(drop_in)).collect() }
+}
+
 fn window() -> Window {
     Window {
         name: "01ABC-etcd1".into(),
@@ -17,7 +22,9 @@ fn window() -> Window {
             want: "11".into(),
             before: "22".into(),
         }],
+        read: read(&["/etc/d/a.conf", "/etc/d/b.conf"]),
         reload: None,
+        judged: Vec::new(),
         identity: Some((path("/var/lib/etcd/member/wal"), "08".into())),
         serve: Serve { address: "10.0.0.1".into(), port: 2379, name: "a.lan".into(), path: Some("/version".into()) },
         no_return: None,
@@ -86,16 +93,17 @@ fn the_script_is_plain_sh() {
 }
 
 /// A systemd that knows one unit. The first order to start is for the new program, the second for the old one; `new` says what the unit
-/// is like `looks` looks after the former.
+/// is like `looks` looks after the former. `on_stop` is what somebody else does when the order to stop is given.
 const SYSTEMD: &str = r#"
-looks=0 starts=0 stopped_by_us=
+looks=0 starts=0 told_stop= reload_needed=no drop_ins='/etc/d/a.conf /etc/d/b.conf'
 sleep() { looks=$((looks + 1)); }
 timeout() { shift; "$@"; }
 journalctl() { :; }
 is() { active=$1 sub=$2 pid=$3 instance=$4 restarts=${5-0} code=${6-0} status=${7-0}; }
 show() {
-    case $starts in
-    0) if [ "$stopped_by_us" ]; then is inactive dead 0 f00 7 2 15; else is active running 100 f00 7; fi ;;
+    case $told_stop$starts in
+    yes*) is inactive dead 0 f00 7 2 15 ;;
+    0) is active running 100 f00 7 ;;
     1) new ;;
     2) is active running 300 f99 ;;
     esac
@@ -104,16 +112,16 @@ show() {
         ActiveState) echo "$name=$active" ;; SubState) echo "$name=$sub" ;; MainPID) echo "$name=$pid" ;;
         InvocationID) [ "$old_systemd" = 219 ] || echo "$name=$instance" ;;
         NRestarts) [ "$old_systemd" ] || echo "$name=$restarts" ;;
-        FragmentPath) echo "$name=/etc/u" ;; DropInPaths) echo "$name=/etc/d/a.conf /etc/d/b.conf" ;; NeedDaemonReload) echo "$name=no" ;;
+        FragmentPath) echo "$name=/etc/u" ;; DropInPaths) echo "$name=$drop_ins" ;; NeedDaemonReload) echo "$name=$reload_needed" ;;
         ExecMainCode) echo "$name=$code" ;; ExecMainStatus) echo "$name=$status" ;;
         esac
     done
 }
 systemctl() {
     case $1 in
-    stop) stopped_by_us=yes ;;
+    stop) told_stop=yes; on_stop ;;
     is-system-running) echo running ;;
-    start) starts=$((starts + 1)); if [ "$starts" = 2 ]; then echo "$looks" >looks; : >confirmed; fi; looks=0 ;;
+    start) starts=$((starts + 1)) told_stop=; if [ "$starts" = 2 ]; then echo "$looks" >looks; : >confirmed; fi; looks=0 ;;
     show) (show "$3") ;;
     esac
 }
@@ -136,7 +144,7 @@ fn fenced_on_a_host(
     old_systemd: &str,
     new: &str,
 ) -> (WindowEnd, String, Option<u32>) {
-    carried_out(window, fence, old_systemd, new, None)
+    carried_out(window, fence, old_systemd, (new, ":"), None)
 }
 
 /// The same; with what a killed shell had written into its log, what systemd runs after it.
@@ -144,7 +152,7 @@ fn carried_out(
     mut window: Window,
     fence: Option<&Fence>,
     old_systemd: &str,
-    new: &str,
+    (new, on_stop): (&str, &str),
     left: Option<&str>,
 ) -> (WindowEnd, String, Option<u32>) {
     let door = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -160,10 +168,12 @@ fn carried_out(
     window.invocation = if old_systemd == "219" { String::new() } else { "f00".into() };
     let starts = left.map_or(0, |log| log.matches("starting").count());
     let systemd = SYSTEMD.replace("starts=0", &format!("starts={starts}"));
-    let script = format!("old_systemd={old_systemd}\nnew() {{ {new}; }}\n{systemd}\n{SCRIPT}");
+    let script =
+        format!("old_systemd={old_systemd}\nnew() {{ {new}; }}\n{systemd}\non_stop() {{ {on_stop}; }}\n{SCRIPT}");
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("plan", &window.plan(fence));
     write("files", &window.files());
+    write("judged", &window.judged());
     write("host.sh", &script);
     let mut dash = std::process::Command::new("/bin/dash");
     dash.arg(folder.path().join("host.sh")).arg(folder.path());
@@ -234,8 +244,7 @@ fn of_files(folder: &std::path::Path, drop_in: &str) -> Window {
     };
     let (old, new) = (sum("old"), sum("new"));
     let swaps = vec![swap("made", &new, "none"), swap("changed", &new, &old), swap("gone", "none", &old)];
-    let files = ["/etc/d/a.conf", drop_in].map(|path| RemotePath::from_absolute(path).unwrap());
-    let reload = Some(ReadAs { fragment: RemotePath::from_absolute("/etc/u").unwrap(), drop_ins: files.to_vec() });
+    let reload = Some(read(&["/etc/d/a.conf", drop_in]));
     Window { swaps, reload, identity: None, take_back: TakeBack::Closed, ..window() }
 }
 
@@ -274,7 +283,7 @@ fn what_a_killed_shell_has_left_is_ended() {
                 std::fs::copy(folder.path().join(format!("{name}.staged")), &target).unwrap();
             }
         }
-        let (end, detail, _) = carried_out(window, None, "", SERVES, Some(log));
+        let (end, detail, _) = carried_out(window, None, "", (SERVES, ":"), Some(log));
         (end, detail, held(folder.path()))
     };
     let killed = "the transaction itself was killed on the host";
@@ -299,6 +308,94 @@ fn nothing_is_started_when_systemd_has_read_other_files_than_planned() {
     let found = "/etc/u /etc/d/a.conf /etc/d/b.conf";
     assert_eq!(detail, format!("systemd has read other files of etcd.service than planned: {found}"));
     assert_eq!((end, held(folder.path())), (WindowEnd::RolledBack, [None, Some("old".into()), Some("old".into())]));
+}
+
+/// A window of files, judged by one that it does not swap and by one that is not there; and what becomes of it when somebody else does
+/// `meanwhile` with these, once the unit is stopped.
+fn judged(new: &str, before: &str, meanwhile: &str) -> (WindowEnd, String, [Option<String>; 3], bool) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let mut window = Window { take_back: TakeBack::Open, ..of_files(folder.path(), "/etc/d/b.conf") };
+    std::fs::write(folder.path().join("variables"), "ETCD_DATA_DIR=/a\n").unwrap();
+    let sum = crate::remote::sink::hex(&<sha2::Sha256 as sha2::Digest>::digest("ETCD_DATA_DIR=/a\n"));
+    let file = |name: &str, holds: &str| Judged {
+        path: path(folder.path().join(name).to_str().unwrap()),
+        holds: holds.into(),
+    };
+    window.judged = vec![file("variables", &sum), file("none", "none"), file("changed", &window.swaps[1].before)];
+    let at = |script: &str| script.replace('@', &format!("{}/", folder.path().display()));
+    assert!(std::process::Command::new("sh").args(["-ec", &at(before)]).status().unwrap().success());
+    let mark = folder.path().join("started");
+    let new = format!(": >{}; {new}", mark.display());
+    let (end, detail, _) = carried_out(window, None, "", (&new, &at(meanwhile)), None);
+    (end, detail.replace(&format!("{}/", folder.path().display()), "@"), held(folder.path()), mark.exists())
+}
+
+fn old_files() -> [Option<String>; 3] {
+    [None, Some("old".into()), Some("old".into())]
+}
+
+#[test]
+fn what_was_judged_by_files_that_stand_there_still_is_done() {
+    let (end, detail, held, _) = judged(SERVES, ":", ":");
+    let new = [Some("new".into()), Some("new".into()), None];
+    assert_eq!((end, detail.as_str(), held), (WindowEnd::Done, "process 200 serves", new));
+    // And undone, with the same files.
+    let (end, _, held, _) = judged("is failed failed 0 f10 4 1 203", ":", ":");
+    assert_eq!((end, held), (WindowEnd::RolledBack, old_files()));
+}
+
+#[test]
+fn nothing_is_stopped_when_a_file_by_which_the_start_was_judged_has_changed() {
+    let cases = [
+        ("echo x >@variables", "@variables was changed by somebody else since it was examined: expected "),
+        ("rm @variables", "@variables was changed by somebody else since it was examined: expected "),
+        ("echo x >@none", "@none was changed by somebody else since it was examined: expected none, found "),
+        ("mkdir @none", "@none was changed by somebody else since it was examined: expected none, found other"),
+        ("echo x >@changed", "@changed was changed by somebody else since it was examined: expected "),
+    ];
+    for (before, why) in cases {
+        let (end, detail, held, started) = judged(SERVES, before, "echo stopped >>@variables");
+        assert!(end == WindowEnd::Refused && detail.starts_with(why), "{before}: {end:?}: {detail}");
+        assert!(!started && held[0].is_none(), "{before}");
+    }
+    // One that leads to the same bytes is none that changed.
+    assert_eq!(judged(SERVES, "mv @variables @other; ln -s other @variables", ":").0, WindowEnd::Done);
+}
+
+#[test]
+fn neither_program_is_started_on_what_nobody_judged() {
+    for meanwhile in ["echo x >@variables", "echo x >@none", "reload_needed=yes", "drop_ins='/etc/d/z.conf'"] {
+        let (end, detail, held, started) = judged(SERVES, ":", meanwhile);
+        assert!(!started, "{meanwhile}: {detail}");
+        assert_eq!((end, held), (WindowEnd::Down, old_files()), "{meanwhile}: {detail}");
+        assert!(detail.ends_with("then run systemctl start etcd.service"), "{detail}");
+    }
+}
+
+#[test]
+fn a_new_file_that_somebody_else_replaces_is_not_started_and_the_old_one_comes_back() {
+    // The stop is the old one's; by the time of the look before the start the file is swapped.
+    let replaces = "note() { printf '%s %s\\n' 1 \"$*\" >>log; case $1 in swapped*gone) echo x >@changed.x; mv @changed.x @changed ;; esac; }";
+    let (end, detail, held, started) = judged("is active running 300 f99", ":", replaces);
+    assert_eq!((end, held), (WindowEnd::RolledBack, old_files()), "{detail}");
+    assert!(detail.starts_with("@changed was changed by somebody else since it was examined: expected "), "{detail}");
+    // The only start is that of the old program.
+    assert!(started);
+}
+
+#[test]
+fn a_unit_that_somebody_else_starts_meanwhile_is_stopped_again() {
+    // Once, in the place of our order to stop; then it stays stopped.
+    let once = "if [ ! -e @once ]; then : >@once; told_stop=; fi";
+    assert_eq!(judged(SERVES, ":", once).0, WindowEnd::Done);
+    let (end, detail, held, _) = judged(SERVES, ":", "told_stop=");
+    assert_eq!((end, held), (WindowEnd::Down, old_files()));
+    let why = "etcd.service does not stay stopped after 3 orders to stop: somebody else starts it; it was told to start again";
+    assert_eq!(detail, why);
+    // While the files are swapped.
+    let starts = "note() { printf '%s %s\\n' 1 \"$*\" >>log; case $1 in swapped*gone) told_stop= ;; esac; }";
+    let (end, _, held, _) = judged(SERVES, ":", starts);
+    assert_eq!((end, held), (WindowEnd::Done, [Some("new".into()), Some("new".into()), None]));
 }
 
 #[test]

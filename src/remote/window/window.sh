@@ -5,6 +5,7 @@
 # and its end is always: some program of the unit is running, or `result` says why not. Should this shell itself be killed, for want of
 # memory say, systemd runs the script once more, as `window.sh DIR left`, to end what was begun. All it knows is in its folder:
 #   plan       what is to be done (shell variables)      files    what is swapped: target, staged, kept, sums
+#   judged     by which other files the start was judged, and their sums
 #   intent     written before anything is stopped        log      each step, with seconds since boot
 #   confirmed  put there by whoever has seen enough      journal  what the unit said last
 #   result     written last
@@ -58,6 +59,9 @@ whose_data() {
 # What stands at a target now, as a text that can be compared and put back.
 standing() { if [ -L "$1" ]; then printf 'link:%s' "$(readlink "$1")"; elif [ -f "$1" ]; then sum "$1"; else printf none; fi; }
 
+# What a file holds now, through whatever links it is reached: systemd and etcd follow them.
+holds() { if [ -f "$1" ]; then sum "$1"; elif [ -e "$1" ]; then printf other; else printf none; fi; }
+
 # Puts `$1` in the place of `$2` by rename; the program that still runs keeps its own inode.
 replace() {
     rm -f "$2.quorate-new"
@@ -69,19 +73,28 @@ replace() {
 # Takes what stands at a target away.
 clear() { rm -f "$1" && sync "$(dirname "$1")"; }
 
-# Keeps what stands at a target beside it.
-keep() {
-    [ -e "$1" ] || [ -L "$1" ] || return 0
+# Keeps what stands at a target beside it: a copy, since who writes into the target would write into a second name of it too.
+keep() { # target, kept, number, sum
+    if [ "$4" = none ]; then return; fi
     if [ -L "$1" ]; then readlink -f "$1" >"link$3"; return; fi
-    [ -f "$2" ] && [ "$(sum "$2")" = "$(sum "$1")" ] && [ "$(stat -c %a:%u:%g "$2")" = "$(stat -c %a:%u:%g "$1")" ] && return
-    rm -f "$2" && { ln "$1" "$2" 2>/dev/null || cp -p "$1" "$2"; } && sync "$(dirname "$2")"
+    [ -f "$2" ] && [ "$(sum "$2")" = "$4" ] && [ "$(stat -c %a:%u:%g "$2")" = "$(stat -c %a:%u:%g "$1")" ] && return
+    rm -f "$2.quorate-new"
+    cp -a "$1" "$2.quorate-new" && sync "$2.quorate-new" && [ "$(sum "$2.quorate-new")" = "$4" ] && mv -f -T "$2.quorate-new" "$2" &&
+        sync "$(dirname "$2")" || { rm -f "$2.quorate-new"; return 1; }
 }
 
-swap() {
+# While the program still runs: what is replaced meanwhile by somebody else is not what is to come back.
+keep_all() {
     n=0
     while IFS=$tab read -r target staged kept want before; do
         n=$((n + 1))
-        keep "$target" "$kept" "$n" || { why="cannot keep $target as $kept"; return 1; }
+        keep "$target" "$kept" "$n" "$before" || { why="cannot keep $target as $kept"; return 1; }
+    done <files
+}
+
+swap() {
+    while IFS=$tab read -r target staged kept want before; do
+        same "$target" "$before" "$(standing "$target")" || return 1
         if [ "$want" = none ]; then
             clear "$target" || { why="cannot remove $target"; return 1; }
         else
@@ -107,27 +120,62 @@ unswap() {
     done <files
 }
 
+is_stopped() { case $(property ActiveState) in inactive | failed | '') [ "$(property MainPID)" = 0 ] ;; *) return 1 ;; esac; }
+
 stop() {
-    # systemd itself kills after the unit's own time-out; ours is longer and only for a systemd that hangs.
-    timeout "$stop_seconds" systemctl stop "$unit"
-    [ "$(property MainPID)" = 0 ] || { why="$unit did not stop within $stop_seconds s"; return 1; }
+    tries=0
+    until [ "$tries" -ge 3 ]; do
+        tries=$((tries + 1))
+        # systemd itself kills after the unit's own time-out; ours is longer and only for a systemd that hangs.
+        timeout "$stop_seconds" systemctl stop "$unit"
+        [ $? != 124 ] || { why="$unit did not stop within $stop_seconds s"; return 1; }
+        is_stopped && return 0
+        # An order to start that somebody else gives meanwhile takes the place of ours to stop (systemctl(1), --job-mode=replace).
+    done
+    why="$unit does not stay stopped after $tries orders to stop: somebody else starts it"
+    return 1
 }
 
-# Whether systemd has read those files of the unit that were planned and no others: with others it might start on other data.
-read_as_planned() {
-    [ "$reload" = yes ] || return 0
+is_swapped() {
+    while IFS=$tab read -r target rest; do [ "$target" = "$1" ] && return 0; done <files
+    return 1
+}
+
+# Whether the unit would start as it was judged, before the swap (`old`) or after it (`new`): by the same files, which systemd has read as they
+# are, and by the same programs. Else it might start on other data. Who changes a host does not ask us, so this is looked at each time.
+as_judged() {
+    if [ "$phase" = new ]; then planned=$read_new; else planned=$read_old; fi
     found="$(property FragmentPath) $(property DropInPaths)"
-    [ "$found" = "$fragment $drop_ins" ] || { why="systemd has read other files of $unit than planned: $found"; return 1; }
-    [ "$(property NeedDaemonReload)" = no ] || { why="the files of $unit changed again while systemd read them"; return 1; }
+    [ "$found" = "$planned" ] || { why="systemd has read other files of $unit than planned: $found"; return 1; }
+    [ "$(property NeedDaemonReload)" = no ] || { why="files of $unit were changed since systemd read them"; return 1; }
+    while IFS=$tab read -r path planned; do
+        [ "$phase" = new ] && is_swapped "$path" && continue
+        same "$path" "$planned" "$(holds "$path")" || return 1
+    done <judged
+    while IFS=$tab read -r target staged kept want before; do
+        if [ "$phase" = old ]; then same "$target" "$before" "$(standing "$target")" || return 1
+        elif [ "$want" = none ]; then same "$target" none "$(standing "$target")" || return 1
+        else same "$target" "$want" "$(holds "$target")" || return 1; fi
+    done <files
+}
+
+same() { # path, expected, found
+    [ "$2" = "$3" ] || { why="$1 was changed by somebody else since it was examined: expected $2, found $3"; return 1; }
 }
 
 start() {
     [ "$reload" = yes ] && systemctl daemon-reload
-    [ -z "$planned" ] || read_as_planned || return 1
+    as_judged || { unlike=yes; return 1; }
     systemctl reset-failed "$unit" 2>/dev/null
     before=$(property InvocationID)
     ran=yes
     systemctl start --no-block "$unit" || { why="systemd refuses to start $unit"; return 1; }
+}
+
+# The end where nothing serves.
+down() {
+    [ -z "$unlike" ] || finish down "$1; so that it does not start on other data, it is not started: see that it would start as the member that it was, then run systemctl start $unit"
+    finish down "$1"
 }
 
 # Whether the program answers on its own host; where there is no bash to ask with, whether it listens.
@@ -218,17 +266,22 @@ undo() { # why the new one is given up
         closed='the way back is closed or could not be asked'
         # A window without swaps only restarts: what did not serve is all there is.
         [ -s files ] || closed='there is nothing that could be put back'
-        start || finish down "$1; $closed; then $why"
+        start || down "$1; $closed; then $why"
         finish not-serving "$1; $closed, so it is left to start"
     fi
-    # What systemd read before was examined too, and any start is better than none.
-    planned=
     note "taking back: $1"
     words
-    stop || finish down "$1; then $why"
-    unswap || { start; finish down "$1; then $why"; }
+    unlike=
+    stop || down "$1; then $why"
+    if ! unswap; then
+        half=$why
+        # Whichever of the two stands there as a whole was examined; a mixture was not.
+        start || { phase=old; start; } || down "$1; then $half; then $why"
+        finish down "$1; then $half; it was told to start"
+    fi
+    phase=old
     whose_data || finish down "$1; then $why"
-    start || finish down "$1; then $why"
+    start || down "$1; then $why"
     serve "$start_seconds" || finish down "$1; the old program was put back, but $why"
     finish rolled-back "$1"
 }
@@ -254,6 +307,7 @@ left() {
     if grep -q ' starting$' log; then ran=yes started=$(sed -n 's/ starting$//p' log | head -n 1); fi
     note "left: $killed"
     all_new || undo "$killed"
+    phase=new
     whose_data || undo "$killed; then $why"
     before=
     case $(property ActiveState) in
@@ -264,24 +318,36 @@ left() {
     finish done "process $last serves; $killed"
 }
 
-why= planned=yes ran=
+why= phase=old ran= unlike=
 [ "${2-}" = left ] && left
 put intent "began=$(now)" || { echo "cannot write $dir/intent" >&2; exit 1; }
 # What another run has taken over is not stopped by this one, however late it comes to it.
 allowed || finish refused "the lock $lock is no longer run $run's"
 [ "$(property InvocationID)" = "$invocation" ] || finish refused "$unit was restarted by somebody else since it was examined"
 whose_data || finish refused "$why"
+as_judged || finish refused "$why"
 while IFS=$tab read -r target staged kept want before; do
     [ "$want" = none ] || [ "$(sum "$staged")" = "$want" ] || finish refused "$staged is not what was staged: its sha256 is not $want"
-    [ "$(standing "$target")" = "$before" ] || finish refused "$target was changed by somebody else since it was examined"
 done <files
+keep_all || finish refused "$why"
 
 stopped=$(now)
 note "stopping $unit"
-if ! stop; then planned=; start; finish down "$why; it was told to start again"; fi
+if ! stop; then
+    hung=$why
+    start || down "$hung; then $why"
+    finish down "$hung; it was told to start again"
+fi
 note "stopped"
 if ! swap; then undo "$why"; fi
+phase=new
 whose_data || undo "$why"
+# With what stood there when somebody else started it, nobody knows; from here on it may have been the new program.
+if ! is_stopped; then
+    ran=yes
+    stop || undo "$why"
+    note "stopped again: somebody else had started $unit"
+fi
 started=$(now)
 note "starting"
 start || undo "$why"

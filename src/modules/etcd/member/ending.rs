@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::etcd::{ClusterVersion, Health, WayBack, may_stop};
 use crate::events::{Fault, Kind};
 use crate::modules::{Failure, Outcome};
-use crate::remote::{Receipt, TakeBack, Window, WindowEnd};
+use crate::remote::{Receipt, Swap, TakeBack, Window, WindowEnd};
 
 use super::super::facts::{Facts, refused};
 use super::super::often;
@@ -26,7 +26,7 @@ impl Roll<'_> {
         match receipt.end {
             WindowEnd::Done if caught_up => self.caught_up(&receipt).await,
             WindowEnd::Done => self.gate_or_back(receipt, &window.name).await,
-            WindowEnd::Refused => Err(refused(self.host(), format!("{}; nothing was touched", receipt.detail))),
+            WindowEnd::Refused => Err(self.refused_there(&receipt.detail)),
             WindowEnd::RolledBack => Err(self.rolled_back(&receipt.detail, &window.name, receipt.down).await),
             WindowEnd::NotServing | WindowEnd::Down if self.only_restarted => {
                 Err(self.down(&self.nothing_to_go_back_to(&receipt.detail), &window.name).await)
@@ -34,6 +34,16 @@ impl Roll<'_> {
             WindowEnd::NotServing => Err(self.down(&self.left(&receipt.detail), &window.name).await),
             WindowEnd::Down => Err(self.down(&receipt.detail, &window.name).await),
         }
+    }
+
+    /// The host found something other than what was examined, right before it would have stopped the member.
+    fn refused_there(&self, why: &str) -> Failure {
+        let what = format!(
+            "{why}\nnothing was stopped: the member runs as it did, and no later member is touched\n\
+             see who changes {} on this host while it is rolled, then run the playbook again: all is examined anew",
+            self.facts.unit
+        );
+        refused(self.host(), what)
     }
 
     /// The new program serves; has its member caught up?
@@ -171,10 +181,18 @@ impl Roll<'_> {
         let now = Facts::gather(self.call.fleet, &self.probe().await?, &self.facts.unit).await?;
         let program = self.swapped.then(|| self.place.swap_back(&self.from, &self.want));
         let tool = self.tool.as_ref().map(Tool::swap_back);
-        let swaps = program.into_iter().chain(tool).chain(self.files.swaps_back()).collect();
-        let reload = self.files.read_as.as_ref().map(|(_, before)| before.clone());
+        let swaps: Vec<Swap> = program.into_iter().chain(tool).chain(self.files.swaps_back()).collect();
+        let (read, reload) = match &self.files.read_as {
+            Some((then, before)) => (then.clone(), Some(before.clone())),
+            None => (self.read_now()?, None),
+        };
+        // The old files were judged before they were swapped; what was not swapped must still be what it was then.
+        let mut judged = self.facts.seen.judged();
+        judged.retain(|file| !swaps.iter().any(|swap| swap.target == file.path));
+        judged.extend((!self.swapped).then(|| self.program_as_it_runs()));
         let name = format!("{}-back", self.name());
-        let window = self.plan(name, swaps, reload, TakeBack::Closed, now.state.invocation_id().unwrap_or_default());
+        let invocation = now.state.invocation_id().unwrap_or_default();
+        let window = self.plan(name, swaps, (read, reload, judged), TakeBack::Closed, invocation);
         let act = format!("put {} back in place of {}", self.from, self.to);
         (self.call.say)(Kind::ActBegins { host: self.host().to_owned(), act })?;
         self.begin(&window).await?;

@@ -14,7 +14,7 @@ use super::super::certificates;
 use super::super::config_file;
 use super::super::facts::{Facts, refused};
 use super::super::files::Files;
-use super::super::next_start::{is_read, next_command, same_options};
+use super::super::next_start::{is_read, next_command, same_options, see};
 use super::super::place::Place;
 use super::super::survey::survey;
 use super::super::would_be::{IDENTITY, judge_unread};
@@ -135,9 +135,11 @@ async fn same_program(call: &Call<'_>, place: &Place) -> Result<(), Failure> {
 /// With what systemd knows and the files of variables hold, the same member would be started, with options that its version knows.
 async fn same_member(call: &Call<'_>, facts: &Facts, version: &Version) -> Result<(), Failure> {
     is_read(&call.probe, &facts.unit, &facts.state).await?;
-    let (argv, environment) = next_command(&call.probe, &facts.unit, &facts.state).await?;
+    see(&call.probe, facts).await?;
+    let on = (&call.probe, &facts.seen);
+    let (argv, environment) = next_command(on, &facts.unit, &facts.state).await?;
     let next = Flags::from_process(&argv, &environment);
-    let next = config_file::with_file(&call.probe, &facts.cwd, next, &[]).await?;
+    let next = config_file::with_file(on, &facts.cwd, next, &[]).await?;
     same_options(call.host, facts, &next, &IDENTITY)?;
     let faults: Vec<String> = next.faults(Rules::built_in(), version).iter().map(ToString::to_string).collect();
     if !faults.is_empty() {

@@ -12,6 +12,7 @@ use crate::remote::{Probe, RemotePath, UnitState};
 use super::super::config_file;
 use super::super::facts::refused;
 use super::super::next_start::{is_read, next_command};
+use super::super::seen::Seen;
 use super::archive::Backup;
 use super::start::FIRST_START;
 
@@ -74,10 +75,11 @@ impl Stopped {
             ));
         }
         is_read(probe, &unit, &state).await?;
-        let (argv, environment) = next_command(probe, &unit, &state).await?;
+        let seen = Seen::default();
+        let (argv, environment) = next_command((probe, &seen), &unit, &state).await?;
         let program = state.binary().ok_or_else(|| refused(host, format!("{unit} has no absolute ExecStart")))?;
         let home = Some(state.get("WorkingDirectory")).filter(|dir| dir.starts_with('/')).unwrap_or("/");
-        let flags = config_file::with_file(probe, home, Flags::from_process(&argv, &environment), &[]).await?;
+        let flags = config_file::with_file((probe, &seen), home, Flags::from_process(&argv, &environment), &[]).await?;
         let full = |dir: &str| if dir.starts_with('/') { dir.to_owned() } else { format!("{home}/{dir}") };
         let (dir, log) = (full(&flags.data_dir()), flags.wal_dir().map(full));
         let args = [dir.as_str(), log.as_deref().unwrap_or_default(), program.as_str()];
