@@ -88,6 +88,7 @@ keep_all() {
     n=0
     while IFS=$tab read -r target staged kept want before; do
         n=$((n + 1))
+        same "$target" "$before" "$(standing "$target")" || return 1
         keep "$target" "$kept" "$n" "$before" || { why="cannot keep $target as $kept"; return 1; }
     done <files
 }
@@ -323,13 +324,15 @@ why= phase=old ran= unlike=
 put intent "began=$(now)" || { echo "cannot write $dir/intent" >&2; exit 1; }
 # What another run has taken over is not stopped by this one, however late it comes to it.
 allowed || finish refused "the lock $lock is no longer run $run's"
-[ "$(property InvocationID)" = "$invocation" ] || finish refused "$unit was restarted by somebody else since it was examined"
-whose_data || finish refused "$why"
-as_judged || finish refused "$why"
+keep_all || finish refused "$why"
 while IFS=$tab read -r target staged kept want before; do
     [ "$want" = none ] || [ "$(sum "$staged")" = "$want" ] || finish refused "$staged is not what was staged: its sha256 is not $want"
 done <files
-keep_all || finish refused "$why"
+# Behind all that takes its time, so that little of it is left for somebody else.
+whose_data || finish refused "$why"
+as_judged || finish refused "$why"
+[ "$(property InvocationID)" = "$invocation" ] || finish refused "$unit was restarted by somebody else since it was examined"
+allowed || finish refused "the lock $lock is no longer run $run's"
 
 stopped=$(now)
 note "stopping $unit"
