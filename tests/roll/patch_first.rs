@@ -8,6 +8,7 @@ use quorate_lab::{Lab, binaries};
 
 use crate::own_turn;
 use crate::quorate::{Ran, Roll};
+use crate::standing::said;
 use crate::unrolled::changes_nothing;
 
 fn roll(lab: &Lab, state: &Path, to: &str, releases: &Path) -> Roll {
@@ -30,6 +31,19 @@ fn goes_to_the_patch_first_that_may_be_left_and_refuses_where_it_is_missing() {
     let lab = lab.etcd("3.5.21").release("3.5.35").release("3.6.16").start().unwrap();
     let only_target = binaries::folder("3.6.16").unwrap();
     refused(&lab, "3.6.16", &only_target, &["3.5, at least 3.5.32", "bring removed members back in 3.6"]);
+
+    // Members take snapshots on the way, with a drop-in of quorate's own. A unit that is not understood could not be judged with it.
+    let drop_in = "/etc/systemd/system/etcd.service.d/10-site.conf";
+    let unclear = [
+        ("Environment=SITE=%m", "the specifier %m, which only systemd knows"),
+        ("EnvironmentFile=-/etc/default/etcd.*", "expected one absolute path without a pattern"),
+    ];
+    for (line, words) in unclear {
+        let write = format!("mkdir -p $(dirname {drop_in}) && printf '[Service]\\n%s\\n' '{line}' >{drop_in}");
+        said(&lab, "etcd2", &format!("{write} && systemctl daemon-reload"));
+        refused(&lab, "3.6.16", &lab.releases(), &[&format!("etcd2: {drop_in}: "), words]);
+    }
+    said(&lab, "etcd2", &format!("rm -r $(dirname {drop_in}) && systemctl daemon-reload"));
 
     let state = tempfile::tempdir().unwrap();
     let ran = roll(&lab, state.path(), "3.6.16", &lab.releases()).run();

@@ -80,11 +80,8 @@ pub(super) fn unreached(facts: &Facts) -> Option<String> {
 /// # Errors
 /// When the host does not say what is there, or the option stands where a variable does not reach it.
 pub(super) async fn files(call: &Call<'_>, facts: &Facts, then: &[First]) -> Result<Vec<Wanted>, Failure> {
-    if let Some((path, text)) = &facts.config {
-        return in_config_file(call.host, facts, path, text, then);
-    }
     let (drop_in, variables) = places(facts);
-    if !then.contains(&First::Snapshot) {
+    if facts.config.is_none() && !then.contains(&First::Snapshot) {
         let mut gone = Vec::new();
         for dest in [drop_in, variables] {
             if call.probe.stat(&dest, false).await?.is_some() {
@@ -93,9 +90,26 @@ pub(super) async fn files(call: &Call<'_>, facts: &Facts, then: &[First]) -> Res
         }
         return Ok(gone);
     }
-    if let Some(why) = unreached(facts) {
-        return Err(refused(call.host, why));
+    put_there(facts, then)
+}
+
+/// The files with which a member takes snapshots more often.
+///
+/// # Errors
+/// When they would not reach it.
+pub(super) fn more_often(facts: &Facts) -> Result<Vec<Wanted>, Failure> {
+    put_there(facts, &[First::Snapshot])
+}
+
+fn put_there(facts: &Facts, then: &[First]) -> Result<Vec<Wanted>, Failure> {
+    let host = facts.host();
+    if let Some((path, text)) = &facts.config {
+        return in_config_file(&host, facts, path, text, then);
     }
+    if let Some(why) = unreached(facts) {
+        return Err(refused(&host, why));
+    }
+    let (drop_in, variables) = places(facts);
     let unit = drop_in_text(&variables);
     let text = format!("# As zz-quorate-snapshots.conf says.\n{VARIABLE}={EVERY}\n");
     Ok(vec![Wanted::own(drop_in, Some(unit)), Wanted::own(variables, Some(text))])

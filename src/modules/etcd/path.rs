@@ -20,6 +20,7 @@ use super::release::{self, Origin};
 use super::rewriting::{REWRITE_OPTIONS, lacks_v2, walk};
 use super::rules::{RULES, rules};
 use super::survey::{Survey, survey};
+use super::would_be::judge_own;
 use super::{BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// Its row.
@@ -75,6 +76,7 @@ impl Module for EtcdPath {
             let mut steps = steps(&call, &survey, &rules, running, &to)?;
             without_young_snapshots(&call, &survey, &mut steps).await?;
             v2_data(&call, &survey, &view, &mut steps).await?;
+            snapshots(&call, &survey, &rules, &steps).await?;
             options(&call, &survey, &rules, &steps).await?;
             for facts in survey.facts.values().flatten() {
                 for step in &steps {
@@ -236,16 +238,36 @@ fn all_young(all: &[Ages]) -> bool {
     oldest.zip(youngest).is_some_and(|(snapshot, process)| snapshot + 2 < process)
 }
 
+/// Where members take snapshots on the way, each of them is started with a file of quorate's own beside those of its unit: that start is
+/// judged here, and not when the first member's turn has come.
+async fn snapshots(call: &Call<'_>, survey: &Survey, rules: &Rules, steps: &[Step]) -> Result<(), Failure> {
+    let Some(first) = steps.first().filter(|_| steps.iter().any(|step| step.then.contains(&First::Snapshot))) else {
+        return Ok(());
+    };
+    let mut faults: Vec<String> = Vec::new();
+    for (host, facts) in &survey.facts {
+        let Ok(facts) = facts else { continue };
+        let probe = call.fleet.probe(host).await?;
+        let judged = match often::more_often(facts) {
+            Ok(own) => judge_own(call, &probe, facts, (rules, &first.from), own).await,
+            Err(failure) => Err(failure),
+        };
+        match judged {
+            Err(failure) if failure.fault == Fault::Refused => faults.push(failure.msg),
+            other => other?,
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Failure::new(Fault::Refused, faults.join("\n"))) }
+}
+
 /// Options that a release on the way does not take, on all hosts; with files to go with the program those are judged elsewhere.
 async fn options(call: &Call<'_>, survey: &Survey, rules: &Rules, steps: &[Step]) -> Result<(), Failure> {
     if has_files(call) {
         return Ok(());
     }
-    let snapshots = steps.iter().any(|step| step.then.contains(&First::Snapshot));
     let mut faults: Vec<String> = Vec::new();
     for (host, facts) in &survey.facts {
         let Ok(facts) = facts else { continue };
-        faults.extend(often::unreached(facts).filter(|_| snapshots).map(|why| format!("{host}: {why}")));
         if call.flag(REWRITE_OPTIONS.name) {
             let against = walk(&call.fleet.probe(host).await?, facts, rules, steps).await?;
             faults.extend(against.into_iter().map(|fault| format!("{host}: {fault}")));

@@ -85,6 +85,24 @@ impl Files {
     }
 }
 
+/// Judges a start of the version that runs with files of quorate's own, and with those that go with the program: before anything is changed.
+///
+/// # Errors
+/// What stands against it, as a refusal.
+pub(super) async fn judge_own(
+    call: &Call<'_>,
+    probe: &Probe,
+    facts: &Facts,
+    by: (&Rules, &Version),
+    own: Vec<Wanted>,
+) -> Result<(), Failure> {
+    let mut all = wanted(call).await?;
+    all.retain(|file| !own.iter().any(|own| own.dest == file.dest));
+    all.extend(own);
+    let units = Units::of(probe.name(), facts, &all)?;
+    units.start(probe, facts, &all).await?.judge(probe, facts, by, &all).await
+}
+
 /// Whether one of the files is newer than the process, which then does not run with it.
 async fn stale(probe: &Probe, facts: &Facts, all: &[Wanted]) -> Result<bool, Failure> {
     let files = all.iter().filter(|file| file.text.is_some()).map(|file| file.dest.as_str());
