@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use semver::Version;
 
-use crate::etcd::{CatchUp, Lag};
+use crate::etcd::{CatchUp, ClusterView, Lag};
 use crate::events::{Fault, Kind};
 use crate::modules::{Call, Failure};
 use crate::remote::{Probe, Receipt, RemoteError, Window, WindowState};
@@ -42,6 +42,23 @@ fn say_of_link(call: &Call<'_>, text: &str) -> Result<(), Failure> {
     (call.say)(Kind::Progress { host, act, text: text.to_owned(), done: None, total: None })
 }
 
+/// What is asked; where it takes long, that is said while it is waited for.
+async fn heard<T>(call: &Call<'_>, silence: &str, asked: impl Future<Output = T>) -> Result<T, Failure> {
+    let mut asked = std::pin::pin!(asked);
+    match tokio::time::timeout(SILENCE, &mut asked).await {
+        Ok(answer) => Ok(answer),
+        Err(_) => {
+            say_of_link(call, &format!("{silence} for {} s", SILENCE.as_secs()))?;
+            Ok(asked.await)
+        }
+    }
+}
+
+/// One look at all members: over a bastion that is dead in silence it is the first that gets no answer.
+async fn look(call: &Call<'_>, survey: &Survey) -> Result<ClusterView, Failure> {
+    heard(call, "no answer of all members", survey.look()).await
+}
+
 /// The gate: waits until the member has caught up and all is calm.
 pub(in crate::modules::etcd) async fn catch_up(
     call: &Call<'_>,
@@ -53,7 +70,7 @@ pub(in crate::modules::etcd) async fn catch_up(
     let begun = Instant::now();
     let mut wait = CatchUp::new(call.host, to, election);
     loop {
-        let lag = match wait.look(&survey.look().await, begun.elapsed()) {
+        let lag = match wait.look(&look(call, survey).await?, begun.elapsed()) {
             Ok(_) => return Ok(()),
             Err(lag) => lag,
         };
@@ -119,14 +136,7 @@ impl Roll<'_> {
 
     /// What is asked of the host; where no answer comes, that is said while it is waited for.
     async fn heard<T>(&self, asked: impl Future<Output = T>) -> Result<T, Failure> {
-        let mut asked = std::pin::pin!(asked);
-        match tokio::time::timeout(SILENCE, &mut asked).await {
-            Ok(answer) => Ok(answer),
-            Err(_) => {
-                say_of_link(self.call, &format!("no answer for {} s", SILENCE.as_secs()))?;
-                Ok(asked.await)
-            }
-        }
+        heard(self.call, "no answer", asked).await
     }
 
     /// What `ask` finds on the host, asked again for as long as a lost link may take to come back.
@@ -200,7 +210,9 @@ impl Roll<'_> {
     }
 
     async fn seen_enough(&self, wait: &mut CatchUp, now: Duration, window: &Window) -> bool {
-        if wait.look(&self.survey.look().await, now).is_err() {
+        // A journal that is broken says so before the next act.
+        let Ok(view) = look(self.call, &self.survey).await else { return false };
+        if wait.look(&view, now).is_err() {
             return false;
         }
         matches!(self.heard(self.change.confirm(&window.name)).await, Ok(Ok(())))
