@@ -9,7 +9,7 @@ walk_by_hand() {
         by_hand || return
         # From data of 2.x with a raft snapshot and without a v3 write 3.1.17 and later end at once.
         if [ "$to" = 3.0.17 ]; then
-            "$lab_command" exec --name "$lab" etcd1 -- sh -c \
+            "$lab_command" exec --name "$lab" etcd1 -- bash -c \
                 "exec 3<>/dev/tcp/127.0.0.1/2379; b='{\"key\":\"YQ==\",\"value\":\"YQ==\"}'; printf 'POST /v3alpha/kv/put HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: %s\r\n\r\n%s' \${#b} \"\$b\" >&3; cat <&3" >/dev/null 2>&1 || true
         fi
     done
