@@ -20,6 +20,9 @@ pub enum Loss {
     Out,
     /// TCP is answered with a reset, on both sides.
     Reset,
+    /// Each way one packet of ten is dropped, and what is more than 1 Mbit/s. No delay: the kernel of a machine that runs the lab need not
+    /// have `sch_netem`.
+    Slow,
 }
 
 /// Whose packets.
@@ -99,6 +102,9 @@ pub(super) fn set(site: &Site, host: &Host, loss: Loss, ends: &Ends, on: bool) -
     Ok(loaded?)
 }
 
+/// A jump, since its two rules are about the same packets.
+const SLOW: &str = "jump slow";
+
 fn body(table: &str, loss: Loss, addresses: &[Ipv4Addr]) -> String {
     let (from, to) = if addresses.is_empty() {
         ("iifname != \"lo\"".to_owned(), "oifname != \"lo\"".to_owned())
@@ -112,11 +118,16 @@ fn body(table: &str, loss: Loss, addresses: &[Ipv4Addr]) -> String {
         Loss::Both => (Some("drop"), Some("drop")),
         Loss::In => (Some("drop"), None),
         Loss::Out => (None, Some("drop")),
+        Loss::Slow => (Some(SLOW), Some(SLOW)),
         Loss::Reset => {
             (Some("meta l4proto tcp reject with tcp reset"), Some("tcp flags & rst == 0 reject with tcp reset"))
         }
     };
     let mut text = format!("table {table} {{\n");
+    if loss == Loss::Slow {
+        let rules = "numgen random mod 10 == 0 drop; limit rate over 125 kbytes/second burst 16 kbytes drop";
+        let _ = writeln!(text, "  chain slow {{ {rules}; }}");
+    }
     for (hook, who, verdict) in [("input", from, inward), ("output", to, outward)] {
         if let Some(verdict) = verdict {
             let _ = writeln!(text, "  chain {hook} {{ type filter hook {hook} priority 0; {who} {verdict}; }}");

@@ -53,10 +53,11 @@ pub enum Fault {
 }
 
 /// Every fault's name with a line about it, as the command's help shows them.
-pub const NAMES: [(&str, &str); 18] = [
+pub const NAMES: [(&str, &str); 19] = [
     ("cut[:ENDS]", "packets both ways are dropped; ENDS is all, ssh, peers, clients or a host"),
     ("half-cut[:ENDS]", "what is sent to the host is dropped, what it sends arrives"),
     ("half-cut-out[:ENDS]", "what the host sends is dropped, what is sent to it arrives"),
+    ("slow[:ENDS]", "each way one packet of ten is dropped, and what is more than 1 Mbit/s"),
     ("reset[:ENDS]", "every TCP packet is answered with a reset"),
     ("freeze-etcd", "SIGSTOP to etcd; off: SIGCONT"),
     ("kill-etcd", "SIGKILL to etcd, once"),
@@ -86,6 +87,7 @@ impl FromStr for Fault {
             ("cut", ends) => Self::Link(Loss::Both, ends.into()),
             ("half-cut", ends) => Self::Link(Loss::In, ends.into()),
             ("half-cut-out", ends) => Self::Link(Loss::Out, ends.into()),
+            ("slow", ends) => Self::Link(Loss::Slow, ends.into()),
             ("reset", ends) => Self::Link(Loss::Reset, ends.into()),
             ("fill-disk", disk) => Self::FillDisk(disk_named(disk)?),
             ("read-only", disk) => Self::ReadOnly(disk_named(disk)?),
