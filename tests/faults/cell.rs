@@ -200,7 +200,8 @@ fn tried(stand: &Stand, cell: &Cell) -> Evidence {
     settle(stand, &left);
     let live = lab.status();
     let windows = windows(stand);
-    let programs = if programs_are_known(cell) { Programs::of(lab, &live) } else { Vec::new() };
+    let known = programs_are_known(cell) && cell.inject != Inject::OtherProgram;
+    let programs = if known { Programs::of(lab, &live) } else { Vec::new() };
     left.mend(lab);
     if cell.inject == Inject::SystemReadOnly {
         // That takes a power cut.
@@ -219,7 +220,7 @@ fn tried(stand: &Stand, cell: &Cell) -> Evidence {
 
 /// A host without power, and a disk that takes nothing, have no receipt of what was begun.
 fn leaves_a_receipt(cell: &Cell) -> bool {
-    let none = [Inject::PowerCut, Inject::Reboot, Inject::SystemDiskFull, Inject::SystemReadOnly];
+    let none = [Inject::PowerCut, Inject::Reboot, Inject::SystemDiskFull, Inject::NoInodes, Inject::SystemReadOnly];
     !none.contains(&cell.inject)
 }
 

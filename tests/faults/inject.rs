@@ -103,6 +103,18 @@ fn scripts(cell: &Cell) -> Option<(String, String)> {
             let staged = format!("{PROGRAM_DIR}/etcd.{}", cell.pair.new);
             (format!("printf x | dd of={staged} bs=1 seek=4096 conv=notrunc status=none"), "true".to_owned())
         }
+        Inject::NoInodes => {
+            let (folder, left) = ("/var/lib/inodes", "$(df --output=iavail / | tail -n 1)");
+            let take = format!("mkdir {folder}; cd {folder}; seq {left} | xargs touch || true");
+            (format!("{take}; [ {left} -lt 16 ]"), format!("rm -r {folder}"))
+        }
+        Inject::NoExec => {
+            let (mount, options) = (format!("mount --bind {PROGRAM_DIR} {PROGRAM_DIR}"), "remount,bind,noexec");
+            (
+                format!("{mount}; mount -o {options} {PROGRAM_DIR}"),
+                format!("umount -l {PROGRAM_DIR}; systemctl reset-failed {UNIT}; {again}"),
+            )
+        }
         Inject::Masked => {
             (format!("systemctl mask --runtime {UNIT}"), format!("systemctl unmask --runtime {UNIT}; {again}"))
         }
@@ -115,6 +127,33 @@ fn scripts(cell: &Cell) -> Option<(String, String)> {
                 format!("mv {variables}.away {variables}; {again}"),
             )
         }
+        Inject::OtherDropIn => {
+            let file = format!("/etc/systemd/system/{UNIT}.d/other.conf");
+            let start = format!("ExecStart={PROGRAM_DIR}/etcd --data-dir /var/lib/etcd/other");
+            let write = format!("mkdir -p $(dirname {file}); printf '[Service]\nExecStart=\n%s\n' '{start}' >{file}");
+            let away = format!("rm {file}; rmdir --ignore-fail-on-non-empty $(dirname {file})");
+            (format!("{write}; systemctl daemon-reload"), format!("{away}; {again}"))
+        }
+        Inject::OtherProgram => {
+            let etcd = format!("{PROGRAM_DIR}/etcd");
+            // Once the order to start is given nothing looks at the program any more before systemd runs it; that the process runs another
+            // one is seen afterwards, and whoever has put it there restarts it when it is gone.
+            let (wait, end) = match cell.step {
+                Step::Start => (
+                    format!("until [ \"$(systemctl is-active {UNIT})\" = activating ]; do sleep 0.05; done; "),
+                    format!("; systemctl restart {UNIT}"),
+                ),
+                _ => (String::new(), String::new()),
+            };
+            // A byte behind its end, which nobody reads: it runs, and is another one.
+            let change = format!("cp -p {etcd} {etcd}.away; cp -p {etcd} {etcd}.other; printf x >>{etcd}.other");
+            let back = format!("if cmp -s {etcd} {etcd}.other; then mv {etcd}.away {etcd}; else rm {etcd}.away; fi");
+            (
+                format!("{wait}{change}; cp -p {etcd}.other {etcd}.x; mv {etcd}.x {etcd}"),
+                format!("{back}; rm {etcd}.other{end}"),
+            )
+        }
+        Inject::Restarted => (format!("systemctl restart --no-block {UNIT}"), "true".to_owned()),
         Inject::MemberAdded => {
             let ctl = "etcdctl -C http://127.0.0.1:2379";
             let (url, id) = ("http://10.78.0.99:2380", "sed -n 's/^\\([0-9a-f]*\\).*10[.]78[.]0[.]99.*/\\1/p'");
@@ -240,7 +279,16 @@ pub(crate) fn put(
         Inject::Exits | Inject::CrashLoops | Inject::NeverJoins | Inject::StopIgnored => {
             return (run.end(), Put::default());
         }
-        Inject::SudoRefuses | Inject::StagedSpoiled | Inject::Masked | Inject::OtherData | Inject::MemberAdded => {
+        Inject::SudoRefuses
+        | Inject::StagedSpoiled
+        | Inject::Masked
+        | Inject::NoInodes
+        | Inject::NoExec
+        | Inject::OtherData
+        | Inject::OtherDropIn
+        | Inject::OtherProgram
+        | Inject::Restarted
+        | Inject::MemberAdded => {
             let (script, back) = scripts(cell).unwrap();
             on(lab, &host, &script);
             let mut put = Put { undo: Some((host, back)), ..Put::default() };
@@ -260,6 +308,7 @@ pub(crate) fn put(
         Inject::Reboot => vec![(Fault::Reboot, host.clone())],
         Inject::Reset => link(Loss::Reset),
         Inject::Blackhole => link(Loss::Both),
+        Inject::Slow => link(Loss::Slow),
         Inject::HalfOpen => link(Loss::Out),
         Inject::BastionDies => vec![(Fault::PowerCut, BASTION.to_owned())],
         Inject::SshdRefuses => vec![(Fault::StopSshd, host.clone())],

@@ -250,6 +250,8 @@ pub(crate) enum Inject {
     Reset,
     /// Nothing gets through between them.
     Blackhole,
+    /// Between them one packet of ten is lost, and what is more than 1 Mbit/s.
+    Slow,
     /// What the host sends is lost.
     HalfOpen,
     /// The bastion's power goes and comes back when the fault ends.
@@ -262,6 +264,10 @@ pub(crate) enum Inject {
     DataDiskFull,
     /// The other disk of its host has none.
     SystemDiskFull,
+    /// The other disk of its host has no inode left.
+    NoInodes,
+    /// Nothing can be run out of the folder of the programs on the first member's host.
+    NoExec,
     /// The other disk of its host takes no more writes.
     SystemReadOnly,
     /// A byte of the new program that was staged is another one.
@@ -280,6 +286,12 @@ pub(crate) enum Inject {
     Masked,
     /// Somebody has the unit start etcd on another data directory.
     OtherData,
+    /// Somebody adds a drop-in that has the unit start etcd on another data directory, and has systemd read it.
+    OtherDropIn,
+    /// Somebody puts another program in the place of etcd, which runs as well.
+    OtherProgram,
+    /// Somebody has systemd restart the unit.
+    Restarted,
     /// The first member stands still.
     StandsStill,
     /// The first member is killed, once.
