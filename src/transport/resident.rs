@@ -21,6 +21,10 @@ const PIPE: usize = 64 * 1024;
 /// The resident command itself has no deadline; what it is told to do has. 30 days are longer than any run.
 const NO_DEADLINE: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// At once on one connection, which carries eight commands: the login's user and root. Others of a playbook's `become_user` take the place of
+/// one that waits.
+const MOST: usize = 2;
+
 /// How the answer to one piece of work is known, on both outputs. Random for each piece, so that no output can hold it beforehand.
 #[derive(Clone, Debug)]
 pub struct Marks {
@@ -279,6 +283,20 @@ pub struct Leave {
     place: Option<Place>,
 }
 
+impl Kept {
+    /// Whether the user's may be there beside the others; where they are too many, one that waits is ended.
+    fn has_room(&mut self, user: &str) -> bool {
+        let there = |place: &Place| matches!(place, Place::Idle(_) | Place::Taken);
+        if self.places.get(user).is_none_or(|place| !matches!(place, Place::Free))
+            || self.places.values().filter(|place| there(place)).count() < MOST
+        {
+            return true;
+        }
+        let waits = self.places.values_mut().find(|place| matches!(place, Place::Idle(_)));
+        waits.map(|place| *place = Place::Free).is_some()
+    }
+}
+
 impl Residents {
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -289,6 +307,9 @@ impl Residents {
     pub fn turn(self: &Arc<Self>, user: &str) -> Turn {
         let mut kept = self.kept();
         if kept.closed {
+            return Turn::None;
+        }
+        if !kept.has_room(user) {
             return Turn::None;
         }
         let Some(place) = kept.places.get_mut(user) else { return Turn::None };

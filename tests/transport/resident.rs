@@ -100,6 +100,30 @@ async fn one_user_has_one_and_who_finds_it_at_work_goes_without() {
 }
 
 #[tokio::test]
+async fn another_user_takes_the_place_of_one_that_waits_and_of_none_at_work() {
+    let (_host, session) = Home::new().session().await;
+    let residents = session.residents().unwrap();
+    let begin = |user: &str| {
+        residents.may_begin(user);
+        match residents.turn(user) {
+            Turn::Yours(leave, None) => Some(leave),
+            Turn::Yours(_, Some(_)) => panic!("{user} has one"),
+            Turn::None => None,
+        }
+    };
+    let stay = || Resident::begin(Arc::clone(&session), "stay".to_owned(), None);
+    let (root, etcd) = (begin("root").unwrap(), begin("etcd").unwrap());
+    assert!(begin("postgres").is_none(), "two are at work");
+    root.give_back(stay());
+    let postgres = begin("postgres").unwrap();
+    assert!(begin("root").is_none(), "its place is taken");
+    etcd.give_back(stay());
+    postgres.give_back(stay());
+    // One that waits is no bar to itself.
+    assert!(matches!(residents.turn("etcd"), Turn::Yours(_, Some(_))));
+}
+
+#[tokio::test]
 async fn gives_up_its_session_where_the_host_has_only_one() {
     let home = Home::new();
     let host = Host::start(Setup { sessions: 1, ..Setup::new(home.access()) }).await;
