@@ -77,12 +77,14 @@ fn is_meant(line: &str, pair: &Pair) -> bool {
 
 /// A window's folder, or a file in it that is whole.
 fn is_trace(below: &str) -> bool {
-    const NAMES: [&str; 11] = [
+    const NAMES: [&str; 12] = [
         "confirmed",
         "files",
         "intent",
         "journal",
         "judged",
+        // Of a transaction that came to no end.
+        "sums",
         "log",
         "peers",
         "plan",

@@ -7,7 +7,7 @@
 #   plan       what is to be done (shell variables)      files    what is swapped: target, staged, kept, sums
 #   judged     by which other files the start was judged, and their sums
 #   intent     written before anything is stopped        log      each step, with seconds since boot
-#   sums       of files that were read whole, by their marks
+#   sums       of files that were read whole, by their marks; gone at the end
 #   confirmed  put there by whoever has seen enough      journal  what the unit said last
 #   result     written last
 set -u
@@ -55,6 +55,7 @@ stopped=0 started=0 serving=0
 finish() { # outcome, detail
     note "$1: $2"
     words
+    rm -f sums
     put result "outcome=$1
 detail=$2
 stopped=$stopped
