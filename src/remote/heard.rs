@@ -20,7 +20,7 @@ impl Heard {
         let begin = format!("{nonce}-text\n").into_bytes();
         let end = format!("\n{nonce}-end\n").into_bytes();
         let rest = stdin.strip_prefix(begin.as_slice())?;
-        let at = rest.windows(end.len()).position(|window| window == end)?;
+        let at = memchr::memmem::find(rest, &end)?;
         let text = std::str::from_utf8(rest.get(..at)?).ok()?;
         let (_, words) = text.split_once("\nset -- ")?;
         let (words, _) = words.rsplit_once("\nif command -v timeout")?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use memchr::memmem;
 use secrecy::ExposeSecret;
 use tokio::io::AsyncReadExt;
 
@@ -252,7 +253,7 @@ fn before(mut text: Vec<u8>, stdin: Stdin) -> Stdin {
 
 /// What comes after the first `mark`.
 fn after<'a>(bytes: &'a [u8], mark: &str) -> Option<&'a [u8]> {
-    let at = bytes.windows(mark.len()).position(|window| window == mark.as_bytes())?;
+    let at = memmem::find(bytes, mark.as_bytes())?;
     bytes.get(at + mark.len()..)
 }
 

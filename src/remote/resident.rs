@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::shell::{self, Program};
 use super::sink::hex;
 use super::{RemoteError, RemoteHost};
-use crate::transport::{ExecError, Leave, Marks, Output, Resident, Turn, Unanswered};
+use crate::transport::{ExecError, Leave, Marks, Output, Resident, Unanswered};
 
 impl RemoteHost {
     /// Has the loader that stays run it, and begins one where there may be one; `None` where it is to go alone: nothing was done then.
@@ -19,7 +19,7 @@ impl RemoteHost {
         nonce: &str,
         caps: [usize; 2],
     ) -> Option<Result<Output, RemoteError>> {
-        let Turn::Yours(leave, resident) = self.session.residents()?.turn(&self.acts_as()) else { return None };
+        let (leave, resident) = self.session.residents()?.turn(&self.acts_as())?;
         let (mut resident, first) = match resident {
             Some(resident) => (resident, Vec::new()),
             None => self.begin_resident()?,

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use memchr::memmem;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWrite;
 
@@ -81,7 +82,7 @@ impl State {
         ready!(self.drain(cx))?;
         let Some(mut noise) = self.noise.take() else { return self.pass(cx, bytes) };
         noise.extend_from_slice(bytes);
-        match noise.windows(self.mark.len()).position(|window| window == self.mark) {
+        match memmem::find(&noise, &self.mark) {
             Some(at) => self.rest = noise.get(at + self.mark.len()..).unwrap_or_default().to_vec(),
             None if noise.len() > NOISE_CAP => {
                 return Poll::Ready(Err(io::Error::other("only noise before the output")));

@@ -1,5 +1,6 @@
 //! The question on standard error that is answered on standard input: sudo's, behind a prompt nobody can guess.
 
+use memchr::memmem;
 use secrecy::SecretString;
 
 use super::session::Prompt;
@@ -84,10 +85,7 @@ impl Dialogue {
 
 /// Where `mark` begins in `bytes`; an empty mark is nowhere.
 fn find(bytes: &[u8], mark: &[u8]) -> Option<usize> {
-    if mark.is_empty() {
-        return None;
-    }
-    bytes.windows(mark.len()).position(|w| w == mark)
+    if mark.is_empty() { None } else { memmem::find(bytes, mark) }
 }
 
 /// The longest end of `bytes` that is a beginning of `mark`.

@@ -10,7 +10,7 @@ mod session;
 pub mod ssh;
 
 pub use local::LocalSession;
-pub use resident::{Leave, Marks, Resident, Residents, Turn, Unanswered};
+pub use resident::{Leave, Marks, Resident, Residents, Unanswered};
 pub use scripted::{Call, Scripted};
 pub use session::{
     BoxFuture, ByteStream, ConnectError, Connector, Drain, Exec, ExecError, ExitStatus, Output, Prompt, Session, Stdin,

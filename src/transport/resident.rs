@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use memchr::memmem;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -86,7 +87,7 @@ impl Half {
         }
         self.held.extend_from_slice(bytes);
         if !self.begun {
-            let Some(at) = find(&self.held, self.marks.begin.as_bytes()) else {
+            let Some(at) = memmem::find(&self.held, self.marks.begin.as_bytes()) else {
                 let keep = self.marks.begin.len().saturating_sub(1);
                 self.held.drain(..self.held.len().saturating_sub(keep));
                 return;
@@ -95,7 +96,7 @@ impl Half {
             self.kept.push(self.marks.begin.as_bytes());
             self.begun = true;
         }
-        match find(&self.held, self.marks.end.as_bytes()) {
+        match memmem::find(&self.held, self.marks.end.as_bytes()) {
             None => {
                 let keep = self.marks.end.len().saturating_sub(1);
                 let own: Vec<u8> = self.held.drain(..self.held.len().saturating_sub(keep)).collect();
@@ -242,11 +243,6 @@ impl Drop for Resident {
     }
 }
 
-/// Where `mark` begins in `bytes`.
-fn find(bytes: &[u8], mark: &[u8]) -> Option<usize> {
-    bytes.windows(mark.len().max(1)).position(|window| window == mark)
-}
-
 /// The resident commands of one connection, one a user; who finds it at work goes without.
 #[derive(Default)]
 pub struct Residents(Mutex<Kept>);
@@ -268,14 +264,6 @@ enum Place {
     Never,
 }
 
-/// What there is for a user.
-pub enum Turn {
-    /// The resident command, or leave to begin it.
-    Yours(Leave, Option<Resident>),
-    /// Nothing: it is at work, or there is none.
-    None,
-}
-
 /// The right to a user's resident command, until it is given back; dropped, another may be begun.
 pub struct Leave {
     of: Arc<Residents>,
@@ -284,16 +272,11 @@ pub struct Leave {
 }
 
 impl Kept {
-    /// Whether the user's may be there beside the others; where they are too many, one that waits is ended.
-    fn has_room(&mut self, user: &str) -> bool {
-        let there = |place: &Place| matches!(place, Place::Idle(_) | Place::Taken);
-        if self.places.get(user).is_none_or(|place| !matches!(place, Place::Free))
-            || self.places.values().filter(|place| there(place)).count() < MOST
-        {
-            return true;
-        }
+    /// Whether one more may be begun; where they are too many, one that waits is ended.
+    fn has_room(&mut self) -> bool {
+        let there = self.places.values().filter(|place| matches!(place, Place::Idle(_) | Place::Taken)).count();
         let waits = self.places.values_mut().find(|place| matches!(place, Place::Idle(_)));
-        waits.map(|place| *place = Place::Free).is_some()
+        there < MOST || waits.map(|place| *place = Place::Free).is_some()
     }
 }
 
@@ -302,32 +285,29 @@ impl Residents {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The user's turn.
+    /// The user's resident command, or leave to begin it; nothing where it is at work or there is to be none.
     #[must_use]
-    pub fn turn(self: &Arc<Self>, user: &str) -> Turn {
+    pub fn turn(self: &Arc<Self>, user: &str) -> Option<(Leave, Option<Resident>)> {
         let mut kept = self.kept();
-        if kept.closed {
-            return Turn::None;
-        }
-        if !kept.has_room(user) {
-            return Turn::None;
-        }
-        let Some(place) = kept.places.get_mut(user) else { return Turn::None };
-        let resident = match std::mem::replace(place, Place::Taken) {
-            Place::Free => None,
-            Place::Idle(resident) => Some(resident).filter(|resident| !resident.has_ended()),
-            Place::Taken => return Turn::None,
-            Place::Never => {
-                *place = Place::Never;
-                return Turn::None;
-            }
+        let may = match kept.places.get(user)? {
+            Place::Free => kept.has_room(),
+            Place::Idle(_) => true,
+            Place::Taken | Place::Never => false,
         };
-        Turn::Yours(Leave { of: Arc::clone(self), user: user.to_owned(), place: Some(Place::Free) }, resident)
+        let before = may.then(|| kept.places.insert(user.to_owned(), Place::Taken))?;
+        let resident = match before {
+            Some(Place::Idle(resident)) if !resident.has_ended() => Some(resident),
+            _ => None,
+        };
+        Some((Leave { of: Arc::clone(self), user: user.to_owned(), place: Some(Place::Free) }, resident))
     }
 
     /// A command of the user has run in the usual way: the next one may begin a resident one.
     pub fn may_begin(&self, user: &str) {
-        self.kept().places.entry(user.to_owned()).or_insert(Place::Free);
+        let mut kept = self.kept();
+        if !kept.closed {
+            kept.places.entry(user.to_owned()).or_insert(Place::Free);
+        }
     }
 
     /// No more of them on this connection; one that waits is ended. A host that gives few sessions needs this one for other things.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quorate::transport::{ExecError, ExitStatus, Leave, Marks, Output, Resident, Session, Turn, Unanswered};
+use quorate::transport::{ExecError, ExitStatus, Leave, Marks, Output, Resident, Session, Unanswered};
 
 use super::fixture::{Home, LONG, command, text};
 use super::server::{Host, Setup};
@@ -21,10 +21,10 @@ async fn say(resident: &mut Resident, mark: &str, words: &str) -> Result<Output,
 /// Leave to have one: a command has run before.
 fn leave(session: &Arc<dyn Session>) -> Leave {
     let residents = session.residents().unwrap();
-    assert!(matches!(residents.turn("root"), Turn::None), "nothing has run yet");
+    assert!(residents.turn("root").is_none(), "nothing has run yet");
     residents.may_begin("root");
     match residents.turn("root") {
-        Turn::Yours(leave, None) => leave,
+        Some((leave, None)) => leave,
         _ => panic!("one may be begun"),
     }
 }
@@ -59,7 +59,7 @@ async fn one_that_ends_before_it_begins_has_done_nothing_and_one_that_is_gone_is
     assert!(matches!(say(&mut resident, "m", "die").await, Err(Unanswered::NotBegun)));
     leave.give_back(resident);
     let residents = session.residents().unwrap();
-    assert!(matches!(residents.turn("root"), Turn::Yours(_, None)));
+    assert!(matches!(residents.turn("root"), Some((_, None))));
     assert_eq!(host.commands().len(), 1);
 }
 
@@ -89,14 +89,14 @@ async fn one_user_has_one_and_who_finds_it_at_work_goes_without() {
     let (_host, session) = Home::new().session().await;
     let leave = leave(&session);
     let residents = session.residents().unwrap();
-    assert!(matches!(residents.turn("root"), Turn::None));
+    assert!(residents.turn("root").is_none());
     residents.may_begin("root");
-    assert!(matches!(residents.turn("root"), Turn::None));
+    assert!(residents.turn("root").is_none());
     leave.give_back(Resident::begin(Arc::clone(&session), "stay".to_owned(), None));
-    let Turn::Yours(leave, Some(_)) = residents.turn("root") else { panic!("it waits") };
+    let Some((leave, Some(_))) = residents.turn("root") else { panic!("it waits") };
     leave.never_again();
     residents.may_begin("root");
-    assert!(matches!(residents.turn("root"), Turn::None));
+    assert!(residents.turn("root").is_none());
 }
 
 #[tokio::test]
@@ -106,9 +106,8 @@ async fn another_user_takes_the_place_of_one_that_waits_and_of_none_at_work() {
     let begin = |user: &str| {
         residents.may_begin(user);
         match residents.turn(user) {
-            Turn::Yours(leave, None) => Some(leave),
-            Turn::Yours(_, Some(_)) => panic!("{user} has one"),
-            Turn::None => None,
+            Some((_, Some(_))) => panic!("{user} has one"),
+            turn => turn.map(|(leave, _)| leave),
         }
     };
     let stay = || Resident::begin(Arc::clone(&session), "stay".to_owned(), None);
@@ -120,7 +119,7 @@ async fn another_user_takes_the_place_of_one_that_waits_and_of_none_at_work() {
     etcd.give_back(stay());
     postgres.give_back(stay());
     // One that waits is no bar to itself.
-    assert!(matches!(residents.turn("etcd"), Turn::Yours(_, Some(_))));
+    assert!(matches!(residents.turn("etcd"), Some((_, Some(_)))));
 }
 
 #[tokio::test]
@@ -137,5 +136,5 @@ async fn gives_up_its_session_where_the_host_has_only_one() {
     assert_eq!(output.status, ExitStatus::Code(3));
     let residents = session.residents().unwrap();
     residents.may_begin("root");
-    assert!(matches!(residents.turn("root"), Turn::None), "the host gives too few sessions for one");
+    assert!(residents.turn("root").is_none(), "the host gives too few sessions for one");
 }

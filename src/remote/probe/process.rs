@@ -95,7 +95,7 @@ fn start_ticks(stat: &[u8]) -> Option<u64> {
 
 fn split<'a>(mut bytes: &'a [u8], mark: &[u8]) -> Vec<&'a [u8]> {
     let mut parts = Vec::new();
-    while let Some(at) = bytes.windows(mark.len()).position(|window| window == mark) {
+    while let Some(at) = memchr::memmem::find(bytes, mark) {
         parts.push(bytes.get(..at).unwrap_or_default());
         bytes = bytes.get(at + mark.len()..).unwrap_or_default();
     }
