@@ -200,8 +200,12 @@ fn tried(stand: &Stand, cell: &Cell) -> Evidence {
     settle(stand, &left);
     let live = lab.status();
     let windows = windows(stand);
-    let known = programs_are_known(cell) && cell.inject != Inject::OtherProgram;
-    let programs = if known { Programs::of(lab, &live) } else { Vec::new() };
+    // Where somebody else's program stands in its place when this is looked at, the table says what becomes of the member.
+    let programs = if programs_are_known(cell) && cell.inject != Inject::OtherProgram {
+        Programs::of(lab, &live)
+    } else {
+        Vec::new()
+    };
     left.mend(lab);
     if cell.inject == Inject::SystemReadOnly {
         // That takes a power cut.

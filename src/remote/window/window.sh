@@ -26,7 +26,7 @@ property() { systemctl show -p "$1" "$unit" | sed "s/^$1=//"; }
 
 # A file is read whole once and again only when its mark is another: device, inode, size, and the times of its last write and last change. The last is
 # the kernel's (inode(7), st_ctime): who writes into the file, or puts another in its place, cannot leave it as it was. Between stop and start
-# the sums of two programs of 25 MB, old and new, would take 0.4 s (measured 2026-11-28). A stat(1) that knows no such times gives no mark.
+# the sums of etcd and etcdctl of 3.4 and of 3.5, 86 MB, would take 0.3 to 0.4 s (measured 2026-11-28). A stat(1) that knows no such times gives no mark.
 mark() { stat -L -c '%d:%i:%s:%.9Y:%.9Z' -- "$1" 2>/dev/null; }
 sum() {
     mark=$(mark "$1")

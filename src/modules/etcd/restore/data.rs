@@ -95,7 +95,8 @@ impl Restore<'_> {
             if *place == Place::Mount {
                 // The old log comes to the data's disk.
                 let takes = self.call.probe.script("measure the old log", TAKES, &[log.as_str()], None).await?;
-                let kib: u64 = String::from_utf8_lossy(&takes.stdout).trim().parse().unwrap_or(u64::MAX >> 10);
+                let kib: Result<u64, _> = String::from_utf8_lossy(&takes.stdout).trim().parse();
+                let kib = kib.map_err(|_| refused(self.host(), format!("du {log}: {}", takes.words())))?;
                 wanted.extend(wanted.first().map(|(space, needed)| (*space, needed.saturating_add(kib << 10))));
             }
             on_log = Some(self.call.probe.space(log).await?);
