@@ -259,11 +259,7 @@ impl Client {
 
     /// Index and term in the headers of the root of the store. Its body may be long, so only the headers are asked for.
     pub(super) async fn position(&self) -> Result<Position, ClientError> {
-        self.position_within(QUESTION).await
-    }
-
-    async fn position_within(&self, deadline: Duration) -> Result<Position, ClientError> {
-        let answer = self.perform(self.request("HEAD", "/v2/keys/", deadline)).await?;
+        let answer = self.perform(self.request("HEAD", "/v2/keys/", QUESTION)).await?;
         let text = |header: &'static str| {
             let value = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(header));
             value.map(|(_, value)| value.as_str()).unwrap_or_default()
@@ -389,11 +385,9 @@ impl Client {
         Ok(etcd::lease_granted(answer.status, &answer.body)?)
     }
 
-    /// The keys of the whole v2 store, and the store's index just before. Nobody is down while they are counted, so both questions may
-    /// take their time: a member of 2.x with authentication on works out a bcrypt hash for every one (3 s were not enough on two cores
-    /// with three clusters under load).
+    /// The keys of the whole v2 store, and the store's index just before.
     pub(super) async fn keys(&self, deadline: Duration) -> Result<(KeyCount, u64), ClientError> {
-        let before = self.position_within(deadline).await?;
+        let before = self.position().await?;
         let answer = self.ask("/v2/keys/?recursive=true&sorted=false", deadline, STORE_CAP).await?;
         Ok((etcd::count_keys(answer.status, &answer.body)?, before.store))
     }
