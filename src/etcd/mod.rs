@@ -52,14 +52,14 @@ pub use key_hash::{HashBy, KeyHash, Sameness, hash_by, key_hash, key_hash_at, ke
 pub use order::{Rank, next};
 pub use path::{ENABLE_V2, Missing, PathFault, Step, end_of_v2, path, path_down, serves_v2_if_told, stop_with_v2};
 pub use raft_status::{Progress, RaftStatus, raft_status};
-pub use readiness::{ready, tells_ready};
+pub use readiness::{not_ready, ready, tells_ready};
 pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex, version_of_archive};
 pub use rewrite::{Becomes, By, Rewrite, RewriteFault, Said, rewrite, touches};
 pub use rules::{Avoid, Down, First, Floor, Gone, Hop, Minor, New, Rejected, Rules, RulesFault, WayBack, minor_of};
 pub use usage::{options_of_usage, unnamed};
 pub use v2_keys::{
-    Copied, Copy, Removed, V2Key, V2Store, copied, copy_found, copy_of, copy_read, lease_granted, lease_of, v2_removed,
-    v2_store,
+    Copied, Copy, Removed, V2Folder, V2Key, V2Listing, V2Made, V2Store, copied, copy_found, copy_of, copy_read,
+    lease_granted, lease_of, v2_auth, v2_listing, v2_made, v2_removed, v2_store,
 };
 pub use version::{
     ClusterVersion, VersionAnswer, VersionFault, from_binary_output, from_tool_output, from_version_body,

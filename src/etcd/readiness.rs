@@ -1,4 +1,4 @@
-//! `/readyz`: whether a member holds itself for fit to serve.
+//! `/readyz` and `/livez`: whether a member holds itself for fit to serve, and if not, for alive.
 
 use semver::Version;
 
@@ -24,14 +24,29 @@ pub fn ready(status: u16, body: &[u8]) -> Result<(), AnswerError> {
     if matches!(status, 200 | 404) {
         return Ok(());
     }
+    let expected = "that it is ready";
+    let Some(failed) = failed_checks(body) else { return Err(unforeseen("/readyz", expected, status, body)) };
+    Err(AnswerError { path: "/readyz", expected, found: format!("`{failed}`") })
+}
+
+fn failed_checks(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let failed: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("[-]")).collect();
-    let expected = "that it is ready";
-    if failed.is_empty() {
-        return Err(unforeseen("/readyz", expected, status, body));
-    }
-    let failed: String = failed.join(", ").chars().filter(|c| !c.is_control()).take(200).collect();
-    Err(AnswerError { path: "/readyz", expected, found: format!("`{failed}`") })
+    let failed = Some(failed.join(", ")).filter(|failed| !failed.is_empty())?;
+    Some(failed.chars().filter(|c| !c.is_control()).take(200).collect())
+}
+
+/// What a member that is not ready answers to `/livez`, put behind why it is not: one that is alive may get ready by itself, one that does not
+/// even read its own store does not: `/livez` asks for no more than that (`serializable_read` is its only check, as 3.6.16 and 3.7.3 list with `?verbose`; seen in
+/// the lab 2026-11-28). It never makes a member fit: alive it is also without a quorum.
+#[must_use]
+pub fn not_ready(why: AnswerError, livez_status: u16, livez_body: &[u8]) -> AnswerError {
+    let alive = match (livez_status, failed_checks(livez_body)) {
+        (200, _) => "alive it is, by /livez".to_owned(),
+        (_, Some(failed)) => format!("nor is it alive, by /livez: `{failed}`; a restart may be what helps"),
+        (status, None) => format!("/livez answers with status {status}"),
+    };
+    AnswerError { found: format!("{}; {alive}", why.found), ..why }
 }
 
 #[cfg(test)]
@@ -57,6 +72,14 @@ mod tests {
         let fault = ready(503, body).unwrap_err().to_string();
         assert!(fault.contains("data_corruption failed: alarm activated: CORRUPT"), "{fault}");
         assert!(!fault.contains("serializable_read"), "{fault}");
+        let with =
+            |status, body: &[u8]| not_ready(ready(503, b"[-]x failed: y\n").unwrap_err(), status, body).to_string();
+        assert!(with(200, b"ok\n").contains("x failed: y`; alive it is, by /livez"));
+        assert!(
+            with(503, b"[-]serializable_read failed: range error\n")
+                .contains("nor is it alive, by /livez: `serializable_read failed")
+        );
+        assert!(with(500, b"what").contains("/livez answers with status 500"));
         assert_eq!(ready(404, b"404 page not found\n"), Ok(()));
         assert!(ready(500, b"what").unwrap_err().to_string().contains("status 500"));
     }

@@ -26,7 +26,82 @@ pub struct V2Store {
     /// Its keys.
     pub keys: Vec<V2Key>,
     /// Its folders, each behind those that are in it.
-    pub folders: Vec<String>,
+    pub folders: Vec<V2Folder>,
+}
+
+/// A folder of the v2 store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct V2Folder {
+    /// Its path, from the root.
+    pub key: String,
+    /// Seconds it has to live with all in it, where it has not for ever.
+    pub ttl: Option<u64>,
+}
+
+/// The whole v2 store at one moment, as a member said it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct V2Listing {
+    /// What is in it.
+    pub store: V2Store,
+    /// The store's index at that moment: grows by one with each write.
+    pub index: u64,
+    /// The answer, byte for byte.
+    pub body: Vec<u8>,
+}
+
+/// Reads the answer to `GET /v2/keys/?recursive=true` of a member that may have no v2 API: `index` is its header `X-Etcd-Index`, and `None`
+/// is for one that does not serve it. Such a one answers 404 without an error of the v2 API (3.4 on without `enable-v2`, seen in the lab).
+///
+/// # Errors
+/// When it is neither.
+pub fn v2_listing(status: u16, index: Option<&str>, body: Vec<u8>) -> Result<Option<V2Listing>, AnswerError> {
+    let of_v2 = |value: Value| value.get("errorCode").is_some();
+    if status == 404 && !serde_json::from_slice(&body).is_ok_and(of_v2) {
+        return Ok(None);
+    }
+    let store = v2_store(status, &body)?;
+    let none = || unforeseen("/v2/keys/?recursive=true", "a number in the header X-Etcd-Index", status, &body);
+    let index = index.and_then(|index| index.parse().ok()).ok_or_else(none)?;
+    Ok(Some(V2Listing { store, index, body }))
+}
+
+/// Reads the answer to `GET /v2/auth/enable` that was asked for without a name: who may not know it is refused, since it is on. Releases
+/// before 2.1 have none.
+///
+/// # Errors
+/// When it says neither.
+pub fn v2_auth(status: u16, body: &[u8]) -> Result<bool, AnswerError> {
+    let enabled = || serde_json::from_slice::<Value>(body).ok()?.get("enabled")?.as_bool();
+    match status {
+        401 | 403 => Ok(true),
+        404 => Ok(false),
+        200 => enabled().ok_or_else(|| unforeseen("/v2/auth/enable", "whether it is on", status, body)),
+        _ => Err(unforeseen("/v2/auth/enable", "whether it is on", status, body)),
+    }
+}
+
+/// What became of what was to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum V2Made {
+    /// It was.
+    Now,
+    /// There is something of its name.
+    There,
+}
+
+/// Reads the answer to `PUT /v2/keys/…` with `prevExist=false`.
+///
+/// # Errors
+/// When it says neither.
+pub fn v2_made(status: u16, body: &[u8]) -> Result<V2Made, AnswerError> {
+    let none = || unforeseen("PUT /v2/keys/…", "201, or error 105", status, body);
+    let value: Value = serde_json::from_slice(body).map_err(|_| none())?;
+    match value.get("errorCode").and_then(Value::as_u64) {
+        // Key already exists.
+        Some(105) => Ok(V2Made::There),
+        None if status == 201 && value.get("node").is_some() => Ok(V2Made::Now),
+        _ => Err(none()),
+    }
 }
 
 /// Reads the answer to `GET /v2/keys/?recursive=true`.
@@ -58,12 +133,12 @@ pub fn v2_store(status: u16, body: &[u8]) -> Result<V2Store, AnswerError> {
         for node in nodes {
             gather(node, store);
         }
+        // One that ends right now says 0, or less.
+        let ttl = ttl.map(|seconds| u64::try_from(seconds).unwrap_or(1).max(1));
         if !dir {
-            // One that ends right now says 0, or less.
-            let ttl = ttl.map(|seconds| u64::try_from(seconds).unwrap_or(1).max(1));
             store.keys.push(V2Key { key, value, modified: modified_index, ttl });
         } else if !matches!(key.as_str(), "" | "/") {
-            store.folders.push(key);
+            store.folders.push(V2Folder { key, ttl });
         }
     }
     let none = || unforeseen("/v2/keys/?recursive=true", "a tree of nodes", status, body);
@@ -214,15 +289,39 @@ mod tests {
     fn keys_are_read_out_of_their_folders() {
         let body = r#"{"action":"get","node":{"dir":true,"nodes":[
             {"key":"/x","value":"1","modifiedIndex":5,"createdIndex":5},
-            {"key":"/d","dir":true,"modifiedIndex":6,"nodes":[
+            {"key":"/d","dir":true,"ttl":9,"modifiedIndex":6,"nodes":[
                 {"key":"/d/z","dir":true},{"key":"/d/y","value":"","ttl":30,"expiration":"2026-11-27T10:00:00Z","modifiedIndex":9}]},
             {"key":"/e","dir":true}]}}"#;
         let of = |key: &str, value: &str, modified, ttl| V2Key { key: key.into(), value: value.into(), modified, ttl };
         let store = v2_store(200, body.as_bytes()).unwrap();
         assert_eq!(store.keys, [of("/x", "1", 5, None), of("/d/y", "", 9, Some(30))]);
-        assert_eq!(store.folders, ["/d/z", "/d", "/e"]);
+        let folder = |key: &str, ttl| V2Folder { key: key.into(), ttl };
+        assert_eq!(store.folders, [folder("/d/z", None), folder("/d", Some(9)), folder("/e", None)]);
         assert_eq!(v2_store(200, br#"{"action":"get","node":{"dir":true}}"#), Ok(V2Store::default()));
         assert!(v2_store(404, b"404 page not found").is_err());
+    }
+
+    #[test]
+    fn a_listing_is_whole_or_there_is_no_such_api() {
+        let body = br#"{"action":"get","node":{"dir":true,"nodes":[{"key":"/x","value":"1","modifiedIndex":5}]}}"#;
+        let listing = v2_listing(200, Some("7"), body.to_vec()).unwrap().unwrap();
+        assert_eq!((listing.store.keys.len(), listing.index, listing.body.as_slice()), (1, 7, &body[..]));
+        assert!(v2_listing(200, None, body.to_vec()).is_err() && v2_listing(200, Some("x"), body.to_vec()).is_err());
+        assert_eq!(v2_listing(404, None, b"404 page not found\n".to_vec()), Ok(None));
+        assert_eq!(v2_listing(404, None, br#"{"error":"Not Found","code":5}"#.to_vec()), Ok(None));
+        assert!(v2_listing(404, None, br#"{"errorCode":100,"message":"Key not found"}"#.to_vec()).is_err());
+        assert!(v2_listing(401, None, br#"{"message":"Insufficient credentials"}"#.to_vec()).is_err());
+    }
+
+    #[test]
+    fn what_is_there_is_not_made_and_who_may_not_ask_knows_that_auth_is_on() {
+        assert_eq!(v2_made(201, br#"{"action":"create","node":{"key":"/a"}}"#), Ok(V2Made::Now));
+        assert_eq!(v2_made(412, br#"{"errorCode":105,"message":"Key already exists"}"#), Ok(V2Made::There));
+        assert!(v2_made(500, br#"{"errorCode":300}"#).is_err() && v2_made(404, b"404 page not found").is_err());
+        assert_eq!(v2_auth(200, br#"{"enabled":false}"#), Ok(false));
+        assert_eq!(v2_auth(200, br#"{"enabled":true}"#), Ok(true));
+        assert_eq!((v2_auth(401, b""), v2_auth(404, b"404 page not found")), (Ok(true), Ok(false)));
+        assert!(v2_auth(200, b"{}").is_err() && v2_auth(503, b"").is_err());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! `etcd_backup`: a copy of a member's data, proven and off the host, while the member runs.
 //!
 //! Of 2.x the copy is made by `etcdctl backup`, which gives it identities of its own, so that it can bring back a dead cluster and can
-//! never be put under a living one by mistake (etcd v2.3.8 Documentation/admin_guide.md, read 2026-11-24); of 3.x it is a snapshot.
+//! never be put under a living one by mistake (etcd v2.3.8 Documentation/admin_guide.md, read 2026-11-24); of 3.x it is a snapshot, and
+//! beside it what is in the v2 store.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,8 +19,10 @@ use crate::transport::BoxFuture;
 
 use super::facts::{Facts, refused};
 use super::proof::{self, Proof};
+use super::room;
 use super::snapshot;
 use super::tool;
+use super::v2_backup::{self, V2Part};
 use super::{RELEASES, UNIT};
 
 /// Where copies are made on the host until they are carried off: never inside the data directory, root's alone.
@@ -54,6 +57,17 @@ pub(super) struct Manifest {
     pub(super) mode: String,
     /// How it was proven; a manifest without proof does not exist.
     pub(super) proof: Proof,
+    /// The keys of the v2 store of a member of 3.x, which are not in a snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) v2: Option<V2Part>,
+}
+
+impl Manifest {
+    /// How it was proven and what lies beside it, for people.
+    fn words(&self) -> String {
+        let beside = self.v2.iter().map(V2Part::words);
+        std::iter::once(self.proof.words()).chain(beside).collect::<Vec<_>>().join("; ")
+    }
 }
 
 /// A copy on the host, ready to be carried off.
@@ -122,8 +136,8 @@ impl Module for EtcdBackup {
             }
             result.insert("sha256".into(), json!(manifest.sha256));
             result.insert("size".into(), json!(manifest.size));
-            result.insert("proof".into(), json!(manifest.proof.words()));
-            let (host, proof) = (call.host.to_owned(), manifest.proof.words());
+            let (host, proof) = (call.host.to_owned(), manifest.words());
+            result.insert("proof".into(), json!(proof));
             let path = path.display().to_string();
             (call.say)(Kind::BackupTaken { host, path, size: manifest.size, proof })?;
             Ok(Outcome { changed: true, result, ..Outcome::default() })
@@ -166,7 +180,7 @@ pub(super) fn scratch(run: &str) -> RemotePath {
 /// Room for the copies, the archive and the unpacked proof: never more than three of them at a time, each at most as large as the data;
 /// `before` bytes will be taken by then.
 pub(super) async fn room(probe: &Probe, size: u64, before: u64) -> Result<(), Failure> {
-    let space = probe.space(&scratch("x")).await?;
+    let space = room::at(probe, &scratch("x")).await?;
     let needed = size.saturating_mul(3).saturating_add(64 << 20).saturating_add(before);
     if space.free >= needed {
         return Ok(());
@@ -229,19 +243,20 @@ async fn take(
     // 5 MiB/s is what an old disk under etcd's load still gives (reliability, step 6); three passes over the data.
     let deadline = Duration::from_secs(120 + 3 * size / (5 << 20));
     let partial = path.with_file_name(format!("{}.partial", call.host));
-    let (copy, size, proof) = match etcd::api(&view.version) {
+    let (copy, size, proof, v2) = match etcd::api(&view.version) {
         Api::V2 => {
             let live = proof::count(&facts.client, &facts.host(), deadline).await?;
             let copy = by_tool(call, change, facts, &view.version.server, scratch, deadline).await?;
             let size = carry_off(call, &copy, &partial).await?;
             let proof = proof::open(call, change, facts, &copy.path, scratch, live, deadline).await?;
-            (copy, size, proof)
+            (copy, size, proof, None)
         }
         Api::V3 { .. } => {
             let snapshot = snapshot::save(call, change, facts, &view, scratch, deadline).await?;
             let size = carry_off(call, &snapshot.copy, &partial).await?;
+            let v2 = v2_backup::save(facts, &view, &partial).await?;
             let proof = snapshot.prove(call, change, facts, scratch, deadline).await?;
-            (snapshot.copy, size, proof)
+            (snapshot.copy, size, proof, v2)
         }
     };
     let stat = call.probe.stat(&facts.data.dir, true).await?;
@@ -263,6 +278,7 @@ async fn take(
         owner: stat.as_ref().map(|s| format!("{}:{}", s.owner, s.group)).unwrap_or_default(),
         mode: stat.map(|s| format!("{:04o}", s.mode)).unwrap_or_default(),
         proof,
+        v2,
     };
     let path = complete(&partial, path, &manifest).map_err(|e| disk(&partial, &e))?;
     Ok((manifest, path))

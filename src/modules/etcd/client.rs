@@ -1,6 +1,7 @@
 //! Asking one member over HTTP, through the tunnel of its own host.
 
 mod asking;
+mod v2;
 mod view;
 
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::json;
 
-use crate::etcd::{self, Alarm, AnswerError, Api, KeyCount, KeyHash, Removed, V2Key, V2Store, VersionAnswer};
+use crate::etcd::{self, Alarm, AnswerError, Api, KeyCount, KeyHash, VersionAnswer};
 use crate::remote::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Probe, Scheme, Tls};
 
 use super::login::{Login, Stranger};
@@ -113,20 +114,6 @@ pub(super) struct Position {
     pub(super) cluster: u64,
     /// The index of the v2 store: grows by one with each write.
     pub(super) store: u64,
-}
-
-/// A key as a part of a URL: what is not plain in it is written by its bytes.
-fn escaped(key: &str) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(key.len());
-    for byte in key.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~') {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
-    text
 }
 
 /// Host and port of a URL without its scheme.
@@ -343,40 +330,6 @@ impl Client {
         let (path, body) = (format!("{prefix}/maintenance/hashkv"), etcd::key_hash_at(revision));
         let answer = self.json("POST", &path, &body, WHOLE_STORE).await?;
         Ok(etcd::key_hash(answer.status, &answer.body)?)
-    }
-
-    /// The keys right below the root of the v2 store that are not hidden, each with its slash.
-    pub(super) async fn v2_top(&self) -> Result<Vec<String>, ClientError> {
-        let answer = self.get("/v2/keys/").await?;
-        Ok(etcd::v2_top(answer.status, &answer.body)?)
-    }
-
-    /// Removes a key of the v2 store with all below it.
-    pub(super) async fn v2_delete(&self, key: &str) -> Result<(), ClientError> {
-        let path = format!("/v2/keys{}?recursive=true&dir=true", escaped(key));
-        let answer = self.json("DELETE", &path, &json!(null), CHANGE).await?;
-        Ok(etcd::v2_deleted(answer.status, &answer.body)?)
-    }
-
-    /// What is in the v2 store and not hidden.
-    pub(super) async fn v2_store(&self) -> Result<V2Store, ClientError> {
-        let answer = self.ask("/v2/keys/?recursive=true&sorted=true", WHOLE_STORE, STORE_CAP).await?;
-        Ok(etcd::v2_store(answer.status, &answer.body)?)
-    }
-
-    /// Removes a key of the v2 store, if it still is what it was.
-    pub(super) async fn v2_remove(&self, key: &V2Key) -> Result<Removed, ClientError> {
-        self.v2_removed(format!("/v2/keys{}?prevIndex={}", escaped(&key.key), key.modified)).await
-    }
-
-    /// Removes a folder of the v2 store, if nothing is in it.
-    pub(super) async fn v2_remove_folder(&self, folder: &str) -> Result<Removed, ClientError> {
-        self.v2_removed(format!("/v2/keys{}?dir=true", escaped(folder))).await
-    }
-
-    async fn v2_removed(&self, path: String) -> Result<Removed, ClientError> {
-        let answer = self.json("DELETE", &path, &json!(null), CHANGE).await?;
-        Ok(etcd::v2_removed(answer.status, &answer.body)?)
     }
 
     /// A lease of the v3 store, by its ID.

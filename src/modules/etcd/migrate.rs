@@ -53,7 +53,7 @@ impl<'c> Migration<'c> {
             for folder in &folders {
                 // One that is not empty has got a key meanwhile, and stays for the next round.
                 let gone = self.client.v2_remove_folder(folder).await;
-                gone.map_err(|error| format!("{folder}: {error}"))?;
+                gone.map_err(|error| format!("{}: {error}", folder.key))?;
             }
         }
         let left = self.store().await?.keys;

@@ -29,6 +29,7 @@ mod ready;
 mod release;
 mod restore;
 mod rewriting;
+mod room;
 mod rules;
 mod same_data;
 mod seen;
@@ -37,6 +38,7 @@ mod stage;
 mod survey;
 mod tool;
 mod usage;
+mod v2_backup;
 mod v2_entries;
 mod would_be;
 

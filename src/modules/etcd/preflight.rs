@@ -21,6 +21,7 @@ use super::files::{FILES, Files, has_files, on_paper};
 use super::next_start::{is_read, next_start, see};
 use super::place::Place;
 use super::rewriting::{Hop, KEEP_V2, REWRITE_OPTIONS, is_due};
+use super::room;
 use super::rules::{RULES, rules};
 use super::same_data::same_data;
 use super::stage;
@@ -93,6 +94,11 @@ impl Module for EtcdPreflight {
             let mut to_stage = 0;
             if let Some(binary) = &binary {
                 same_program(&call, &place)?;
+                // Where all is staged already too: the swap writes there.
+                room::at(&call.probe, &place.staged).await?;
+                if let Some(change) = &call.change {
+                    room::takes_writes(change, &place.staged).await?;
+                }
                 let tool = Tool::find(&call, &facts, &target).await?;
                 let parts = stage::missing(&call.probe, stage::parts(&place, binary, tool.as_ref())).await?;
                 to_stage = stage::room(&call.probe, &parts).await?;
@@ -109,6 +115,10 @@ impl Module for EtcdPreflight {
             if cluster_needed {
                 let size = facts.data.size(&call.probe).await?;
                 backup::room(&call.probe, size, to_stage).await?;
+                // Where receipts are written too.
+                if let Some(change) = &call.change {
+                    room::takes_writes(change, &backup::scratch(call.run)).await?;
+                }
             }
             let roll = json!({
                 "from": version.to_string(),

@@ -16,6 +16,7 @@ mod join;
 mod snapshot;
 mod start;
 mod stopped;
+mod v2;
 
 use std::time::Duration;
 

@@ -206,7 +206,7 @@ pub(super) async fn room(probe: &Probe, missing: &[Part<'_>]) -> Result<u64, Fai
     let Some((place, _)) = missing.first() else { return Ok(0) };
     // All of them lie in one folder.
     let (staged, size) = (&place.staged, missing.iter().map(|(_, binary)| binary.size).sum::<u64>());
-    let space = probe.space(staged).await?;
+    let space = super::room::at(probe, staged).await?;
     let needed = size.saturating_mul(2);
     if space.free < needed {
         let what = format!(

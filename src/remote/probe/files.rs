@@ -27,11 +27,13 @@ const SUM: &str = r#"
 exec "$1" < "$2"
 "#;
 const CANONICAL: &str = r#"exec readlink -n -e -- "$1""#;
-/// `df` of the nearest folder that exists.
+/// `df` of the nearest folder that exists, a line; the options of its mount, a line; whether it may be written to.
 const SPACE: &str = r#"
 p=$1
 while [ ! -e "$p" ]; do p=${p%/*}; [ -n "$p" ] || p=/; done
-df -B1 --output=avail,itotal,iavail,target -- "$p" && df --output=source -- "$p"
+df -B1 --output=avail,itotal,iavail,target -- "$p" && df --output=source -- "$p" || exit 1
+options=$(findmnt -nro OPTIONS --target "$p" 2>/dev/null | tail -n 1); printf '%s\n' "$options"
+if [ -w "$p" ]; then echo yes; else echo no; fi
 "#;
 const DIFFERS: &str = r#"
 p=$1 mode=$2 owner=$3 group=$4 depth=$5
@@ -97,6 +99,8 @@ pub struct Space {
     pub free: u64,
     /// Inodes free; `None` where the file system has no such limit.
     pub inodes: Option<u64>,
+    /// Why nothing can be written there, however much is free; `None` where it seems that it can.
+    pub refuses: Option<&'static str>,
 }
 
 impl Probe {
@@ -283,7 +287,7 @@ fn entry(fields: &[&[u8]]) -> Option<Listing> {
 /// The second line of each `df`: numbers and mount point, then the device.
 fn space(text: &str) -> Option<Space> {
     let lines: Vec<&str> = text.lines().collect();
-    let [_, numbers, _, device] = lines.as_slice() else { return None };
+    let [_, numbers, _, device, options, writable] = lines.as_slice() else { return None };
     let (free, rest) = numbers.trim_start().split_once(' ')?;
     let (total, rest) = rest.trim_start().split_once(' ')?;
     let (inodes, mount) = rest.trim_start().split_once(' ')?;
@@ -291,7 +295,45 @@ fn space(text: &str) -> Option<Space> {
         mount: RemotePath::from_absolute(mount.trim_start())?,
         device: device.trim().to_owned(),
         free: free.parse().ok()?,
+        refuses: refuses(options, writable),
         // btrfs counts none in all; df prints `-` where there is no count.
         inodes: if matches!(total, "0" | "-") { None } else { Some(inodes.parse().ok()?) },
     })
+}
+
+/// Of ext4 that met an error and was mounted with `errors=remount-ro`, root is told that he may write, from Linux 6.15 on: only an option of
+/// the mount says otherwise (6.18 seen in the lab 2026-11-28).
+fn refuses(options: &str, writable: &str) -> Option<&'static str> {
+    let is = |option: &str| options.trim().split(',').any(|one| one == option);
+    if is("emergency_ro") {
+        return Some("its file system has met an error and takes no more writes");
+    }
+    if is("shutdown") {
+        return Some("its file system was shut down");
+    }
+    if is("ro") {
+        return Some("it is mounted read-only");
+    }
+    (writable.trim() == "no").then_some("it cannot be written to")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_takes_no_writes_is_told_by_its_mount_or_by_the_kernel() {
+        let of = |options: &str, writable: &str| {
+            let text =
+                format!("Avail Inodes IFree Mounted on\n 5 6 7 /data\nFilesystem\n/dev/sdb1\n{options}\n{writable}\n");
+            space(&text).unwrap().refuses
+        };
+        assert_eq!((of("rw,relatime,errors=remount-ro", "yes"), of("", "yes")), (None, None));
+        assert!(of("ro,relatime", "no").unwrap().contains("read-only"));
+        assert!(of("rw,relatime,emergency_ro", "yes").unwrap().contains("met an error"));
+        assert!(of("rw,shutdown", "yes").unwrap().contains("shut down"));
+        // Where findmnt is not to be had, and of a folder that was made immutable.
+        assert!(of("", "no").unwrap().contains("cannot be written to"));
+        assert!(space("Avail Inodes IFree Mounted on\n 5 6 7 /data\nFilesystem\n/dev/sdb1\n").is_none());
+    }
 }

@@ -116,6 +116,7 @@ async fn space_is_that_of_the_file_system_a_path_will_be_on() {
     let space = bench.probe().space(&bench.at("not/yet/there")).await.unwrap();
     assert!(space.free > 0);
     assert!(bench.folder.path().starts_with(space.mount.as_str()), "{space:?}");
+    assert_eq!(space.refuses, None);
     let proc = crate::remote::RemotePath::from_absolute("/proc/none").unwrap();
     let space = bench.probe().space(&proc).await.unwrap();
     assert_eq!((space.mount.as_str(), space.free, space.inodes), ("/proc", 0, None));

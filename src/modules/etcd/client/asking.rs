@@ -93,7 +93,7 @@ impl Client {
         Err(self.login.was_wrong().into())
     }
 
-    async fn once(&self, mut request: HttpRequest) -> Result<HttpResponse, ClientError> {
+    pub(super) async fn once(&self, mut request: HttpRequest) -> Result<HttpResponse, ClientError> {
         // Without it 3.2 over TLS denies calls with a good token, and its log names the member's own certificate as the user: it seems to
         // know by this header, which the gateway passes on, that the certificate is the gateway's (3.2.32 seen in the lab 2026-11-27).
         request.headers.push(("Accept".to_owned(), "*/*".to_owned()));

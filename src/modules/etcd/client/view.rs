@@ -31,7 +31,13 @@ impl Client {
             return Ok(());
         }
         let answer = self.get("/readyz").await?;
-        Ok(etcd::ready(answer.status, &answer.body)?)
+        let Err(why) = etcd::ready(answer.status, &answer.body) else { return Ok(()) };
+        // What people must know then: whether it may get ready by itself.
+        Err(match self.get("/livez").await {
+            Ok(alive) => etcd::not_ready(why, alive.status, &alive.body),
+            Err(_) => why,
+        }
+        .into())
     }
 
     async fn view_by_v2(&self, version: VersionAnswer) -> Result<MemberView, ClientError> {

@@ -6,12 +6,13 @@ use std::path::{Component, Path, PathBuf};
 
 use semver::Version;
 
+use crate::etcd::V2Store;
 use crate::events::Fault;
 use crate::modules::{Call, Failure};
 
 use super::super::backup::Manifest;
 use super::super::release::{digest, hex, local};
-use super::super::snapshot;
+use super::super::{snapshot, v2_backup};
 
 /// A manifest has some twenty lines.
 const MANIFEST_CAP: u64 = 1024 * 1024;
@@ -26,6 +27,8 @@ pub(super) struct Backup {
     pub(super) version: Version,
     /// Bytes it takes once unpacked.
     pub(super) unpacked: u64,
+    /// What was in the v2 store of a member of 3.x.
+    pub(super) v2: V2Store,
 }
 
 fn input(path: &Path, what: impl std::fmt::Display) -> Failure {
@@ -68,7 +71,13 @@ impl Backup {
         }
         // A snapshot is one file, whose own checksum was verified when it was saved.
         let unpacked = if name == snapshot::FILE { manifest.size } else { content(&tar)? };
-        Ok(Self { tar, manifest, version, unpacked })
+        let v2 = match &manifest.v2 {
+            Some(part) => v2_backup::read(part, folder).map_err(|what| {
+                Failure::new(Fault::Refused, format!("{what}\nnothing was changed; take another backup"))
+            })?,
+            None => V2Store::default(),
+        };
+        Ok(Self { tar, manifest, version, unpacked, v2 })
     }
 
     /// Whether it is a snapshot of 3.x.
@@ -152,6 +161,7 @@ mod tests {
             owner: "etcd:etcd".into(),
             mode: "0700".into(),
             proof,
+            v2: None,
         };
         std::fs::write(dir.path().join("manifest.json"), serde_json::to_vec(&manifest).unwrap()).unwrap();
         dir

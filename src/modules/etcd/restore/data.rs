@@ -6,6 +6,7 @@ use crate::modules::Failure;
 use crate::remote::{Attributes, Change, RemotePath, RunOptions};
 
 use super::super::facts::refused;
+use super::super::room;
 use super::stopped::{Place, Stopped};
 use super::{Backup, Restore, failed};
 
@@ -83,8 +84,8 @@ impl Restore<'_> {
     pub(super) async fn room(&self, stopped: &Stopped, first: bool) -> Result<(), Failure> {
         let segment = 64u64 << 20;
         let (data, archive) = (self.backup.unpacked.saturating_add(segment), self.backup.manifest.size);
-        let on_data = self.call.probe.space(&stopped.data_dir).await?;
-        let on_scratch = self.call.probe.space(&RemotePath::root().join(FOLDER)).await?;
+        let on_data = room::at(&self.call.probe, &stopped.data_dir).await?;
+        let on_scratch = room::at(&self.call.probe, &RemotePath::root().join(FOLDER)).await?;
         let same = on_data.mount == on_scratch.mount;
         let mut wanted = vec![(&on_data, if first && same { data.saturating_add(archive) } else { data })];
         if first && !same {
@@ -99,7 +100,7 @@ impl Restore<'_> {
                 let kib = kib.map_err(|_| refused(self.host(), format!("du {log}: {}", takes.words())))?;
                 wanted.extend(wanted.first().map(|(space, needed)| (*space, needed.saturating_add(kib << 10))));
             }
-            on_log = Some(self.call.probe.space(log).await?);
+            on_log = Some(room::at(&self.call.probe, log).await?);
         }
         if let Some(space) = on_log.as_ref().filter(|space| space.mount != on_data.mount) {
             // A segment, and the next one, which etcd makes beforehand; of 2.x also what is in the backup, of which the log is the most.

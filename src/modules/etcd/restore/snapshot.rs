@@ -64,6 +64,7 @@ impl Restore<'_> {
             let hosts = self.call.fleet.hosts();
             let view = self.all_serve(&hosts).await.map_err(|failure| self.fell(failure, &aside))?;
             restored.cluster_id = format!("{:x}", view.cluster);
+            self.v2_keys().await.map_err(|failure| self.fell(failure, &aside))?;
         }
         Ok(self.done(&restored, &aside))
     }

@@ -143,6 +143,12 @@ impl Stopped {
         Err(refused(host, why))
     }
 
+    /// Whether it will serve the v2 API.
+    fn serves_v2(&self) -> bool {
+        let (name, told) = etcd::ENABLE_V2;
+        self.flags.get(name).map_or(!etcd::serves_v2_if_told(&self.version), |value| value == told)
+    }
+
     /// Where its peers shall reach it.
     pub(super) fn peer_urls(&self) -> Vec<String> {
         let urls = self.flags.get("initial-advertise-peer-urls");
@@ -216,6 +222,15 @@ fn agree(all: &BTreeMap<String, Stopped>, backup: &Backup) -> Result<(), Failure
         if minor.0 != written.0 || minor < written || (backup.is_snapshot() && minor != written) {
             let what =
                 format!("{} is {}, which cannot open data of {}", stopped.program, stopped.version, backup.version);
+            return Err(refused(host, what));
+        }
+        if let Some(v2) = backup.manifest.v2.as_ref().filter(|_| !stopped.serves_v2()) {
+            let ((name, value), keys) = (etcd::ENABLE_V2, v2.keys);
+            let what = format!(
+                "the backup has {keys} keys of the v2 store, whose API {} of {} would not serve\n\
+                 next: have it started with `{name}={value}` (an option, a variable or a line of its configuration file), then run again",
+                stopped.unit, stopped.version
+            );
             return Err(refused(host, what));
         }
         if let Some(other) = names.insert(stopped.flags.name(), host) {

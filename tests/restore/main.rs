@@ -8,6 +8,8 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod v2_store;
+
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
