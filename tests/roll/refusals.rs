@@ -213,6 +213,25 @@ fn refuses_when_the_next_start_would_use_another_data_directory() {
 }
 
 #[test]
+fn refuses_where_nothing_can_be_written_beside_the_program() {
+    let _turn = turn();
+    let lab = lab();
+    let seal = "mount --bind /usr/local/bin /usr/local/bin && mount -o remount,bind,ro /usr/local/bin";
+    let _fault = with_script(lab, "etcd2", seal, "umount -l /usr/local/bin");
+    roll_is_refused(lab, &["etcd2: nothing can be written to /usr/local/bin/etcd.2.1.1: it is mounted read-only"]);
+}
+
+#[test]
+fn refuses_variables_that_systemd_itself_was_told() {
+    let _turn = turn();
+    let lab = lab();
+    let tell = "systemctl set-environment ETCD_WAL_DIR=/srv/wal TZ=UTC";
+    let _fault = with_script(lab, "etcd1", tell, "systemctl unset-environment ETCD_WAL_DIR TZ");
+    let words = "etcd1: systemd itself was told variables with which etcd.service would start, and not by a file";
+    roll_is_refused(lab, &[words, "systemctl unset-environment ETCD_WAL_DIR"]);
+}
+
+#[test]
 fn refuses_a_unit_that_systemd_has_not_read_since_it_was_changed() {
     let _turn = turn();
     let lab = lab();

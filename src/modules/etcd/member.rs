@@ -23,7 +23,7 @@ use super::at_work;
 use super::downgrade::{DOWNGRADE, judged};
 use super::facts::{Facts, refused, version, version_argument};
 use super::files::{FILES, Files, on_paper};
-use super::next_start::{is_read, next_start, see};
+use super::next_start::{VARIABLES, is_read, next_start, see};
 use super::often;
 use super::place::Place;
 use super::preflight;
@@ -344,6 +344,7 @@ impl Roll<'_> {
             read,
             reload,
             judged,
+            foreign: VARIABLES,
             identity: Some((self.facts.data.wal_dir.clone(), marker)),
             serve: serve(&self.facts),
             take_back,

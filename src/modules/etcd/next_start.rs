@@ -10,8 +10,11 @@ use super::config_file;
 use super::facts::{Facts, refused};
 use super::seen::Seen;
 
-/// Whether systemd has read all of the unit's files as they are: else a change that was never tried comes into force with the next
-/// reload, which may be anybody's.
+/// How the variables begin by which etcd takes its options (etcd-io/etcd pkg/flags, read 2026-11-24).
+pub(super) const VARIABLES: &str = "ETCD_";
+
+/// Whether systemd has read all of the unit's files as they are, and starts it by them alone: else a change that was never tried comes into
+/// force with the next reload, which may be anybody's.
 pub(super) async fn is_read(probe: &Probe, unit: &str, state: &UnitState) -> Result<(), Failure> {
     // Named first, since systemd's own word for it names no file; it may have it too, once anything made it look for units again.
     let unread: Vec<String> = probe.unread_drop_ins(state).await?.iter().map(ToString::to_string).collect();
@@ -22,11 +25,32 @@ pub(super) async fn is_read(probe: &Probe, unit: &str, state: &UnitState) -> Res
         );
         return Err(refused(probe.name(), what));
     }
-    if !state.needs_daemon_reload() {
+    if state.needs_daemon_reload() {
+        let what =
+            format!("{unit} was changed since systemd read it; look at the change and run `systemctl daemon-reload`");
+        return Err(refused(probe.name(), what));
+    }
+    of_its_files_alone(probe, unit).await
+}
+
+/// Whether systemd has no variables of etcd by itself: it gives those that it was told to each program that it starts (systemctl(1),
+/// `set-environment`), so they decide on the next start, and are gone after a reboot.
+async fn of_its_files_alone(probe: &Probe, unit: &str) -> Result<(), Failure> {
+    let ran = probe.run(&["systemctl", "show-environment"]).await?;
+    let text = String::from_utf8_lossy(&ran.stdout);
+    if !ran.success() {
+        return Err(refused(probe.name(), format!("systemctl show-environment: {}", ran.words())));
+    }
+    let named = |line: &str| line.split_once('=').map(|(name, _)| name.to_owned());
+    let names: Vec<String> = text.lines().filter(|line| line.starts_with(VARIABLES)).filter_map(named).collect();
+    if names.is_empty() {
         return Ok(());
     }
-    let what =
-        format!("{unit} was changed since systemd read it; look at the change and run `systemctl daemon-reload`");
+    let names = names.join(" ");
+    let what = format!(
+        "systemd itself was told variables with which {unit} would start, and not by a file: {names}\n\
+         put them into the unit's files if they are meant, and in any case run `systemctl unset-environment {names}`"
+    );
     Err(refused(probe.name(), what))
 }
 

@@ -73,6 +73,9 @@ pub struct Window {
     pub reload: Option<ReadAs>,
     /// By which files the start was judged. One that is swapped counts for as long as the old one stands there.
     pub judged: Vec<Judged>,
+    /// How variables begin with which the unit's program would start otherwise, and which systemd must not have of its own
+    /// (systemctl(1), `set-environment`).
+    pub foreign: &'static str,
     /// The folder of the write-ahead log and the bytes, in hex, that its newest file must hold near its beginning.
     pub identity: Option<(RemotePath, String)>,
     /// How it is seen to serve.
@@ -157,6 +160,7 @@ impl Window {
             ("reload", if self.reload.is_some() { "yes" } else { "no" }),
             ("read_old", &self.read.in_systemds_words()),
             ("read_new", &self.reload.as_ref().unwrap_or(&self.read).in_systemds_words()),
+            ("foreign", self.foreign),
             ("identity_dir", dir),
             ("identity_hex", hex),
             ("serve_address", &self.serve.address),

@@ -15,6 +15,7 @@ fn window() -> Window {
         name: "01ABC-etcd1".into(),
         unit: "etcd.service".into(),
         invocation: "f00".into(),
+        foreign: "ETCD_",
         swaps: vec![Swap {
             target: path("/usr/local/bin/etcd"),
             staged: path("/usr/local/bin/etcd.2.1.1"),
@@ -123,6 +124,7 @@ systemctl() {
     is-system-running) echo running ;;
     start) starts=$((starts + 1)) told_stop=; if [ "$starts" = 2 ]; then echo "$looks" >looks; : >confirmed; fi; looks=0 ;;
     show) (show "$3") ;;
+    show-environment) echo PATH=/bin; read -r first rest <judged; cat "${first%/*}/told" 2>/dev/null ;;
     esac
 }
 "#;
@@ -358,13 +360,19 @@ fn nothing_is_stopped_when_a_file_by_which_the_start_was_judged_has_changed() {
         assert!(end == WindowEnd::Refused && detail.starts_with(why), "{before}: {end:?}: {detail}");
         assert!(!started && held[0].is_none(), "{before}");
     }
+    let (end, detail, _, started) = judged(SERVES, "echo ETCD_WAL_DIR=/x >@told", ":");
+    assert!(end == WindowEnd::Refused && detail.ends_with("unset-environment: ETCD_WAL_DIR "), "{end:?}: {detail}");
+    assert!(!started);
+    // A variable that says nothing to the program.
+    assert_eq!(judged(SERVES, "echo TZ=ETCD_ >@told", ":").0, WindowEnd::Done);
     // One that leads to the same bytes is none that changed.
     assert_eq!(judged(SERVES, "mv @variables @other; ln -s other @variables", ":").0, WindowEnd::Done);
 }
 
 #[test]
 fn neither_program_is_started_on_what_nobody_judged() {
-    for meanwhile in ["echo x >@variables", "echo x >@none", "reload_needed=yes", "drop_ins='/etc/d/z.conf'"] {
+    let told = "echo ETCD_WAL_DIR=/x >@told";
+    for meanwhile in ["echo x >@variables", "echo x >@none", "reload_needed=yes", "drop_ins='/etc/d/z.conf'", told] {
         let (end, detail, held, started) = judged(SERVES, ":", meanwhile);
         assert!(!started, "{meanwhile}: {detail}");
         assert_eq!((end, held), (WindowEnd::Down, old_files()), "{meanwhile}: {detail}");

@@ -173,6 +173,8 @@ as_judged() {
     found="$(property FragmentPath) $(property DropInPaths)"
     [ "$found" = "$planned" ] || { why="systemd has read other files of $unit than planned: $found"; return 1; }
     [ "$(property NeedDaemonReload)" = no ] || { why="files of $unit were changed since systemd read them"; return 1; }
+    found=$(systemctl show-environment | sed -n "s/^\($foreign[^=]*\)=.*/\1/p" | tr '\n' ' ')
+    [ -z "$found" ] || { why="systemd itself was told variables with which $unit would start otherwise, to be taken back by systemctl unset-environment: $found"; return 1; }
     while IFS=$tab read -r path planned; do
         [ "$phase" = new ] && is_swapped "$path" && continue
         same "$path" "$planned" "$(holds "$path")" || return 1
