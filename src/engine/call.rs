@@ -69,6 +69,7 @@ impl Ready<'_> {
             playbook_dir: &playbook_dir,
             run_dir: options.run_dir.clone(),
             run: &options.run,
+            resumes: options.resumes.as_deref(),
             diff: options.diff,
             verbosity: options.verbosity,
             written: &self.written,

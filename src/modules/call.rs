@@ -78,6 +78,8 @@ pub struct Call<'a> {
     pub run_dir: PathBuf,
     /// The run's ID.
     pub run: &'a str,
+    /// The run that it goes on with, which is dead.
+    pub resumes: Option<&'a str>,
     /// Whether `--diff` was asked for.
     pub diff: bool,
     /// How often `-v` was given.

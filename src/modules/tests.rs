@@ -140,6 +140,7 @@ impl Bench {
             playbook_dir: self.folder.path(),
             run_dir: self.path("run"),
             run: "01TEST",
+            resumes: None,
             diff: true,
             verbosity: 0,
             written: &written,

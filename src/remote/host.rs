@@ -32,9 +32,19 @@ pub struct RemoteHost {
 /// Why something asked of, or done to, a host has no good answer.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
-    /// The end was not seen: connection, deadline, password.
+    /// The end was not seen: connection, password.
     #[error(transparent)]
     Exec(#[from] ExecError),
+    /// Its end was not seen within the deadline; it was told to end, and may still run.
+    #[error("{host}: {act}: no end within {} s; it was told to end, and may still run there", deadline.as_secs_f32())]
+    Late {
+        /// The host.
+        host: String,
+        /// What was tried.
+        act: String,
+        /// The deadline.
+        deadline: Duration,
+    },
     /// sudo does not let us.
     #[error("{host}: become {user} refused: {detail}")]
     Become {
@@ -89,6 +99,16 @@ pub enum RemoteError {
         /// Why not.
         detail: String,
     },
+}
+
+impl RemoteError {
+    /// The same, and where it is about the time that something took, with what that was.
+    pub(super) fn of(self, act: &str) -> Self {
+        match self {
+            Self::Exec(ExecError::Deadline { host, deadline }) => Self::Late { host, act: act.to_owned(), deadline },
+            other => other,
+        }
+    }
 }
 
 impl RemoteHost {

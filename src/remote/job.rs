@@ -162,7 +162,7 @@ impl RemoteHost {
         if let (Stdin::Empty, Drain::Capture { cap }, false, false) = (&job.stdin, &stdout, job.alone, told_path) {
             let caps = [*cap, STDERR_CAP + NOISE_CAP];
             if let Some(answer) = self.ask_resident(&program, &nonce, caps).await {
-                return answer.map(|output| (nonce, output));
+                return answer.map(|output| (nonce, output)).map_err(|error| error.of(job.act));
             }
         }
         let framed = program.framed(self.r#become.as_ref(), &nonce);
@@ -182,7 +182,7 @@ impl RemoteHost {
                 Ok((nonce, output))
             }
             Err(ExecError::BecomeRefused { .. }) => Err(self.not_become("sudo did not take the password")),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(RemoteError::from(error).of(job.act)),
         }
     }
 

@@ -115,7 +115,11 @@ if [ -e "$1" ] || grep -q "^$2	" "$3" 2>/dev/null; then echo lost; else echo non
 /// `$1` the lock, `$2` whose it must be. By rename first: between a look and a removal it might become somebody else's.
 const LEAVE: &str = r#"
 gone=$1.gone.$$
-mv -f "$1" "$gone" 2>/dev/null || { echo none; exit 0; }
+if ! mv -f "$1" "$gone"; then
+    # Not there, or it cannot be taken away: a lock that stays is never called gone.
+    [ -e "$1" ] && exit 1
+    echo none; exit 0
+fi
 if [ "$(sed -n 's/^run=//p' "$gone" | head -n 1)" != "$2" ]; then
     ln "$gone" "$1"; rm -f "$gone"; echo other; exit 0
 fi

@@ -234,6 +234,10 @@ async fn take(
     // Left by a run that was killed in the middle; it was of this run only if this run is tried again.
     change.remove(scratch, true).await?;
     change.mkdir(scratch, &private, false).await?;
+    // Of the run that this one goes on with it is known that nobody comes back for it.
+    if let Some(dead) = call.resumes {
+        change.remove(&self::scratch(dead), true).await?;
+    }
     let swept = change.script("remove old scratch copies", SWEEP, &[FOLDER], None).await?;
     if !swept.success() {
         (call.say)(Kind::Warning {

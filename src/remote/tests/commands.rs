@@ -2,7 +2,6 @@ use std::time::{Duration, Instant};
 
 use super::Bench;
 use crate::remote::{RemoteError, RunOptions};
-use crate::transport::ExecError;
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
@@ -119,7 +118,7 @@ async fn a_deadline_ends_the_wait_and_the_host_ends_the_command() {
     let options = RunOptions { deadline: Some(Duration::from_millis(300)), ..RunOptions::default() };
     let line = format!("echo $$ > {}; exec sleep 600", pid.display());
     let error = bench.change().shell(&line, None, options).await.unwrap_err();
-    assert!(matches!(error, RemoteError::Exec(ExecError::Deadline { .. })), "{error}");
+    assert!(matches!(error, RemoteError::Late { .. }), "{error}");
     let pid = std::fs::read_to_string(pid).unwrap();
     let process = std::path::PathBuf::from(format!("/proc/{}", pid.trim()));
     let begun = Instant::now();

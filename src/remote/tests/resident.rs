@@ -170,7 +170,7 @@ async fn one_that_does_not_answer_in_time_is_ended_and_another_begun() {
     let (connection, host, probe) = resident().await;
     let hasty = Probe::new(host.with_deadline(Duration::from_millis(300)));
     let error = hasty.run(&["sleep", "3"]).await.unwrap_err();
-    assert!(matches!(&error, RemoteError::Exec(ExecError::Deadline { .. })), "{error}");
+    assert!(matches!(&error, RemoteError::Late { .. }), "{error}");
     assert_eq!(probe.run(&["echo", "again"]).await.unwrap().stdout, b"again\n");
     assert_eq!(connection.begun(), 3);
 }
