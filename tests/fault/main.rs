@@ -17,6 +17,7 @@ mod killed;
 mod links;
 mod locked;
 mod power;
+#[expect(dead_code, reason = "shared with tests/faults, which needs more of it")]
 mod program;
 mod rolled_back;
 mod second_bastion;

@@ -14,9 +14,18 @@ pub(crate) enum Behaviour {
     CrashLoops,
     /// Serves `/version` to clients, and never becomes a part of the cluster.
     NeverJoins,
+    /// Is for another kind of machine, so that no kernel of a lab runs it.
+    OtherMachine,
+    /// Says another version than it is given out for.
+    Mislabelled,
 }
 
-/// `BEHAVIOUR` is 0, 1 or 2, `VERSION` a text.
+/// What a mislabelled one says.
+const OTHER: &str = "9.9.9";
+/// Where an ELF file has its machine (elf(5), `e_machine`), and one that no lab is: SPARC v9, 43.
+const MACHINE: (usize, u8) = (18, 43);
+
+/// `BEHAVIOUR` is a number, `VERSION` a text.
 const SOURCE: &str = r#"
 #include <netinet/in.h>
 #include <stdio.h>
@@ -70,10 +79,16 @@ pub(crate) fn build(folder: &Path, behaviour: Behaviour) -> (PathBuf, String) {
     let source = folder.join(format!("{behaviour:?}.c"));
     let program = folder.join(format!("{behaviour:?}"));
     std::fs::write(&source, SOURCE).unwrap();
+    let version = if matches!(behaviour, Behaviour::Mislabelled) { OTHER } else { NEW };
     let mut gcc = Command::new("gcc");
-    gcc.arg("-static").arg(format!("-DBEHAVIOUR={}", behaviour as u8)).arg(format!("-DVERSION=\"{NEW}\""));
+    gcc.arg("-static").arg(format!("-DBEHAVIOUR={}", behaviour as u8)).arg(format!("-DVERSION=\"{version}\""));
     let status = gcc.arg("-o").arg(&program).arg(&source).status().unwrap();
     assert!(status.success(), "gcc: {status}");
+    if matches!(behaviour, Behaviour::OtherMachine) {
+        let mut bytes = std::fs::read(&program).unwrap();
+        bytes[MACHINE.0] = MACHINE.1;
+        std::fs::write(&program, bytes).unwrap();
+    }
     let sum = Command::new("sha256sum").arg(&program).output().unwrap();
     let sum = String::from_utf8(sum.stdout).unwrap();
     (program, sum.split_whitespace().next().unwrap().to_owned())

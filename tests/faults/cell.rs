@@ -14,7 +14,6 @@ use super::evidence::{Evidence, Programs, files, identities, stores};
 use super::inject::{Put, prepare, put, reach};
 use super::listing::Listing;
 use super::memory::Memory;
-use super::program::Behaviour;
 use super::results::{self, Row};
 use super::roll_call::RollCall;
 use super::secrets::Guard;
@@ -145,12 +144,7 @@ pub(crate) fn evidence(stand: &Stand, cell: &Cell, before: Before, mut watch: Wa
 }
 
 fn command(stand: &Stand, cell: &Cell) -> Command {
-    match cell.inject {
-        Inject::Exits => stand.upgrade_to(Behaviour::Exits),
-        Inject::CrashLoops => stand.upgrade_to(Behaviour::CrashLoops),
-        Inject::NeverJoins => stand.upgrade_to(Behaviour::NeverJoins),
-        _ => stand.upgrade("state"),
-    }
+    cell.inject.program().map_or_else(|| stand.upgrade("state"), |behaviour| stand.upgrade_to(behaviour))
 }
 
 /// Waits until the hosts have ended what was begun on them, and the cluster is whole again where nothing keeps it from it.
@@ -237,7 +231,7 @@ fn windows(stand: &Stand) -> String {
 
 /// After a program of our own was put there, only what is there at the end can be told by its sum.
 fn programs_are_known(cell: &Cell) -> bool {
-    !matches!(cell.inject, Inject::Exits | Inject::CrashLoops | Inject::NeverJoins)
+    cell.inject.program().is_none()
 }
 
 /// Runs a cell and judges it.

@@ -123,6 +123,7 @@ pub(crate) fn a6(evidence: &Evidence) -> Result<(), String> {
 /// What a run says of itself, by its code and by its events, is how the cluster is.
 pub(crate) fn a7(evidence: &Evidence) -> Result<(), String> {
     let pair = &evidence.cell.pair;
+    std::iter::once(&evidence.run).chain(&evidence.resumes).try_for_each(is_text)?;
     agrees(pair, &evidence.run, &evidence.live, &evidence.by_fault)?;
     evidence.resumes.iter().try_for_each(|resume| agrees(pair, resume, &evidence.live_after, &[]))
 }
@@ -169,6 +170,12 @@ fn agrees(pair: &Pair, run: &Ran, live: &[MemberStatus], by_fault: &[String]) ->
         must(version == Some(wanted), || format!("A7: {host} is said to have {outcome}, and runs {version:?}"))?;
     }
     Ok(())
+}
+
+/// A run's words are text: nothing in them acts on a terminal.
+fn is_text(run: &Ran) -> Result<(), String> {
+    let acts = run.text.chars().find(|c| c.is_control() && *c != '\n');
+    must(acts.is_none(), || format!("A7: a run said {:?}, which acts on terminals", acts.unwrap_or_default()))
 }
 
 /// No secret is in an argument, an environment, a log, a journal, or anything else that is left.

@@ -80,6 +80,13 @@ pub(crate) fn prepare(cell: &Cell, stand: &Stand) -> Prepared {
             }
             Prepared::default()
         }
+        Inject::StartLimit => {
+            for host in stand.control.lab.members() {
+                let lines = "[Unit]\nStartLimitIntervalSec=1h\nStartLimitBurst=1";
+                on(&stand.control.lab, &host.name, &drop_in(lines));
+            }
+            Prepared::default()
+        }
         _ => Prepared::default(),
     }
 }
@@ -88,6 +95,21 @@ pub(crate) fn prepare(cell: &Cell, stand: &Stand) -> Prepared {
 fn drop_in(lines: &str) -> String {
     let folder = format!("/etc/systemd/system/{UNIT}.d");
     format!("mkdir -p {folder}; printf '[Service]\n%s\n' \"{lines}\" >{folder}/fault.conf; systemctl daemon-reload")
+}
+
+/// A script that puts a program before another one of that name, and one that takes it away.
+fn instead_of(name: &str, script: &str) -> (String, String) {
+    let path = format!("/usr/local/sbin/{name}");
+    (format!("printf '%s\\n' '#!/bin/sh' '{script}' >{path}; chmod 755 {path}"), format!("rm {path}"))
+}
+
+/// Raises an alarm by the gateway, which etcdctl cannot.
+fn raise(alarm: &str) -> (String, String) {
+    let script = r#"id=$(ETCDCTL_API=3 etcdctl endpoint status -w json | sed 's/.*"member_id":\([0-9]*\).*/\1/')
+        exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/2379
+            printf "POST /v3/maintenance/alarm HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: %s\r\n\r\n%s" ${#0} "$0" >&3
+            grep -q ALARM <&3' '{"action":"ACTIVATE","memberID":"'$id'","alarm":"ALARM"}'"#;
+    (script.replace("ALARM", alarm), "ETCDCTL_API=3 etcdctl alarm disarm".to_owned())
 }
 
 /// What is done on a host by a script, and what takes it back.
@@ -134,6 +156,10 @@ fn scripts(cell: &Cell) -> Option<(String, String)> {
             let away = format!("rm {file}; rmdir --ignore-fail-on-non-empty $(dirname {file})");
             (format!("{write}; systemctl daemon-reload"), format!("{away}; {again}"))
         }
+        Inject::OtherVariable => (
+            "systemctl set-environment ETCD_WAL_DIR=/var/lib/etcd/other-wal".to_owned(),
+            format!("systemctl unset-environment ETCD_WAL_DIR; {again}"),
+        ),
         Inject::OtherProgram => {
             let etcd = format!("{PROGRAM_DIR}/etcd");
             // Once the order to start is given nothing looks at the program any more before systemd runs it; that the process runs another
@@ -154,6 +180,19 @@ fn scripts(cell: &Cell) -> Option<(String, String)> {
             )
         }
         Inject::Restarted => (format!("systemctl restart --no-block {UNIT}"), "true".to_owned()),
+        Inject::AskedHangs => instead_of("df", "exec sleep 3600"),
+        Inject::MoveHangs => {
+            let (put, away) = instead_of("mv", "exec sleep 3601");
+            (put, format!("{away}; pkill -f '^sleep 3601$'"))
+        }
+        Inject::EndlessOutput => instead_of("df", "exec yes"),
+        // A title, a cleared screen, colours, a line written over, a template, what sudo asks, and bytes that are no text.
+        Inject::HostileWords => instead_of(
+            "sha256sum",
+            r#"printf "\\033]0;title\\007\\033[2J\\033[31m\\r{{ 7 * 7 }}[sudo] password for ops: \\377\\376\\302\\233" >&2; exec /usr/bin/sha256sum "$@""#,
+        ),
+        Inject::NoSpaceAlarm => raise("NOSPACE"),
+        Inject::CorruptAlarm => raise("CORRUPT"),
         Inject::MemberAdded => {
             let ctl = "etcdctl -C http://127.0.0.1:2379";
             let (url, id) = ("http://10.78.0.99:2380", "sed -n 's/^\\([0-9a-f]*\\).*10[.]78[.]0[.]99.*/\\1/p'");
@@ -276,7 +315,13 @@ pub(crate) fn put(
             disk.free();
             return (ran, Put::default());
         }
-        Inject::Exits | Inject::CrashLoops | Inject::NeverJoins | Inject::StopIgnored => {
+        Inject::Exits
+        | Inject::CrashLoops
+        | Inject::NeverJoins
+        | Inject::OtherMachine
+        | Inject::Mislabelled
+        | Inject::StopIgnored
+        | Inject::StartLimit => {
             return (run.end(), Put::default());
         }
         Inject::SudoRefuses
@@ -286,10 +331,22 @@ pub(crate) fn put(
         | Inject::NoExec
         | Inject::OtherData
         | Inject::OtherDropIn
+        | Inject::OtherVariable
         | Inject::OtherProgram
         | Inject::Restarted
+        | Inject::AskedHangs
+        | Inject::MoveHangs
+        | Inject::EndlessOutput
+        | Inject::HostileWords
+        | Inject::NoSpaceAlarm
+        | Inject::CorruptAlarm
         | Inject::MemberAdded => {
             let (script, back) = scripts(cell).unwrap();
+            // Through a member that is not in hand, which may not answer.
+            let host = match cell.inject {
+                Inject::NoSpaceAlarm | Inject::CorruptAlarm => others().next().unwrap(),
+                _ => host,
+            };
             on(lab, &host, &script);
             let mut put = Put { undo: Some((host, back)), ..Put::default() };
             last(cell, &mut put, lab);
@@ -319,12 +376,17 @@ pub(crate) fn put(
         Inject::MemberKilled => vec![(Fault::KillEtcd, host.clone())],
         Inject::HostKey => vec![(Fault::HostKey, host.clone()), (Fault::KillSshd, host.clone())],
         Inject::OtherDown => others().next_back().into_iter().map(|other| (Fault::StopEtcd, other)).collect(),
+        Inject::LeaderStands => {
+            let leads = |member: &quorate_lab::MemberStatus| member.role.as_deref() == Some("leader");
+            let leader = lab.status().into_iter().find(leads).unwrap().host;
+            vec![(Fault::FreezeEtcd, leader)]
+        }
         Inject::QuorumGone => others().map(|other| (Fault::StopEtcd, other)).collect(),
     };
     let mut put = Put::faults(faults);
     for (fault, host) in &put.mend {
         lab.fault(fault, host).unwrap();
-        if *fault == Fault::StopEtcd {
+        if *fault == Fault::StopEtcd || cell.inject == Inject::LeaderStands {
             put.by_fault.push(host.clone());
         }
     }

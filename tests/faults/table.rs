@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::control::{NEW, OLD};
+use super::program::Behaviour;
 
 /// The table itself, as a person reads and edits it: by who fails.
 const TABLES: [(&str, &str); 3] = [
@@ -280,6 +281,20 @@ pub(crate) enum Inject {
     CrashLoops,
     /// A new program that serves clients and never joins.
     NeverJoins,
+    /// A new program for another kind of machine.
+    OtherMachine,
+    /// A new program that says another version than is wanted.
+    Mislabelled,
+    /// systemd starts the unit but once in an hour.
+    StartLimit,
+    /// `df` on the first member's host does not end.
+    AskedHangs,
+    /// `mv` on the first member's host does not end.
+    MoveHangs,
+    /// `df` on the first member's host says more than anybody can keep.
+    EndlessOutput,
+    /// `sha256sum` on the first member's host says what acts on terminals, and asks for a password, beside what it says.
+    HostileWords,
     /// The unit does not end when it is told to, until systemd kills it.
     StopIgnored,
     /// The unit is masked.
@@ -288,6 +303,8 @@ pub(crate) enum Inject {
     OtherData,
     /// Somebody adds a drop-in that has the unit start etcd on another data directory, and has systemd read it.
     OtherDropIn,
+    /// Somebody tells systemd a variable with which the unit starts etcd on another log.
+    OtherVariable,
     /// Somebody puts another program in the place of etcd, which runs as well.
     OtherProgram,
     /// Somebody has systemd restart the unit.
@@ -300,12 +317,32 @@ pub(crate) enum Inject {
     MemberAdded,
     /// A member that is not in hand is stopped.
     OtherDown,
+    /// The leader stands still, so that another one is elected.
+    LeaderStands,
+    /// An alarm is raised: there is no space.
+    NoSpaceAlarm,
+    /// An alarm is raised: data are damaged.
+    CorruptAlarm,
     /// All members that are not in hand are stopped.
     QuorumGone,
     /// The first member's data directory becomes an empty one.
     EmptyData,
     /// A second run begins, from another machine.
     SecondRun,
+}
+
+impl Inject {
+    /// The program that is rolled out in the place of the new one.
+    pub(crate) fn program(self) -> Option<Behaviour> {
+        match self {
+            Self::Exits => Some(Behaviour::Exits),
+            Self::CrashLoops => Some(Behaviour::CrashLoops),
+            Self::NeverJoins => Some(Behaviour::NeverJoins),
+            Self::OtherMachine => Some(Behaviour::OtherMachine),
+            Self::Mislabelled => Some(Behaviour::Mislabelled),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -343,7 +380,7 @@ fn the_table_is_in_itself_as_it_should_be() {
         // The way to 3.6 has a round of restarts before the hop, so the first guard and the third member are not what they are elsewhere.
         assert!(cell.pair == Pair::first() || cell.step.in_window(), "{}", cell.id);
         // The programs that are none say that they are of the first pair.
-        let program = matches!(cell.inject, Inject::Exits | Inject::CrashLoops | Inject::NeverJoins);
+        let program = cell.inject.program().is_some();
         assert!(!program || cell.pair == Pair::first(), "{}", cell.id);
     }
     assert!(cells.iter().filter(|cell| cell.short).count() >= 4, "the short selection is too short to say anything");
