@@ -143,6 +143,12 @@ impl CatchUp {
             let (found, expected) = (member.version.server.clone(), self.target.clone());
             return Err(Lag::OtherVersion { host: self.host.clone(), found, expected });
         }
+        // An alarm is the whole cluster's, and makes a member unhealthy that serves.
+        if member.read.is_ok()
+            && let Some(alarm) = super::view::alarm(view)
+        {
+            return Err(alarm.into());
+        }
         if member.health != Health::Healthy {
             return Err(silent("it says it is unhealthy".to_owned()));
         }

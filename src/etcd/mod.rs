@@ -59,7 +59,7 @@ pub use rules::{Avoid, Down, First, Floor, Gone, Hop, Minor, New, Rejected, Rule
 pub use usage::{options_of_usage, unnamed};
 pub use v2_keys::{
     Copied, Copy, Removed, V2Folder, V2Key, V2Listing, V2Made, V2Store, copied, copy_found, copy_of, copy_read,
-    lease_granted, lease_of, v2_auth, v2_listing, v2_made, v2_removed, v2_store,
+    first_names, lease_granted, lease_of, v2_auth, v2_listing, v2_made, v2_removed, v2_store,
 };
 pub use version::{
     ClusterVersion, VersionAnswer, VersionFault, from_binary_output, from_tool_output, from_version_body,

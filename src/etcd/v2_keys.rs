@@ -104,6 +104,18 @@ pub fn v2_made(status: u16, body: &[u8]) -> Result<V2Made, AnswerError> {
     }
 }
 
+/// How many keys a message names.
+const NAMED: usize = 5;
+
+/// The first few of many keys, for a message.
+#[must_use]
+pub fn first_names<'k>(names: impl IntoIterator<Item = &'k str>) -> String {
+    let mut names = names.into_iter();
+    let first: Vec<&str> = names.by_ref().take(NAMED).collect();
+    let more = if names.next().is_some() { ", …" } else { "" };
+    format!("{}{more}", first.join(", "))
+}
+
 /// Reads the answer to `GET /v2/keys/?recursive=true`.
 ///
 /// # Errors
@@ -299,6 +311,13 @@ mod tests {
         assert_eq!(store.folders, [folder("/d/z", None), folder("/d", Some(9)), folder("/e", None)]);
         assert_eq!(v2_store(200, br#"{"action":"get","node":{"dir":true}}"#), Ok(V2Store::default()));
         assert!(v2_store(404, b"404 page not found").is_err());
+    }
+
+    #[test]
+    fn of_many_names_the_first_are_told() {
+        assert_eq!(first_names(["/a", "/b"]), "/a, /b");
+        assert_eq!(first_names(["1", "2", "3", "4", "5"]), "1, 2, 3, 4, 5");
+        assert_eq!(first_names(["1", "2", "3", "4", "5", "6"]), "1, 2, 3, 4, 5, …");
     }
 
     #[test]

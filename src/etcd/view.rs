@@ -257,6 +257,13 @@ fn words(alarms: &[Alarm]) -> String {
     alarms.iter().map(Alarm::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// The first alarm that a member knows of.
+pub(super) fn alarm(view: &ClusterView) -> Option<NotNow> {
+    let told = view.hosts.iter().filter_map(|(host, member)| Some((host, member.as_ref().ok()?)));
+    let (host, member) = told.into_iter().find(|(_, member)| !member.alarms.is_empty())?;
+    Some(NotNow::Alarm { host: host.clone(), name: member.name.clone(), alarms: words(&member.alarms) })
+}
+
 /// All members' views, each complete and healthy.
 fn sound(view: &ClusterView) -> Result<Told<'_>, NotNow> {
     let mut told = Vec::with_capacity(view.hosts.len());

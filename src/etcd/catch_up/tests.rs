@@ -1,3 +1,4 @@
+use super::super::alarm::Alarm;
 use super::super::answer::MemberEntry;
 use super::super::raft_status::{Progress, RaftStatus};
 use super::super::version::{ClusterVersion, VersionAnswer};
@@ -100,4 +101,19 @@ fn starts_again_when_the_leader_or_the_term_moves_or_a_look_is_bad() {
 #[test]
 fn the_old_version_is_not_the_goal() {
     assert!(matches!(wait().look(&view(500, Version::new(2, 0, 5)), ms(0)), Err(Lag::OtherVersion { .. })));
+}
+
+#[test]
+fn an_alarm_is_told_for_what_it_is_where_the_member_reads() {
+    let mut told = view(500, NEW);
+    for member in told.hosts.values_mut().flatten() {
+        member.alarms = vec![Alarm { member: 7, kind: "NOSPACE".into() }];
+        member.health = Health::Unhealthy;
+    }
+    let lag = wait().look(&told, ms(0)).unwrap_err();
+    assert!(matches!(lag, Lag::Cluster(NotNow::Alarm { .. })), "{lag}");
+    let own = told.hosts.get_mut("h2").unwrap().as_mut().unwrap();
+    own.read = Err("no leader".into());
+    let lag = wait().look(&told, ms(0)).unwrap_err();
+    assert!(matches!(lag, Lag::Silent { .. }), "{lag}");
 }

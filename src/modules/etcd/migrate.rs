@@ -12,8 +12,6 @@ use super::client::{Client, ClientError};
 const AT_ONCE: usize = 8;
 /// How often keys that were written meanwhile are gone over again. Who writes on and on is a client that must be moved first.
 const ROUNDS: u32 = 10;
-/// How many names a message has.
-const NAMED: usize = 5;
 
 /// The move, and what it has put into the v3 store so far.
 pub(super) struct Migration<'c> {
@@ -42,7 +40,7 @@ impl<'c> Migration<'c> {
             let taken = each(keys.iter().map(|key| self.taken(key)).collect()).await?;
             let taken: Vec<&str> = taken.into_iter().flatten().collect();
             if !taken.is_empty() {
-                let (count, of, names) = (taken.len(), keys.len(), named(&taken));
+                let (count, of, names) = (taken.len(), keys.len(), etcd::first_names(taken.iter().copied()));
                 return Err(format!(
                     "the v3 store has other values under {count} of {of} names of the v2 store ({names}): move or delete those of one store first; nothing was moved"
                 ));
@@ -60,7 +58,7 @@ impl<'c> Migration<'c> {
         if left.is_empty() {
             return Ok(moved);
         }
-        let names = named(&left.iter().map(|key| key.key.as_str()).collect::<Vec<_>>());
+        let names = etcd::first_names(left.iter().map(|key| key.key.as_str()));
         Err(format!(
             "the v2 store has keys again ({names}): somebody still writes to it, who must be moved to the v3 API first; \
              {moved} keys were moved and compared"
@@ -122,11 +120,6 @@ impl<'c> Migration<'c> {
     fn put(&self) -> MutexGuard<'_, HashMap<String, String>> {
         self.put.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn named(names: &[&str]) -> String {
-    let more = if names.len() > NAMED { ", …" } else { "" };
-    format!("{}{more}", names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", "))
 }
 
 /// Does it for all keys, a few at a time.

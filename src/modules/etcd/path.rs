@@ -324,7 +324,7 @@ async fn v2_data(
                 "the v2 store has keys ({}), and its API ends with {}: who uses it is cut off there, and 3.6 does not start on them\n\
                  stop at 3.3, or say `etcd_v2_data=migrate` to have them moved into the v3 store right before, `etcd_v2_data=delete`, \
                  or `etcd_v2_data=stop` to end at 3.5 with members that are told to serve it",
-                names(&top),
+                etcd::first_names(top.iter().map(String::as_str)),
                 last.to
             );
             return Err(refused(call.host, what));
@@ -351,14 +351,9 @@ fn stop(call: &Call<'_>, top: &[String], steps: &mut Vec<Step>) -> Result<(), Fa
     let there = steps.last().map(|step| step.to.to_string()).unwrap_or_default();
     let text = format!(
         "the way ends at {there} and not at {wanted}: the v2 store has keys ({}), and `v2_data` says to stop where its API ends",
-        names(top)
+        etcd::first_names(top.iter().map(String::as_str))
     );
     (call.say)(Kind::Warning { text })
-}
-
-fn names(top: &[String]) -> String {
-    let more = if top.len() > 5 { ", …" } else { "" };
-    format!("{}{more}", top.iter().take(5).cloned().collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]

@@ -87,6 +87,8 @@ impl Client {
         let members = etcd::gateway_members(members.status, &members.body)?;
         let alarms = etcd::alarms(alarms.status, &alarms.body)?;
         let name = members.iter().find(|entry| entry.id == status.id).map(|entry| entry.name.clone());
+        // Of damaged data `/readyz` says no more than the alarm does, and whether the member reads is another question.
+        let read = if alarms.is_empty() { read.and(ready) } else { read };
         Ok(MemberView {
             id: status.id,
             name: name.unwrap_or_default(),
@@ -99,7 +101,7 @@ impl Client {
             index: status.index,
             term: status.term,
             raft: vars.ok().and_then(|vars| etcd::raft_status(vars.status, &vars.body)),
-            read: told(read.and(ready))?,
+            read: told(read)?,
             alarms,
             store: Some(status.store),
         })

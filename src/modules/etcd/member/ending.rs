@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::etcd::{ClusterVersion, Health, WayBack, may_stop};
+use crate::etcd::{ClusterVersion, WayBack, may_stop};
 use crate::events::{Fault, Kind};
 use crate::modules::{Failure, Outcome};
 use crate::remote::{Receipt, Swap, TakeBack, Window, WindowEnd};
@@ -249,7 +249,8 @@ impl Roll<'_> {
 
     async fn down(&self, why: &str, window: &str) -> Failure {
         let view = self.survey.look().await;
-        let sound = view.hosts.values().flatten().filter(|m| m.health == Health::Healthy && m.read.is_ok()).count();
+        // A read through raft is what counts: under an alarm members call themselves unhealthy that serve.
+        let sound = view.hosts.values().flatten().filter(|member| member.read.is_ok()).count();
         let of = view.hosts.len();
         let host = self.host();
         let text = format!(

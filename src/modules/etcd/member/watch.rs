@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use semver::Version;
 
-use crate::etcd::{CatchUp, ClusterView, Lag};
+use crate::etcd::{CatchUp, ClusterView, Lag, NotNow};
 use crate::events::{Fault, Kind};
 use crate::modules::{Call, Failure};
 use crate::remote::{Probe, Receipt, RemoteError, Window, WindowState};
@@ -74,6 +74,9 @@ pub(in crate::modules::etcd) async fn catch_up(
             Ok(_) => return Ok(()),
             Err(lag) => lag,
         };
+        if let Lag::Cluster(alarm @ NotNow::Alarm { .. }) = &lag {
+            return Err(alarmed(call.host, to, alarm));
+        }
         if begun.elapsed() >= deadline {
             let text = format!("{}: not caught up after {} s: {lag}", call.host, deadline.as_secs());
             return Err(Failure::new(Fault::MemberDown, text));
@@ -81,6 +84,16 @@ pub(in crate::modules::etcd) async fn catch_up(
         tell(call, &lag)?;
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// An alarm does not pass by waiting, and neither does another program take it away: what was brought up stays.
+fn alarmed(host: &str, to: &Version, alarm: &NotNow) -> Failure {
+    let text = format!(
+        "{host}: {to} runs and answers reads through raft, and meanwhile {alarm}\n\
+         it is left as it is, since no program of one member is the cause; no later member is touched\n\
+         next: when the alarm is disarmed, run again"
+    );
+    Failure::new(Fault::Failed, text)
 }
 
 fn tell(call: &Call<'_>, lag: &Lag) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use crate::etcd::{V2Key, V2Made};
+use crate::etcd::{V2Key, V2Made, first_names};
 use crate::events::Kind;
 use crate::modules::Failure;
 
@@ -14,8 +14,6 @@ use super::{Restore, failed};
 
 /// Keys under way at a time: each is a proposal of its own.
 const AT_ONCE: usize = 16;
-/// How many names a message has.
-const NAMED: usize = 5;
 
 impl Restore<'_> {
     /// Puts them back through this host's member and reads them again. Clients may have come back by then: what they have written stays,
@@ -38,7 +36,7 @@ impl Restore<'_> {
             self.warn(format!(
                 "{} keys of the v2 store were there when they were to be put back, written by clients meanwhile, and were left: {}",
                 there.len(),
-                named(there.iter().map(|key| key.key.as_str()))
+                first_names(there.iter().map(|key| key.key.as_str()))
             ))?;
         }
         if part.auth {
@@ -79,14 +77,7 @@ impl Restore<'_> {
         self.warn(format!(
             "{} keys of the v2 store were put back and are not there any more, so a client has removed them: {}",
             missing.len(),
-            named(missing.iter().copied())
+            first_names(missing.iter().copied())
         ))
     }
-}
-
-/// A few names for a message.
-fn named<'k>(mut names: impl Iterator<Item = &'k str>) -> String {
-    let first: Vec<&str> = names.by_ref().take(NAMED).collect();
-    let more = if names.next().is_some() { ", …" } else { "" };
-    format!("{}{more}", first.join(", "))
 }
