@@ -23,13 +23,11 @@ pub(super) async fn at(probe: &Probe, path: &RemotePath) -> Result<Space, Failur
     }
 }
 
-/// `$1` where something is to be written: writes a file into the nearest folder that is there, and takes it away.
+/// `$1` where something is to be written: gives the nearest folder that is there the time that it has, which is a write and leaves it as it was.
 const WRITES: &str = r#"
 folder=$1
 while [ ! -d "$folder" ]; do folder=${folder%/*}; [ -n "$folder" ] || folder=/; done
-file=$(mktemp "$folder/.quorate-XXXXXXXX") || exit 1
-trap 'rm -f -- "$file"' EXIT
-printf x >"$file" && sync "$file"
+touch -c -m -r "$folder" -- "$folder" && sync -- "$folder"
 "#;
 
 /// Whether something can be written there, by doing it: below an overlay, or of a file system that only fails when it is written to, nothing else
