@@ -181,10 +181,6 @@ fn scripts(cell: &Cell) -> Option<(String, String)> {
         }
         Inject::Restarted => (format!("systemctl restart --no-block {UNIT}"), "true".to_owned()),
         Inject::AskedHangs => instead_of("df", "exec sleep 3600"),
-        Inject::MoveHangs => {
-            let (put, away) = instead_of("mv", "exec sleep 3601");
-            (put, format!("{away}; pkill -f '^sleep 3601$'"))
-        }
         Inject::EndlessOutput => instead_of("df", "exec yes"),
         // A title, a cleared screen, colours, a line written over, a template, what sudo asks, and bytes that are no text.
         Inject::HostileWords => instead_of(
@@ -335,7 +331,6 @@ pub(crate) fn put(
         | Inject::OtherProgram
         | Inject::Restarted
         | Inject::AskedHangs
-        | Inject::MoveHangs
         | Inject::EndlessOutput
         | Inject::HostileWords
         | Inject::NoSpaceAlarm

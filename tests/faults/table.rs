@@ -289,8 +289,6 @@ pub(crate) enum Inject {
     StartLimit,
     /// `df` on the first member's host does not end.
     AskedHangs,
-    /// `mv` on the first member's host does not end.
-    MoveHangs,
     /// `df` on the first member's host says more than anybody can keep.
     EndlessOutput,
     /// `sha256sum` on the first member's host says what acts on terminals, and asks for a password, beside what it says.
