@@ -379,6 +379,10 @@ pub(crate) fn put(
         Inject::QuorumGone => others().map(|other| (Fault::StopEtcd, other)).collect(),
     };
     let mut put = Put::faults(faults);
+    if cell.inject == Inject::DataDiskFull {
+        // Once there is room again somebody starts the member, as the run's end says.
+        put.undo = Some((host.clone(), format!("systemctl reset-failed {UNIT}; systemctl start {UNIT}")));
+    }
     for (fault, host) in &put.mend {
         lab.fault(fault, host).unwrap();
         if *fault == Fault::StopEtcd || cell.inject == Inject::LeaderStands {
