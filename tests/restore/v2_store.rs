@@ -5,7 +5,7 @@ use std::fs;
 use quorate_lab::{HEALTHY, Lab, Sudo, User};
 use serde_json::Value;
 
-use super::{Site, TURNS, assert_exit, get, keys_v3, write_v3};
+use super::{Site, TURNS, assert_exit, get, keys_v3, words, write_v3};
 
 /// One line of a v2 answer: key, value and whether it has an end, as a member's own store has it.
 fn v2_of(node: &Value, into: &mut Vec<String>) {
@@ -45,6 +45,10 @@ fn comes_back_with_its_v2_store(version: &str, told: bool) {
         "for i in $(seq 1 50); do etcdctl set /app/$i value-$i >/dev/null; done; etcdctl mkdir /app/empty; etcdctl mkdir /short --ttl 3600; \
         etcdctl set /short/in it; etcdctl set '/odd/a b&c=d%é' ' 1=2&3+4 ' ; etcdctl set /ends soon --ttl 3600; etcdctl set /nothing ''",
     );
+    if !told {
+        // Guests may read and write still; that it is on is what a restore has to tell of.
+        v2("etcdctl user add root:secret; etcdctl auth enable");
+    }
     let before = v2_store(&site, "etcd1");
     assert_eq!(before.len(), 50 + 8, "{before:?}");
     let releases = format!("etcd_releases={}", site.lab.releases().display());
@@ -56,6 +60,7 @@ fn comes_back_with_its_v2_store(version: &str, told: bool) {
         (Some(54), Some(4)),
         "{manifest}"
     );
+    assert_eq!(manifest["v2"]["auth"], !told, "{manifest}");
     let id = site.cluster_id(&backup);
     v2("etcdctl set /app/1 other; etcdctl set /later x; etcdctl rm /nothing");
     site.stop();
@@ -74,7 +79,11 @@ fn comes_back_with_its_v2_store(version: &str, told: bool) {
     fs::write(backup.join("v2-keys.json"), kept.strip_suffix(b"\n").unwrap_or(&kept[..kept.len() - 1])).unwrap();
     assert_exit(&restore(), 3, "v2-keys.json: not the file that was backed up");
     fs::write(backup.join("v2-keys.json"), kept).unwrap();
-    assert_exit(&restore(), 0, "54 keys of the v2 store put back");
+    let restored = restore();
+    assert_exit(&restored, 0, "54 keys of the v2 store put back");
+    let warned = words(&restored)
+        .contains("the v2 store wanted to know who asks when the backup was taken, and now serves everybody");
+    assert_eq!(warned, !told, "{}", words(&restored));
     site.lab.wait_healthy(HEALTHY).unwrap();
     for host in site.hosts() {
         assert_eq!(v2_store(&site, &host), before, "{host}");

@@ -1,23 +1,19 @@
 //! The v2 store of a member, by the API that serves it up to 3.5: what is in it, and what changes it.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::json;
 
 use crate::etcd::{self, Removed, V2Folder, V2Key, V2Listing, V2Made, V2Store};
+use crate::remote::HttpResponse;
 
-use super::{CHANGE, Client, ClientError, QUESTION, STORE_CAP, WHOLE_STORE};
+use super::{CHANGE, Client, ClientError, QUESTION, STORE_CAP, WHOLE_STORE, header};
 
-/// A key as a part of a URL: what is not plain in it is written by its bytes.
-fn escaped(key: &str) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(key.len());
-    for byte in key.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~') {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
-    text
+/// What stands for itself in the path of a URL (RFC 3986, section 2.3), and what divides its parts.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A key as a part of a URL.
+fn escaped(key: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(key, PLAIN)
 }
 
 /// The form that makes a key or a folder where there is nothing of its name.
@@ -43,8 +39,12 @@ impl Client {
 
     /// What is in the v2 store and not hidden.
     pub(in crate::modules::etcd) async fn v2_store(&self) -> Result<V2Store, ClientError> {
-        let answer = self.ask("/v2/keys/?recursive=true&sorted=true", WHOLE_STORE, STORE_CAP).await?;
+        let answer = self.v2_whole().await?;
         Ok(etcd::v2_store(answer.status, &answer.body)?)
+    }
+
+    async fn v2_whole(&self) -> Result<HttpResponse, ClientError> {
+        self.ask("/v2/keys/?recursive=true&sorted=true", WHOLE_STORE, STORE_CAP).await
     }
 
     /// Removes a key of the v2 store, if it still is what it was.
@@ -65,8 +65,8 @@ impl Client {
     /// All that is in the v2 store and not hidden, as the member says it, out of its own store and without a word in the log of the cluster
     /// (etcd etcdserver/v2_server.go: only a read with `quorum` is proposed, read 2026-11-28); `None` where its API does not serve.
     pub(in crate::modules::etcd) async fn v2_listing(&self) -> Result<Option<V2Listing>, ClientError> {
-        let answer = self.ask("/v2/keys/?recursive=true&sorted=true", WHOLE_STORE, STORE_CAP).await?;
-        let index = answer.headers.iter().find(|(name, _)| name == "x-etcd-index").map(|(_, value)| value.as_str());
+        let answer = self.v2_whole().await?;
+        let index = header(&answer, "X-Etcd-Index", 10).ok();
         Ok(etcd::v2_listing(answer.status, index, answer.body)?)
     }
 
