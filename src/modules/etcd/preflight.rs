@@ -94,14 +94,9 @@ impl Module for EtcdPreflight {
             let mut to_stage = 0;
             if let Some(binary) = &binary {
                 same_program(&call, &place)?;
-                // Where all is staged already too: the swap writes there.
-                room::at(&call.probe, &place.staged).await?;
-                if let Some(change) = &call.change {
-                    room::takes_writes(change, &place.staged).await?;
-                }
                 let tool = Tool::find(&call, &facts, &target).await?;
                 let parts = stage::missing(&call.probe, stage::parts(&place, binary, tool.as_ref())).await?;
-                to_stage = stage::room(&call.probe, &parts).await?;
+                to_stage = stage::room(&call.probe, &place.staged, &parts).await?;
             }
             let survey = survey(call.fleet, unit, Some(&facts)).await;
             let view = whole_cluster(&call, &survey, &target).await?;
@@ -115,9 +110,9 @@ impl Module for EtcdPreflight {
             if cluster_needed {
                 let size = facts.data.size(&call.probe).await?;
                 backup::room(&call.probe, size, to_stage).await?;
-                // Where receipts are written too.
                 if let Some(change) = &call.change {
-                    room::takes_writes(change, &backup::scratch(call.run)).await?;
+                    // Beside the program, and where copies and receipts are written.
+                    room::takes_writes(change, [&place.staged, &backup::scratch(call.run)]).await?;
                 }
             }
             let roll = json!({

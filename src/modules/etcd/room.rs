@@ -13,36 +13,35 @@ pub(super) async fn at(probe: &Probe, path: &RemotePath) -> Result<Space, Failur
     let space = probe.space(path).await?;
     match space.refuses {
         None => Ok(space),
-        Some(why) => {
-            let Space { mount, device, .. } = space;
-            let what = format!(
-                "nothing can be written to {path}: {why} ({device} on {mount})\nnext: look for its cause in the kernel's log, then run again"
-            );
-            Err(refused(probe.name(), what))
-        }
+        Some(why) => Err(cannot(probe.name(), &format!("{path}: {why} ({} on {})", space.device, space.mount))),
     }
 }
 
-/// `$1` where something is to be written: gives the nearest folder that is there the time that it has, which is a write and leaves it as it was.
+fn cannot(host: &str, what: &str) -> Failure {
+    let next = "next: look for its cause in the kernel's log, then run again";
+    refused(host, format!("nothing can be written to {what}\n{next}"))
+}
+
+/// Each parameter is where something is to be written. Gives the nearest folder that is there the time that it has, which is a write and leaves
+/// it as it was; prints the one with which that fails.
 const WRITES: &str = r#"
-folder=$1
-while [ ! -d "$folder" ]; do folder=${folder%/*}; [ -n "$folder" ] || folder=/; done
-touch -c -m -r "$folder" -- "$folder" && sync -- "$folder"
+for path; do
+    folder=$path
+    while [ ! -d "$folder" ]; do folder=${folder%/*}; [ -n "$folder" ] || folder=/; done
+    touch -c -m -r "$folder" -- "$folder" && sync -- "$folder" || { printf '%s' "$path"; exit 1; }
+done
 "#;
 
-/// Whether something can be written there, by doing it: below an overlay, or of a file system that only fails when it is written to, nothing else
-/// tells (ext4 that had met an error under an overlay, seen in the lab 2026-11-28).
+/// Whether something can be written at each of the paths, by doing it: below an overlay, or of a file system that only fails when it is written
+/// to, nothing else tells (ext4 that had met an error under an overlay, seen in the lab 2026-11-28).
 ///
 /// # Errors
 /// When it cannot.
-pub(super) async fn takes_writes(change: &Change, path: &RemotePath) -> Result<(), Failure> {
-    let ran = change.script("write beside what is to be changed", WRITES, &[path.as_str()], None).await?;
+pub(super) async fn takes_writes<const N: usize>(change: &Change, paths: [&RemotePath; N]) -> Result<(), Failure> {
+    let paths = paths.map(RemotePath::as_str);
+    let ran = change.script("write beside what is to be changed", WRITES, &paths, None).await?;
     if ran.success() {
         return Ok(());
     }
-    let what = format!(
-        "nothing can be written to {path}: {}\nnext: look for its cause in the kernel's log, then run again",
-        ran.words()
-    );
-    Err(refused(change.name(), what))
+    Err(cannot(change.name(), &format!("{}: {}", String::from_utf8_lossy(&ran.stdout), ran.words())))
 }

@@ -82,7 +82,9 @@ impl Module for EtcdStage {
             result.extend(tool.as_ref().map(|tool| ("etcdctl".to_owned(), json!(tool.place.staged.as_str()))));
             let parts = parts(&place, &binary, tool.as_ref());
             let missing = missing(&call.probe, parts.clone()).await?;
-            room(&call.probe, &missing).await?;
+            if !missing.is_empty() {
+                room(&call.probe, &place.staged, &missing).await?;
+            }
             match &call.change {
                 Some(change) => put(&call, change, &facts, &version, &missing).await?,
                 None => missing.iter().try_for_each(|(place, _)| begin(&call, act(&version, place)))?,
@@ -202,11 +204,13 @@ pub(super) async fn is_there(probe: &Probe, staged: &RemotePath, binary: &Binary
 }
 
 /// Room for what is missing and as much again, since a full disk is etcd's end; gives its bytes.
-pub(super) async fn room(probe: &Probe, missing: &[Part<'_>]) -> Result<u64, Failure> {
-    let Some((place, _)) = missing.first() else { return Ok(0) };
-    // All of them lie in one folder.
-    let (staged, size) = (&place.staged, missing.iter().map(|(_, binary)| binary.size).sum::<u64>());
+pub(super) async fn room(probe: &Probe, staged: &RemotePath, missing: &[Part<'_>]) -> Result<u64, Failure> {
+    // All of them lie in one folder, and the swap writes there too.
     let space = super::room::at(probe, staged).await?;
+    let size = missing.iter().map(|(_, binary)| binary.size).sum::<u64>();
+    if missing.is_empty() {
+        return Ok(0);
+    }
     let needed = size.saturating_mul(2);
     if space.free < needed {
         let what = format!(
