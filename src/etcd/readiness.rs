@@ -37,8 +37,8 @@ fn failed_checks(body: &[u8]) -> Option<String> {
 }
 
 /// What a member that is not ready answers to `/livez`, put behind why it is not: one that is alive may get ready by itself, one that does not
-/// even read its own store does not: `/livez` asks for no more than that (`serializable_read` is its only check, as 3.6.16 and 3.7.3 list with `?verbose`; seen in
-/// the lab 2026-11-28). It never makes a member fit: alive it is also without a quorum.
+/// even read its own store does not, and no more than that is asked (`serializable_read` is the only check that 3.5.35, 3.6.16 and 3.7.3
+/// list with `?verbose`; seen in the lab 2026-11-28). It never makes a member fit: alive it is also without a quorum.
 #[must_use]
 pub fn not_ready(why: AnswerError, livez_status: u16, livez_body: &[u8]) -> AnswerError {
     let alive = match (livez_status, failed_checks(livez_body)) {

@@ -260,8 +260,12 @@ fn words(alarms: &[Alarm]) -> String {
 /// The first alarm that a member knows of.
 pub(super) fn alarm(view: &ClusterView) -> Option<NotNow> {
     let told = view.hosts.iter().filter_map(|(host, member)| Some((host, member.as_ref().ok()?)));
-    let (host, member) = told.into_iter().find(|(_, member)| !member.alarms.is_empty())?;
-    Some(NotNow::Alarm { host: host.clone(), name: member.name.clone(), alarms: words(&member.alarms) })
+    told.into_iter().find_map(|(host, member)| alarm_of(host, member))
+}
+
+fn alarm_of(host: &str, member: &MemberView) -> Option<NotNow> {
+    let known = || NotNow::Alarm { host: host.to_owned(), name: member.name.clone(), alarms: words(&member.alarms) };
+    (!member.alarms.is_empty()).then(known)
 }
 
 /// All members' views, each complete and healthy.
@@ -270,8 +274,8 @@ fn sound(view: &ClusterView) -> Result<Told<'_>, NotNow> {
     for (host, member) in &view.hosts {
         let member = member.as_ref().map_err(|reason| NotNow::Silent { host: host.clone(), reason: reason.clone() })?;
         let name = || member.name.clone();
-        if !member.alarms.is_empty() {
-            return Err(NotNow::Alarm { host: host.clone(), name: name(), alarms: words(&member.alarms) });
+        if let Some(alarm) = alarm_of(host, member) {
+            return Err(alarm);
         }
         if let Some(learner) = member.members.iter().find(|entry| entry.learner) {
             let name = if learner.name.is_empty() { format!("{:x}", learner.id) } else { learner.name.clone() };

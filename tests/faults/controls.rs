@@ -164,6 +164,9 @@ fn told_of_runs(sound: &mut Evidence) {
         sound.run = ran(Some(code), events);
         assert_eq!(a7(sound), Ok(()));
     }
+    sound.run = ran(Some(3), vec![ended(3)]);
+    sound.run.text.push_str("\u{1b}[2J");
+    caught(a7, sound, &["A7: a run said '\\u{1b}'"]);
     for member in &mut sound.live {
         member.healthy = member.host != "etcd3";
     }

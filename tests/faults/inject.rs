@@ -137,8 +137,13 @@ fn scripts(cell: &Cell) -> Option<(String, String)> {
                 format!("umount -l {PROGRAM_DIR}; systemctl reset-failed {UNIT}; {again}"),
             )
         }
+        // As `systemctl mask` leaves it, which does not do it over a file of the administrator's; a mask in /run does not count beside one.
         Inject::Masked => {
-            (format!("systemctl mask --runtime {UNIT}"), format!("systemctl unmask --runtime {UNIT}; {again}"))
+            let (unit, away) = (format!("/etc/systemd/system/{UNIT}"), "/etc/systemd/etcd.away");
+            (
+                format!("mv {unit} {away}; ln -s /dev/null {unit}; systemctl daemon-reload"),
+                format!("mv -T {away} {unit}; {again}"),
+            )
         }
         Inject::OtherData => {
             let variables = "/etc/default/etcd";

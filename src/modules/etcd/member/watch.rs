@@ -90,7 +90,7 @@ pub(in crate::modules::etcd) async fn catch_up(
 fn alarmed(host: &str, to: &Version, alarm: &NotNow) -> Failure {
     let text = format!(
         "{host}: {to} runs and answers reads through raft, and meanwhile {alarm}\n\
-         it is left as it is, since no program of one member is the cause; no later member is touched\n\
+         it is left as it is, since an alarm is the whole cluster's and stays with the old program too; no later member is touched\n\
          next: when the alarm is disarmed, run again"
     );
     Failure::new(Fault::Failed, text)
