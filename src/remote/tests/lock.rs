@@ -39,6 +39,21 @@ async fn a_lock_is_one_runs_until_it_is_given_back() {
 }
 
 #[tokio::test]
+async fn a_lock_that_cannot_be_taken_away_is_not_called_gone() {
+    let bench = Bench::new();
+    let lock = lock(&bench);
+    bench.change().take(&lock, &holder("A"), None).await.unwrap();
+    bench.program("mv", "#!/bin/sh\necho 'mv: Read-only file system' >&2\nexit 1\n");
+    let change = crate::remote::Change::new(bench.with_programs(), &crate::remote::Permit::of_a_real_run());
+    let error = change.leave(&lock, "A").await.unwrap_err();
+    assert!(error.to_string().contains("Read-only file system"), "{error}");
+    assert!(bench.probe().lock(&lock).await.unwrap().is_some());
+    // With none there the same `mv` says nothing of it.
+    std::fs::remove_file(bench.local("locks/etcd")).unwrap();
+    assert!(!change.leave(&lock, "A").await.unwrap());
+}
+
+#[tokio::test]
 async fn a_lock_is_taken_over_only_from_the_run_that_is_over() {
     let bench = Bench::new();
     let (lock, change) = (lock(&bench), bench.change());
