@@ -187,6 +187,11 @@ impl Client {
         self.login.asked(&self.member())
     }
 
+    /// Whether it is shown name and password with each question of the v2 API.
+    pub(super) fn shows_password(&self) -> bool {
+        self.login.basic(&self.member()).is_some()
+    }
+
     /// Whether the certificate that we show it has a common name.
     pub(super) fn shows_common_name(&self) -> bool {
         let shown = self.tls.as_ref().and_then(|tls| etcd::certificates(tls.cert_pem.as_ref()?).ok());
