@@ -40,7 +40,7 @@ impl Roll<'_> {
     fn refused_there(&self, why: &str) -> Failure {
         let what = format!(
             "{why}\nnothing was stopped: the member runs as it did, and no later member is touched\n\
-             see who changes {} on this host while it is rolled, then run the playbook again: all is examined anew",
+             see who changes {} on this host while it is rolled, or kills what works on it, then run the playbook again: all is examined anew",
             self.facts.unit
         );
         refused(self.host(), what)

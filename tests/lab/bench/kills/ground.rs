@@ -41,7 +41,7 @@ impl Pair {
 pub(crate) struct Ground {
     pub(crate) lab: Lab,
     pub(crate) folder: tempfile::TempDir,
-    pair: Pair,
+    pub(crate) pair: Pair,
     quorate: PathBuf,
     playbook: PathBuf,
     programs: [Vec<u8>; 2],
