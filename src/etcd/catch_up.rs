@@ -162,6 +162,10 @@ impl CatchUp {
         if seen.is_some_and(|seen| seen.snapshot) {
             return Err(Lag::Snapshot { index: member.index, goal });
         }
+        // By its own word and by the leader's: something else may answer in its place.
+        if let Some(seen) = seen.filter(|seen| seen.matched < goal) {
+            return Err(Lag::Behind { index: seen.matched.min(member.index), goal });
+        }
         if member.index < goal {
             return Err(Lag::Behind { index: member.index, goal });
         }

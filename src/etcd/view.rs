@@ -108,6 +108,14 @@ pub enum NotNow {
         /// The alarms.
         alarms: String,
     },
+    /// A member's host is about to go down, and the member with it.
+    #[error("{host} is about to go down: {how}; wait until it is back, or take that back (`shutdown -c`)")]
+    Leaves {
+        /// The host.
+        host: String,
+        /// How and when.
+        how: String,
+    },
     /// A member without a vote.
     #[error("member {name} is a learner: promote or remove it first")]
     Learner {
@@ -182,6 +190,20 @@ pub enum NotNow {
         /// The limit.
         limit: u64,
     },
+    /// A member says that it is further than its leader knows it to be: a word that nobody else bears out frees no stop (reliability F47).
+    #[error("{host} ({name}) says that it is at entry {index}, and {leader}, which leads, knows of {known}")]
+    NotBorneOut {
+        /// The host.
+        host: String,
+        /// The member.
+        name: String,
+        /// By its own word.
+        index: u64,
+        /// The leader.
+        leader: String,
+        /// By the leader's.
+        known: u64,
+    },
     /// Too few would be left.
     #[error("stopping {host} would leave {left} of {voters} members and the quorum is {quorum}")]
     NoQuorumLeft {
@@ -202,11 +224,12 @@ impl NotNow {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::NotAsked { .. } | Self::TwoClusters { .. } | Self::NotTheMembers { .. } => false,
-            Self::Alarm { .. } | Self::Learner { .. } => false,
+            Self::Alarm { .. } | Self::Leaves { .. } | Self::Learner { .. } => false,
             // Of a host without facts nobody asks again within one look.
             Self::Silent { .. } | Self::NoQuorumLeft { .. } => false,
             Self::Stale { .. } | Self::Unhealthy { .. } | Self::NoRead { .. } | Self::NoLeader { .. } => true,
             Self::TwoLeaders { .. } | Self::TwoTerms { .. } | Self::TwoMemberLists { .. } | Self::Lags { .. } => true,
+            Self::NotBorneOut { .. } => true,
         }
     }
 }
@@ -356,6 +379,21 @@ fn near(told: &Told<'_>) -> Result<(), NotNow> {
                 leader: ahead.name.clone(),
                 limit: MOST_BEHIND,
             });
+        }
+    }
+    borne_out(told)
+}
+
+/// What members say of how far they are the leader bears out, where it tells (2.1 on): of one that is shut out, or that something else
+/// answers for, its progress stands still there.
+fn borne_out(told: &Told<'_>) -> Result<(), NotNow> {
+    let Some((_, leader)) = told.iter().find(|(_, member)| member.leader == Some(member.id)) else { return Ok(()) };
+    let Some(raft) = &leader.raft else { return Ok(()) };
+    for (host, member) in told {
+        let Some(known) = raft.progress.get(&member.id).map(|progress| progress.matched) else { continue };
+        if member.index.saturating_sub(known) > MOST_BEHIND {
+            let (host, name, leader) = ((*host).clone(), member.name.clone(), leader.name.clone());
+            return Err(NotNow::NotBorneOut { host, name, index: member.index, leader, known });
         }
     }
     Ok(())

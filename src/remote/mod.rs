@@ -23,10 +23,10 @@ pub use job::{Ran, RunOptions};
 pub use lock::{Fence, Held, Holder, Lock, Renewed};
 pub use path::RemotePath;
 pub use probe::{
-    Assignment, Content, ExecStart, Expanded, Listing, Patch, Piece, Probe, Process, Reading, SURROUNDINGS,
-    ServiceText, Space, Specifiers, Stat, Streamed, UnitState, WordEdit, WordPlace, assignments_of, environment_of,
-    expanded, longer, other_commands, patched, pieces, renamed, split_variable, variables_in, whole_variable,
-    with_variables, with_words,
+    Assignment, Content, ExecStart, Expanded, Leaves, Listing, Outlook, Patch, Piece, Probe, Process, Reading,
+    SURROUNDINGS, ServiceText, Space, Specifiers, Stat, Streamed, UnitState, WordEdit, WordPlace, assignments_of,
+    environment_of, expanded, longer, other_commands, patched, pieces, renamed, split_variable, variables_in,
+    whole_variable, with_variables, with_words,
 };
 pub use window::{
     Judged, KeptState, KeptWindow, ReadAs, Receipt, Serve, Stands, Swap, TakeBack, Window, WindowEnd, WindowState,

@@ -184,6 +184,8 @@ fn scripts(cell: &Cell) -> Option<(String, String)> {
                 format!("{back}; rm {etcd}.other{end}"),
             )
         }
+        Inject::RebootScheduled => ("shutdown -r +60".to_owned(), "shutdown -c".to_owned()),
+        Inject::ClockAhead => instead_of("date", r#"exec /usr/bin/date -d "+1 hour" "$@""#),
         Inject::Restarted => (format!("systemctl restart --no-block {UNIT}"), "true".to_owned()),
         Inject::AskedHangs => instead_of("df", "exec sleep 3600"),
         Inject::EndlessOutput => instead_of("df", "exec yes"),
@@ -197,7 +199,12 @@ fn scripts(cell: &Cell) -> Option<(String, String)> {
         Inject::MemberAdded => {
             let ctl = "etcdctl -C http://127.0.0.1:2379";
             let (url, id) = ("http://10.78.0.99:2380", "sed -n 's/^\\([0-9a-f]*\\).*10[.]78[.]0[.]99.*/\\1/p'");
-            (format!("{ctl} member add stray {url}"), format!("{ctl} member remove $({ctl} member list | {id})"))
+            // A cluster that has just been told of it may be at an election.
+            let remove = format!(
+                "for try in 1 2 3 4 5 6; do id=$({ctl} member list | {id}); [ -n \"$id\" ] || exit 0; \
+                 {ctl} member remove $id || sleep 2; done; exit 1"
+            );
+            (format!("{ctl} member add stray {url}"), remove)
         }
         _ => return None,
     };
@@ -340,11 +347,13 @@ pub(crate) fn put(
         | Inject::HostileWords
         | Inject::NoSpaceAlarm
         | Inject::CorruptAlarm
-        | Inject::MemberAdded => {
+        | Inject::MemberAdded
+        | Inject::RebootScheduled
+        | Inject::ClockAhead => {
             let (script, back) = scripts(cell).unwrap();
-            // Through a member that is not in hand, which may not answer.
+            // Through a member that is not in hand, which may not answer; or of one.
             let host = match cell.inject {
-                Inject::NoSpaceAlarm | Inject::CorruptAlarm => others().next().unwrap(),
+                Inject::NoSpaceAlarm | Inject::CorruptAlarm | Inject::RebootScheduled => others().next().unwrap(),
                 _ => host,
             };
             on(lab, &host, &script);

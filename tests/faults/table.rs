@@ -323,6 +323,10 @@ pub(crate) enum Inject {
     CorruptAlarm,
     /// All members that are not in hand are stopped.
     QuorumGone,
+    /// Somebody has another member's host reboot in an hour.
+    RebootScheduled,
+    /// The clock of the first member's host is an hour ahead.
+    ClockAhead,
     /// The first member's data directory becomes an empty one.
     EmptyData,
     /// A second run begins, from another machine.

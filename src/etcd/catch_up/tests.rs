@@ -76,7 +76,11 @@ fn the_goal_is_what_the_leader_has_committed_where_it_says_so() {
     let raft = told.hosts.get_mut("h1").unwrap().as_mut().unwrap().raft.as_mut().unwrap();
     raft.progress.get_mut(&2).unwrap().snapshot = false;
     assert_eq!(wait.look(&told, ms(100)), Err(Lag::Behind { index: 510, goal: 520 }));
+    // Its own word alone does not do.
     told.hosts.get_mut("h2").unwrap().as_mut().unwrap().index = 520;
+    assert_eq!(wait.look(&told, ms(150)), Err(Lag::Behind { index: 510, goal: 520 }));
+    let raft = told.hosts.get_mut("h1").unwrap().as_mut().unwrap().raft.as_mut().unwrap();
+    raft.progress.get_mut(&2).unwrap().matched = 520;
     assert!(matches!(wait.look(&told, ms(200)), Err(Lag::Settling { .. })));
 }
 

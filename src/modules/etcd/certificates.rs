@@ -17,6 +17,8 @@ use super::facts::{Facts, PEM_CAP, refused};
 /// A refusal where a certificate does not hold, or a file has none.
 pub(super) async fn hold(probe: &Probe, facts: &Facts) -> Result<Vec<String>, Failure> {
     let (now, mut soon) = (Timestamp::now(), Vec::new());
+    // By our clock, since we connect too, and by the host's, since the member does.
+    let there = probe.outlook().await.map_err(|error| refused(probe.name(), error))?.clock;
     // One file often serves clients and peers: it is spoken of once, by its first option.
     let mut files: BTreeMap<RemotePath, &str> = BTreeMap::new();
     for (option, path) in facts.flags.certificate_files() {
@@ -28,7 +30,7 @@ pub(super) async fn hold(probe: &Probe, facts: &Facts) -> Result<Vec<String>, Fa
         let pem = probe.read(&path, PEM_CAP).await.map_err(|error| refused(probe.name(), error))?;
         let found =
             etcd::certificates(&pem).map_err(|fault| refused(probe.name(), format!("{option}: {path}: {fault}")))?;
-        let judged = judge(option, &found, now);
+        let judged = judge(option, &found, there).and_then(|_| judge(option, &found, now));
         let judged = judged.map_err(|what| {
             let next = "put a new one in its place (etcd 3.2 and later read it without a restart), then run again";
             refused(

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::etcd::{self, Alarm, ClusterView, Rank, may_stop};
+use crate::etcd::{self, Alarm, ClusterView, Rank};
 use crate::events::{Fault, Kind, Verdict};
 use crate::modules::arguments::boolean;
 use crate::modules::guard::{Ask, Choice, Guard};
@@ -83,7 +83,7 @@ async fn look(survey: &Survey, ask: &Ask<'_>, accept_downtime: bool) -> Result<(
     let Some((host, rank)) = ranked.or(first) else {
         return Err(Failure::new(Fault::Bug, "the guard was asked about no host"));
     };
-    let (verdict, may_pass) = match may_stop(&view, host, accept_downtime) {
+    let (verdict, may_pass) = match survey.verdict(&view, host, accept_downtime).await {
         Ok(()) => (Verdict { may: true, reason: leave(&view, host, rank) }, false),
         Err(reason) => (Verdict { may: false, reason: reason.to_string() }, reason.may_pass()),
     };

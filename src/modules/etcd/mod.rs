@@ -21,6 +21,7 @@ mod member;
 mod migrate;
 mod next_start;
 mod often;
+mod outlook;
 mod path;
 mod place;
 mod preflight;

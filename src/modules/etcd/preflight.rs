@@ -19,6 +19,7 @@ use super::downgrade::{DOWNGRADE, judged};
 use super::facts::{Facts, cluster_text, refused, version_argument};
 use super::files::{FILES, Files, has_files, on_paper};
 use super::next_start::{is_read, next_start, see};
+use super::outlook;
 use super::place::Place;
 use super::rewriting::{Hop, KEEP_V2, REWRITE_OPTIONS, is_due};
 use super::room;
@@ -71,6 +72,7 @@ impl Module for EtcdPreflight {
                 judged(&call, &rules, &version, &target).map_err(|refusal| refused(call.host, refusal))?;
                 auth_hop::allowed(&call, &rules, &facts, (&version, &target)).await?;
             }
+            outlook::say(&call).await?;
             for text in certificates::hold(&call.probe, &facts).await? {
                 (call.say)(Kind::Warning { text })?;
             }

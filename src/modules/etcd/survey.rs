@@ -134,7 +134,7 @@ impl Survey {
         let begun = Instant::now();
         loop {
             let view = self.look().await;
-            match may_stop(&view, host, accept_downtime) {
+            match self.verdict(&view, host, accept_downtime).await {
                 Ok(()) => return Ok(view),
                 Err(reason) if !reason.may_pass() || begun.elapsed() > patience(&view, true) => {
                     return Err(Box::new((reason, view)));
@@ -142,6 +142,13 @@ impl Survey {
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }
         }
+    }
+
+    /// Whether the host's member may stop now: by what all members tell, and because no host is about to go down.
+    pub(super) async fn verdict(&self, view: &ClusterView, host: &str, accept_downtime: bool) -> Result<(), NotNow> {
+        may_stop(view, host, accept_downtime)?;
+        let each = self.facts.values().flatten().map(leaves);
+        join_all(each).await.into_iter().find(Result::is_err).unwrap_or(Ok(()))
     }
 
     /// Gathers the facts anew where they were not to be had, though the host was: of a process that was starting just then, say.
@@ -158,6 +165,19 @@ impl Survey {
             .values()
             .filter_map(|facts| facts.as_ref().err())
             .find(|failure| matches!(failure.fault, Fault::Unreachable | Fault::HostKey))
+    }
+}
+
+/// A host that is about to go down takes its member with it, while another is down for us: two at once (peers: a member restarted while somebody
+/// else rebooted a second host).
+async fn leaves(facts: &Facts) -> Result<(), NotNow> {
+    let host = facts.host();
+    match facts.client.probe().outlook().await {
+        Ok(outlook) => match outlook.leaves {
+            None => Ok(()),
+            Some(leaves) => Err(NotNow::Leaves { host, how: leaves.to_string() }),
+        },
+        Err(error) => Err(NotNow::Silent { reason: without_host(&host, &error.to_string()), host }),
     }
 }
 
