@@ -32,7 +32,7 @@ fn skew(here: Timestamp, took: SignedDuration, there: Timestamp) -> Option<Strin
         ahead if ahead.is_negative() => (ahead.abs(), "behind"),
         ahead => ((ahead - took).max(SignedDuration::ZERO), "ahead of"),
     };
-    let seconds = off.as_secs();
+    let seconds = (off + SignedDuration::from_millis(500)).as_secs();
     (off > OFF).then(|| {
         format!("its clock is {seconds} s {word} this machine's; certificates hold there by that clock, and its logs are dated by it")
     })
