@@ -18,6 +18,8 @@ pub(crate) enum Behaviour {
     OtherMachine,
     /// Says another version than it is given out for.
     Mislabelled,
+    /// Serves `/version` to clients, and whatever else they ask it asks another member of the cluster, as a proxy that is in its place.
+    AnswersForAnother,
 }
 
 /// What a mislabelled one says.
@@ -27,24 +29,70 @@ const MACHINE: (usize, u8) = (18, 43);
 
 /// `BEHAVIOUR` is a number, `VERSION` a text.
 const SOURCE: &str = r#"
+#include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+/* The address of the first member in the cluster's list that is not this one. */
+static int another(struct sockaddr_in *place) {
+    char list[4096], *rest = list, *item;
+    const char *all = getenv("ETCD_INITIAL_CLUSTER"), *name = getenv("ETCD_NAME");
+    if (all == NULL || name == NULL) return -1;
+    snprintf(list, sizeof list, "%s", all);
+    while ((item = strsep(&rest, ",")) != NULL) {
+        char *url = strchr(item, '='), *address = strstr(item, "://"), *end;
+        if (url == NULL || address == NULL) continue;
+        *url = 0;
+        address += 3;
+        if ((end = strchr(address, ':')) != NULL) *end = 0;
+        if (strcmp(item, name) == 0) continue;
+        place->sin_family = AF_INET;
+        place->sin_port = htons(2379);
+        return inet_pton(AF_INET, address, &place->sin_addr) == 1 ? 0 : -1;
+    }
+    return -1;
+}
+
+/* What was read already goes first; then both ways until one side ends. */
+static void pass_on(int client, const char *begun, size_t length) {
+    struct sockaddr_in place = {0};
+    int other = socket(AF_INET, SOCK_STREAM, 0);
+    if (another(&place) != 0 || connect(other, (struct sockaddr *)&place, sizeof place) != 0) return;
+    if (write(other, begun, length) < 0) return;
+    struct pollfd ends[2] = {{.fd = client, .events = POLLIN}, {.fd = other, .events = POLLIN}};
+    while (poll(ends, 2, -1) > 0)
+        for (int i = 0; i < 2; i++) {
+            char bytes[4096];
+            if (ends[i].revents == 0) continue;
+            ssize_t got = read(ends[i].fd, bytes, sizeof bytes);
+            if (got <= 0 || write(ends[1 - i].fd, bytes, got) < 0) return;
+        }
+}
+
 /* The whole head is read before it is answered: a socket that is closed with bytes unread is reset. */
 static void answer(int client) {
     char ask[4096] = {0};
-    for (size_t have = 0; strstr(ask, "\r\n\r\n") == NULL;) {
+    size_t have = 0;
+    while (strstr(ask, "\r\n\r\n") == NULL) {
         ssize_t got = read(client, ask + have, sizeof ask - 1 - have);
         if (got <= 0) return;
         have += got;
     }
     const char *version = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{\"etcdserver\":\"" VERSION "\",\"etcdcluster\":\"2.0.0\"}";
     const char *no = "HTTP/1.0 503 Service Unavailable\r\n\r\n{\"health\": \"false\"}";
-    const char *text = strncmp(ask, "GET /version", 12) == 0 ? version : no;
+    int of_version = strncmp(ask, "GET /version", 12) == 0;
+    if (BEHAVIOUR == 5 && !of_version) {
+        pass_on(client, ask, have);
+        return;
+    }
+    const char *text = of_version ? version : no;
     if (write(client, text, strlen(text)) < 0) return;
 }
 
@@ -57,7 +105,10 @@ static int serve(void) {
         int client = accept(door, NULL, NULL);
         struct timeval patience = {.tv_sec = 2};
         setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        answer(client);
+        if (fork() == 0) {
+            answer(client);
+            _exit(0);
+        }
         close(client);
     }
 }
@@ -69,8 +120,10 @@ int main(int argc, char **argv) {
             return 0;
         }
     fputs("the last words of the new program\n", stderr);
+    /* Nobody waits for the children. */
+    signal(SIGCHLD, SIG_IGN);
     if (BEHAVIOUR == 1) sleep(1);
-    return BEHAVIOUR == 2 ? serve() : 1;
+    return BEHAVIOUR == 2 || BEHAVIOUR == 5 ? serve() : 1;
 }
 "#;
 

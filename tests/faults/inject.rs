@@ -326,6 +326,7 @@ pub(crate) fn put(
         Inject::Exits
         | Inject::CrashLoops
         | Inject::NeverJoins
+        | Inject::AnswersForAnother
         | Inject::OtherMachine
         | Inject::Mislabelled
         | Inject::StopIgnored

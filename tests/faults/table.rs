@@ -281,6 +281,8 @@ pub(crate) enum Inject {
     CrashLoops,
     /// A new program that serves clients and never joins.
     NeverJoins,
+    /// A new program that serves clients with what another member says.
+    AnswersForAnother,
     /// A new program for another kind of machine.
     OtherMachine,
     /// A new program that says another version than is wanted.
@@ -340,6 +342,7 @@ impl Inject {
             Self::Exits => Some(Behaviour::Exits),
             Self::CrashLoops => Some(Behaviour::CrashLoops),
             Self::NeverJoins => Some(Behaviour::NeverJoins),
+            Self::AnswersForAnother => Some(Behaviour::AnswersForAnother),
             Self::OtherMachine => Some(Behaviour::OtherMachine),
             Self::Mislabelled => Some(Behaviour::Mislabelled),
             _ => None,
