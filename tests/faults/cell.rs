@@ -205,7 +205,7 @@ fn tried(stand: &Stand, cell: &Cell) -> Evidence {
         Vec::new()
     };
     left.mend(lab);
-    if cell.inject == Inject::SystemReadOnly {
+    if matches!(cell.inject, Inject::SystemReadOnly | Inject::DataReadOnly) {
         // That takes a power cut.
         watch.data_again(stand);
     }

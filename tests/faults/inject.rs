@@ -381,6 +381,7 @@ pub(crate) fn put(
         Inject::SshdRefuses => vec![(Fault::StopSshd, host.clone())],
         Inject::DataDiskFull => vec![(Fault::FillDisk(Disk::Data), host.clone())],
         Inject::SystemDiskFull => vec![(Fault::FillDisk(Disk::System), host.clone())],
+        Inject::DataReadOnly => vec![(Fault::ReadOnly(Disk::Data), host.clone())],
         Inject::SystemReadOnly => vec![(Fault::ReadOnly(Disk::System), host.clone())],
         Inject::StandsStill => vec![(Fault::FreezeEtcd, host.clone())],
         Inject::MemberKilled => vec![(Fault::KillEtcd, host.clone())],

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
-use super::table::{Cell, Exit, cells};
+use super::table::{Cell, ELSEWHERE, Exit, cells};
 
 /// One cell's line.
 pub(crate) struct Row {
@@ -126,6 +126,10 @@ pub(crate) fn page(rows: &[Row], before: &str) -> String {
     text.push_str("\n## Where the table is not the matrix's\n\n");
     for (id, why) in cells.iter().filter_map(|cell| Some((&cell.id, cell.why.as_ref()?))) {
         let _ = writeln!(text, "- {id}: {why}");
+    }
+    text.push_str("\n## Faults without a cell\n\n");
+    for (id, fault, file) in ELSEWHERE {
+        let _ = writeln!(text, "- {id}: {fault}: `{file}`");
     }
     text
 }

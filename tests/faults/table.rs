@@ -271,6 +271,8 @@ pub(crate) enum Inject {
     NoExec,
     /// The other disk of its host takes no more writes.
     SystemReadOnly,
+    /// The disk of the first member's data meets an error of the drive, and takes no more writes.
+    DataReadOnly,
     /// A byte of the new program that was staged is another one.
     StagedSpoiled,
     /// The first member's host has other host keys, and open connections to it break.
@@ -350,6 +352,16 @@ impl Inject {
     }
 }
 
+/// Faults of the matrix that no cell makes: the fault, and the file with the tests that show it.
+pub(crate) const ELSEWHERE: [(&str, &str, &str); 6] = [
+    ("F12", "names fail or change; hosts of a lab have none", "src/transport/ssh/addresses.rs"),
+    ("F24", "a host key that is not known", "tests/fault/host_keys.rs"),
+    ("F27", "a backup with a byte that is another one", "src/modules/etcd/restore/archive.rs"),
+    ("F43", "a certificate that is over or ends soon", "tests/roll/secured.rs"),
+    ("F52", "a way that leaves out a minor, leads down or is known to be bad", "src/etcd/hop.rs"),
+    ("F55", "the end of a maintenance window", "tests/engine/until.rs"),
+];
+
 #[derive(Deserialize)]
 struct Table {
     row: Vec<Row>,
@@ -389,6 +401,16 @@ fn the_table_is_in_itself_as_it_should_be() {
         assert!(!program || cell.pair == Pair::first(), "{}", cell.id);
     }
     assert!(cells.iter().filter(|cell| cell.short).count() >= 4, "the short selection is too short to say anything");
+    // Each of the 55 faults of the matrix has a cell, or a test of another kind.
+    for number in 1..=55 {
+        let id = format!("F{number:02}");
+        let cell = cells.iter().any(|cell| cell.id.starts_with(&id));
+        let elsewhere = ELSEWHERE.iter().find(|(fault, _, _)| *fault == id);
+        assert!(cell != elsewhere.is_some(), "{id}: a cell, or a test elsewhere");
+    }
+    for (id, _, file) in ELSEWHERE {
+        assert!(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file).is_file(), "{id}: {file} is gone");
+    }
     // The promise: whatever kills the control machine or the host, at each step of the window.
     for fault in ["F01", "F04", "F05", "F15"] {
         for step in ["S08", "S09", "S10", "S11"] {

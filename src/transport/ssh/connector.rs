@@ -8,6 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::sync::Mutex as AsyncMutex;
 
+use super::addresses::Addresses;
 use super::config::Files;
 use super::detour::{Detours, Failed, of_the_network};
 use super::dial::dial;
@@ -59,6 +60,7 @@ pub struct SshConnector {
     home: PathBuf,
     files: OnceLock<Result<Files, String>>,
     ring: KeyRing,
+    addresses: Addresses,
     jumps: Mutex<HashMap<String, Arc<Shared>>>,
     /// Which of several ways are gone.
     detours: Detours,
@@ -94,6 +96,7 @@ impl SshConnector {
             home,
             files: OnceLock::new(),
             ring: KeyRing::default(),
+            addresses: Addresses::default(),
             jumps: Mutex::default(),
             detours: Detours::default(),
             rejected: Mutex::default(),
@@ -246,7 +249,7 @@ impl SshConnector {
         if let Some(rejected) = held(&self.rejected).get(way) {
             return Err(rejected.clone());
         }
-        match dial(hop, via, &self.ring, self.options.ask.as_ref()).await {
+        match dial(hop, via, &self.ring, &self.addresses, self.options.ask.as_ref()).await {
             Ok(link) => {
                 self.remember(hop, &link);
                 Ok(link)

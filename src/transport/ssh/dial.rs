@@ -8,9 +8,10 @@ use russh::client::{Config, Handle, connect_stream};
 use russh::keys::ssh_key::{Algorithm, EcdsaCurve, HashAlg};
 use russh::{Preferred, cipher};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::addresses::Addresses;
 use super::connector::Ask;
 use super::key_file::KeyRing;
 use super::known_hosts::Known;
@@ -58,6 +59,7 @@ pub(super) async fn dial(
     hop: &Hop,
     via: Option<&Arc<Link>>,
     ring: &KeyRing,
+    addresses: &Addresses,
     ask: Option<&Ask>,
 ) -> Result<Link, ConnectError> {
     let known = Known::read(&hop.known_hosts, &hop.host, hop.alias.as_deref(), hop.port);
@@ -74,7 +76,7 @@ pub(super) async fn dial(
     let shaking = async {
         match via {
             None => {
-                let addresses = addresses(hop).await?;
+                let addresses = self::addresses(hop, addresses).await?;
                 let stream = tcp(hop, &addresses, deadline).await.map_err(unreachable)?;
                 shake(QuickAck(stream), config, watcher).await
             }
@@ -111,12 +113,12 @@ where
 }
 
 /// What the name stands for.
-async fn addresses(hop: &Hop) -> Result<Vec<SocketAddr>, ConnectError> {
+async fn addresses(hop: &Hop, addresses: &Addresses) -> Result<Vec<SocketAddr>, ConnectError> {
     let unknown = |why: &dyn std::fmt::Display| ConnectError::NameUnknown {
         host: hop.label.clone(),
         detail: format!("{}:{}: {why}", hop.host, hop.port),
     };
-    let found: Vec<_> = lookup_host((hop.host.as_str(), hop.port)).await.map_err(|e| unknown(&e))?.collect();
+    let found = addresses.of(&hop.host, hop.port).await.map_err(|e| unknown(&e))?;
     if found.is_empty() { Err(unknown(&"the name has no address")) } else { Ok(found) }
 }
 

@@ -1,5 +1,6 @@
 //! SSH: the only place where russh is named.
 
+mod addresses;
 mod agent;
 mod config;
 mod connector;

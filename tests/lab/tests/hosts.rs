@@ -20,8 +20,9 @@ fn lab() -> MutexGuard<'static, Lab> {
 
 /// OpenSSH from the control machine, strict about host keys, five seconds to connect.
 fn ssh(lab: &Lab, host: &str, command: &str) -> std::process::Output {
-    let mut ssh = lab.control_command("ssh");
-    ssh.arg("-F").arg(lab.ssh_config());
+    // By SIGHUP ssh ends its connection to the bastion, when the host behind it says nothing; where tests are begun by nohup it is ignored.
+    let mut ssh = lab.control_command("env");
+    ssh.args(["--default-signal=HUP", "ssh"]).arg("-F").arg(lab.ssh_config());
     ssh.args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=5", host, command]);
     ssh.output().expect("ssh runs")
 }
