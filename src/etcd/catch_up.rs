@@ -5,7 +5,8 @@ use std::time::Duration;
 use semver::Version;
 
 use super::answer::Health;
-use super::view::{ClusterView, MemberView, NotNow};
+use super::not_now::NotNow;
+use super::view::{ClusterView, MemberView};
 
 /// The wait for one member: fed with looks at the cluster until it says so.
 ///

@@ -15,6 +15,7 @@ mod flags;
 mod gateway;
 mod hop;
 mod key_hash;
+mod not_now;
 mod order;
 mod path;
 mod raft_status;
@@ -49,6 +50,7 @@ pub use gateway::{
 };
 pub use hop::{HopRefusal, judge, judge_down, may_be_left};
 pub use key_hash::{HashBy, KeyHash, Sameness, hash_by, key_hash, key_hash_at, key_hash_of_tool, sameness};
+pub use not_now::NotNow;
 pub use order::{Rank, next};
 pub use path::{ENABLE_V2, Missing, PathFault, Step, end_of_v2, path, path_down, serves_v2_if_told, stop_with_v2};
 pub use raft_status::{Progress, RaftStatus, raft_status};
@@ -64,5 +66,5 @@ pub use v2_keys::{
 pub use version::{
     ClusterVersion, VersionAnswer, VersionFault, from_binary_output, from_tool_output, from_version_body,
 };
-pub use view::{ClusterView, MemberView, NotNow, may_stop, quorum};
+pub use view::{ClusterView, MemberView, may_stop, quorum};
 pub use wal::{WalFault, WalIdentity, identity, snapshot_index};

@@ -17,8 +17,6 @@ use super::facts::{Facts, PEM_CAP, refused};
 /// A refusal where a certificate does not hold, or a file has none.
 pub(super) async fn hold(probe: &Probe, facts: &Facts) -> Result<Vec<String>, Failure> {
     let (now, mut soon) = (Timestamp::now(), Vec::new());
-    // By our clock, since we connect too, and by the host's, since the member does.
-    let there = probe.outlook().await.map_err(|error| refused(probe.name(), error))?.clock;
     // One file often serves clients and peers: it is spoken of once, by its first option.
     let mut files: BTreeMap<RemotePath, &str> = BTreeMap::new();
     for (option, path) in facts.flags.certificate_files() {
@@ -26,6 +24,11 @@ pub(super) async fn hold(probe: &Probe, facts: &Facts) -> Result<Vec<String>, Fa
         let none = || refused(probe.name(), format!("{option}: `{path}` is no path"));
         files.entry(RemotePath::from_absolute(&text).ok_or_else(none)?).or_insert(option);
     }
+    if files.is_empty() {
+        return Ok(soon);
+    }
+    // By our clock, since we connect too, and by the host's, since the member does.
+    let there = probe.outlook().await.map_err(|error| refused(probe.name(), error))?.clock;
     for (path, option) in files {
         let pem = probe.read(&path, PEM_CAP).await.map_err(|error| refused(probe.name(), error))?;
         let found =
