@@ -165,8 +165,8 @@ impl NotNow {
             // Of a host without facts nobody asks again within one look.
             Self::Silent { .. } | Self::NoQuorumLeft { .. } => false,
             Self::Stale { .. } | Self::Unhealthy { .. } | Self::NoRead { .. } | Self::NoLeader { .. } => true,
-            Self::TwoLeaders { .. } | Self::TwoTerms { .. } | Self::TwoMemberLists { .. } | Self::Lags { .. } => true,
-            Self::NotBorneOut { .. } => true,
+            Self::TwoLeaders { .. } | Self::TwoTerms { .. } | Self::TwoMemberLists { .. } => true,
+            Self::Lags { .. } | Self::NotBorneOut { .. } => true,
         }
     }
 }

@@ -352,7 +352,7 @@ pub(crate) fn put(
         | Inject::RebootScheduled
         | Inject::ClockAhead => {
             let (script, back) = scripts(cell).unwrap();
-            // Through a member that is not in hand, which may not answer; or of one.
+            // At a member that is not in hand: the one in hand may not answer, and its own host is not the one that is meant to reboot.
             let host = match cell.inject {
                 Inject::NoSpaceAlarm | Inject::CorruptAlarm | Inject::RebootScheduled => others().next().unwrap(),
                 _ => host,

@@ -11,11 +11,12 @@ use crate::remote::{Probe, RemotePath};
 
 use super::facts::{Facts, PEM_CAP, refused};
 
-/// Looks at each file of certificates that the member's options name; gives what should be said of those that end soon.
+/// Looks at each file of certificates that the member's options name; gives what should be said of those that end soon. By our clock, since we
+/// connect too, and by the host's, since the member does.
 ///
 /// # Errors
 /// A refusal where a certificate does not hold, or a file has none.
-pub(super) async fn hold(probe: &Probe, facts: &Facts) -> Result<Vec<String>, Failure> {
+pub(super) async fn hold(probe: &Probe, facts: &Facts, there: Timestamp) -> Result<Vec<String>, Failure> {
     let (now, mut soon) = (Timestamp::now(), Vec::new());
     // One file often serves clients and peers: it is spoken of once, by its first option.
     let mut files: BTreeMap<RemotePath, &str> = BTreeMap::new();
@@ -24,11 +25,6 @@ pub(super) async fn hold(probe: &Probe, facts: &Facts) -> Result<Vec<String>, Fa
         let none = || refused(probe.name(), format!("{option}: `{path}` is no path"));
         files.entry(RemotePath::from_absolute(&text).ok_or_else(none)?).or_insert(option);
     }
-    if files.is_empty() {
-        return Ok(soon);
-    }
-    // By our clock, since we connect too, and by the host's, since the member does.
-    let there = probe.outlook().await.map_err(|error| refused(probe.name(), error))?.clock;
     for (path, option) in files {
         let pem = probe.read(&path, PEM_CAP).await.map_err(|error| refused(probe.name(), error))?;
         let found =

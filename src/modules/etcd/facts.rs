@@ -177,7 +177,8 @@ impl Facts {
             Err(error) if error.lost() => return Err(Failure::new(Fault::Unreachable, format!("{host}: {error}"))),
             // Which file it is that is over, the handshake does not say.
             Err(error) if error.tls() => {
-                certificates::hold(self.client.probe(), self).await?;
+                let probe = self.client.probe();
+                certificates::hold(probe, self, probe.outlook().await?.clock).await?;
                 return Err(refused(&host, error));
             }
             // The first releases lack what is asked for; then the release is the reason, not what was missing.

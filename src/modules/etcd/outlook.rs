@@ -10,19 +10,20 @@ use crate::modules::{Call, Failure};
 /// By how much a clock may be off without a word (reliability F40). Raft knows no clock; certificates, leases of 2.x and who reads logs do.
 const OFF: SignedDuration = SignedDuration::from_secs(1);
 
-/// Says what there is to say.
+/// Says what there is to say; gives the host's clock, for what else is judged by it.
 ///
 /// # Errors
 /// The host does not answer.
-pub(super) async fn say(call: &Call<'_>) -> Result<(), Failure> {
+pub(super) async fn say(call: &Call<'_>) -> Result<Timestamp, Failure> {
     let (here, begun) = (Timestamp::now(), Instant::now());
     let outlook = call.probe.outlook().await?;
     let took = SignedDuration::try_from(begun.elapsed()).unwrap_or(SignedDuration::MAX);
-    let texts = [skew(here, took, outlook.clock), outlook.wants_reboot.map(|file| reboot(&file))];
+    let clock = outlook.clock;
+    let texts = [skew(here, took, clock), outlook.wants_reboot.map(|file| reboot(&file))];
     for text in texts.into_iter().flatten() {
         (call.say)(Kind::Warning { text: format!("{}: {text}", call.host) })?;
     }
-    Ok(())
+    Ok(clock)
 }
 
 /// How far the host's clock is from ours, if that is worth a word: it was read at some moment of the time that the question took.

@@ -72,8 +72,8 @@ impl Module for EtcdPreflight {
                 judged(&call, &rules, &version, &target).map_err(|refusal| refused(call.host, refusal))?;
                 auth_hop::allowed(&call, &rules, &facts, (&version, &target)).await?;
             }
-            outlook::say(&call).await?;
-            for text in certificates::hold(&call.probe, &facts).await? {
+            let clock = outlook::say(&call).await?;
+            for text in certificates::hold(&call.probe, &facts, clock).await? {
                 (call.say)(Kind::Warning { text })?;
             }
             let hop = Hop::from(&version, &target);

@@ -53,8 +53,7 @@ pub(super) struct Survey {
 
 /// The run's looks at clusters of 2.x with passwords: one at a time. In a preflight every host looks at every member, and each
 /// question costs a member a bcrypt hash, 70 ms of a core. The three looks at three members at the same instant took 6 to 7 s on two cores
-/// beside other work (in the lab 2026-11-28), each of them too old then to count, and were all repeated; one after the other each
-/// is 0.5 s.
+/// beside other work (in the lab 2026-11-28), each of them too old then to count, and were all repeated together.
 #[derive(Default)]
 struct Turn(tokio::sync::Mutex<()>);
 

@@ -6,7 +6,7 @@ use super::Probe;
 use crate::remote::RemoteError;
 
 /// `date` of GNU and BusyBox; a fraction that the second does not know is left out when it is read. What logind writes when a shutdown is
-/// scheduled (systemd src/login/logind-dbus.c, `update_schedule_file`; seen so with 252 in the lab 2026-11-28); systemd's word for its way
+/// scheduled (systemd src/login/logind-dbus.c, `update_schedule_file`; seen so with 252 in the lab 2026-11-28, and the same for `shutdown -k`, which only says so); systemd's word for its way
 /// down is `stopping` (systemctl(1), is-system-running). `reboot-required` is left by Debian's packages, where something does so.
 const OUTLOOK: &str = r#"
 date -u +clock=%s.%N || exit 1
@@ -72,10 +72,8 @@ fn outlook(text: &str) -> Option<Outlook> {
     let clock = Timestamp::new(seconds.parse().ok()?, fraction.parse().unwrap_or_default()).ok()?;
     let scheduled = || {
         let time = Timestamp::from_microsecond(value("USEC")?.parse().ok()?).ok()?;
-        // `shutdown -k` only says so.
-        let mode = value("MODE")?;
-        let mode = mode.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect::<String>();
-        (!mode.starts_with("dry-")).then_some(Leaves::At { mode, time })
+        let mode = value("MODE")?.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        Some(Leaves::At { mode, time })
     };
     let leaves = if value("system") == Some("stopping") { Some(Leaves::Now) } else { scheduled() };
     Some(Outlook { clock, leaves, wants_reboot: value("wants").map(str::to_owned) })
@@ -108,9 +106,6 @@ mod tests {
         assert_eq!(found.leaves.unwrap().to_string(), "a reboot is scheduled for 2026-11-28 12:14:32 UTC");
         let stopping = outlook("clock=1795864472.4\nsystem=stopping\n").unwrap();
         assert_eq!(stopping.leaves, Some(Leaves::Now));
-        let words_only =
-            outlook("clock=1795864472.4\nsystem=running\nUSEC=1795868072450682\nMODE=dry-reboot\n").unwrap();
-        assert_eq!(words_only.leaves, None);
     }
 
     #[test]

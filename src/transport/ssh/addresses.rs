@@ -13,7 +13,8 @@ use tokio::time::timeout;
 /// in the middle of a roll has 15 s or less for all of it.
 const ANEW: Duration = Duration::from_secs(2);
 
-/// The addresses of names, as they were when a connection was made to them in this run. A name server that fails, or that says something else, in the
+/// The addresses of names, as they were first told in this run: of hosts that this machine connects to itself, since a name behind a jump host is
+/// looked up there. A name server that fails, or that says something else, in the
 /// middle of a run keeps nobody from where the run has been before (reliability F12).
 #[derive(Default)]
 pub(super) struct Addresses(Mutex<HashMap<(String, u16), Vec<SocketAddr>>>);

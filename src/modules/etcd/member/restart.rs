@@ -62,7 +62,7 @@ async fn restart(call: &Call<'_>) -> Result<Outcome, Failure> {
     let view = facts.view().await?;
     let version = view.version.server.clone();
     preflight::unit(call, &facts, &version)?;
-    certificates::hold(&call.probe, &facts).await?;
+    certificates::hold(&call.probe, &facts, call.probe.outlook().await?.clock).await?;
     let place = Place::find(&call.probe, &facts, &version).await?;
     same_program(call, &place).await?;
     let unread = call.probe.unread_drop_ins(&facts.state).await?;
