@@ -35,14 +35,19 @@ impl Patience {
     /// Waits before the next try: 1, 2, 4, 8 s. Whether there is to be one; not after a login or a host key was refused, and
     /// not once the run is to stop.
     async fn again(&self, tried: u32, began: Instant, error: &ConnectError) -> bool {
-        let pause = Duration::from_secs(1 << (tried - 1).min(3));
         // A name that nobody knows is most often misspelt, and `ssh` does not ask again either.
         let passing = matches!(error, ConnectError::Unreachable { .. });
-        if !passing || tried >= self.tries || began.elapsed() + pause > LONGEST {
+        passing && self.once_more(tried, began, &error.to_string()).await
+    }
+
+    /// The same of whatever `why` says.
+    pub(super) async fn once_more(&self, tried: u32, began: Instant, why: &str) -> bool {
+        let pause = Duration::from_secs(1 << tried.saturating_sub(1).min(3));
+        if tried >= self.tries || began.elapsed() + pause > LONGEST {
             return false;
         }
         let seconds = pause.as_secs();
-        let text = format!("{error}; trying again in {seconds} s ({tried} of {} tries)", self.tries);
+        let text = format!("{why}; trying again in {seconds} s ({tried} of {} tries)", self.tries);
         // Hosts behind one bastion all say the same. A journal that is broken says so before the next act.
         if self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone()) {
             let _ = self.emitter.emit(Kind::Warning { text });
@@ -60,7 +65,7 @@ pub(super) struct Connections {
     login_password: Option<SecretString>,
     pub(super) become_password: Option<SecretString>,
     hosts: Mutex<HashMap<String, Lasting>>,
-    patience: Patience,
+    patience: Arc<Patience>,
 }
 
 impl Connections {
@@ -70,7 +75,7 @@ impl Connections {
         become_password: Option<SecretString>,
         patience: Patience,
     ) -> Self {
-        Self { connector, login_password, become_password, hosts: Mutex::default(), patience }
+        Self { connector, login_password, become_password, hosts: Mutex::default(), patience: Arc::new(patience) }
     }
 
     /// The host's session; opened if there is none. Nothing has begun yet that could be begun twice, so a network that refuses
@@ -103,8 +108,7 @@ impl Connections {
     fn lasting(&self, mut target: Target) -> (Lasting, Target) {
         target.password = target.password.or_else(|| self.login_password.clone());
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let emitter = &self.patience.emitter;
-        let new = || Lasting::new(Arc::clone(&self.connector), Arc::clone(emitter), target.clone());
+        let new = || Lasting::new(Arc::clone(&self.connector), Arc::clone(&self.patience), target.clone());
         (hosts.entry(target.name.clone()).or_insert_with(new).clone(), target)
     }
 

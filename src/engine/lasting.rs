@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
-use crate::events::{Emitter, Kind};
+use crate::events::Kind;
 use crate::transport::{
     BoxFuture, ByteStream, ConnectError, Connector, Exec, ExecError, Output, Residents, Session, Target,
 };
 
-/// A host's session for the whole run. What was asked over a connection that broke is lost and says so; what is asked after that goes
-/// over a new one.
+use super::connections::Patience;
+
+/// A host's session for the whole run. What was done over a connection that broke is lost and says so; what is done after that goes
+/// over a new one, and so may what was only a question.
 #[derive(Clone)]
 pub(super) struct Lasting {
     host: Arc<str>,
@@ -18,8 +21,8 @@ pub(super) struct Lasting {
 
 struct Inner {
     connector: Arc<dyn Connector>,
-    /// Who hears of it when another way is taken.
-    emitter: Arc<Emitter>,
+    /// How long a question that was lost is asked again, and who hears of that and of other ways that are taken.
+    patience: Arc<Patience>,
     /// Counts the attempts to connect, so that those who waited for one share its failure.
     attempts: AtomicU64,
     state: tokio::sync::Mutex<State>,
@@ -35,10 +38,10 @@ struct State {
 
 impl Lasting {
     /// The session to `target`; not yet connected.
-    pub(super) fn new(connector: Arc<dyn Connector>, emitter: Arc<Emitter>, target: Target) -> Self {
+    pub(super) fn new(connector: Arc<dyn Connector>, patience: Arc<Patience>, target: Target) -> Self {
         let host = Arc::from(target.name.as_str());
         let state = tokio::sync::Mutex::new(State { target, session: None, failure: None, through: None });
-        Self { host, inner: Arc::new(Inner { connector, emitter, attempts: AtomicU64::new(0), state }) }
+        Self { host, inner: Arc::new(Inner { connector, patience, attempts: AtomicU64::new(0), state }) }
     }
 
     /// Connects to `target`, unless there is a connection.
@@ -100,11 +103,7 @@ impl Inner {
             return Ok(Arc::clone(session));
         }
         let shared = self.attempts.load(Ordering::SeqCst) != attempts;
-        // The login, the host key, the configuration: the same again, or a lockout.
-        let refused = |failure: &ConnectError| {
-            !matches!(failure, ConnectError::Unreachable { .. } | ConnectError::NameUnknown { .. })
-        };
-        if let Some(failure) = state.failure.as_ref().filter(|failure| shared || refused(failure)) {
+        if let Some(failure) = state.failure.as_ref().filter(|failure| shared || refuses(failure)) {
             return Err(failure.clone());
         }
         state.session = None;
@@ -116,13 +115,18 @@ impl Inner {
             && let Some(kind) = changed(state.through.as_deref(), session.as_ref())
         {
             // A journal that is broken says so before the next act.
-            let _ = self.emitter.emit(kind);
+            let _ = self.patience.emitter.emit(kind);
         }
         if let Some(way) = state.session.as_ref().and_then(|session| session.way()) {
             state.through = Some(way.through.clone());
         }
         connected
     }
+}
+
+/// The login, the host key, the configuration: the same again, or a lockout.
+fn refuses(failure: &ConnectError) -> bool {
+    !matches!(failure, ConnectError::Unreachable { .. } | ConnectError::NameUnknown { .. })
 }
 
 /// What is to be said of the way of a new session: once, when it is another than before, and nothing of the one that is tried first.
@@ -157,6 +161,13 @@ impl Session for Lasting {
                 self.broke(&session).await;
             }
             opened
+        })
+    }
+
+    fn again<'a>(&'a self, lost: &'a ExecError, asked: u32, first: Instant) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            let refused = self.inner.state.lock().await.failure.as_ref().is_some_and(refuses);
+            !refused && self.inner.patience.once_more(asked, first, &lost.to_string()).await
         })
     }
 

@@ -91,12 +91,33 @@ pub struct Stability {
 
 /// Good looks in a row that are wanted: one good answer may be luck (bad input HT11).
 const ANSWERS: u32 = 5;
+/// Of a member that answers, and says so of itself.
+const UNHEALTHY: &str = "it says it is unhealthy";
 
 impl CatchUp {
     /// The wait for the member on `host` to run `target` as a full member.
     #[must_use]
     pub fn new(host: &str, target: &Version, election_timeout: Duration) -> Self {
         Self { host: host.to_owned(), target: target.clone(), election_timeout, goal: None, calm: None }
+    }
+
+    /// The host whose member is waited for.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Takes what the member's own `/health` said at the end, or why it said nothing.
+    ///
+    /// # Errors
+    /// Why the wait goes on.
+    pub fn healthy(&self, said: Result<Health, String>) -> Result<(), Lag> {
+        let reason = match said {
+            Ok(Health::Healthy) => return Ok(()),
+            Ok(Health::Unhealthy) => UNHEALTHY.to_owned(),
+            Err(reason) => reason,
+        };
+        Err(Lag::Silent { host: self.host.clone(), reason })
     }
 
     /// How long leader and term must stay: two election timeouts, since a timeout is drawn from one to two of them.
@@ -151,7 +172,7 @@ impl CatchUp {
             return Err(alarm.into());
         }
         if member.health != Health::Healthy {
-            return Err(silent("it says it is unhealthy".to_owned()));
+            return Err(silent(UNHEALTHY.to_owned()));
         }
         // A fixed goal, not a moving one: sampled once, after the member answered, from the leader; where nobody leads, from whoever is
         // furthest.
@@ -173,6 +194,15 @@ impl CatchUp {
         super::view::may_stop(view, &self.host, true)?;
         Ok((member.index, member.leader, member.term))
     }
+}
+
+/// Whether it is for the member on `host` that a wait came to nothing: it does not answer reads through raft, and the others are a quorum
+/// with it. Of a member that reads, or of a cluster that has no quorum in any case, another program makes nothing better.
+#[must_use]
+pub fn is_to_blame(view: &ClusterView, host: &str) -> bool {
+    let reads = |told: &Result<MemberView, String>| told.as_ref().is_ok_and(|member| member.read.is_ok());
+    let others = view.hosts.iter().filter(|(name, told)| name.as_str() != host && reads(told)).count();
+    !view.hosts.get(host).is_some_and(reads) && others + 1 >= super::view::quorum(view.hosts.len())
 }
 
 #[cfg(test)]

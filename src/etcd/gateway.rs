@@ -14,7 +14,7 @@ use super::version::{ClusterVersion, VersionAnswer};
 /// By which API a member is to be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
-    /// `/v2/…`, with `/health`.
+    /// `/v2/…`, and at the end of a wait `/health`.
     V2,
     /// The gateway, below this prefix.
     V3 {

@@ -38,7 +38,7 @@ pub use answer::{
 };
 pub use auth::{Asks, Login, asks, has_root, login, v2_asks};
 pub use binary::{Architecture, BinaryFault, architecture, architecture_of_machine};
-pub use catch_up::{CatchUp, Lag, Stability};
+pub use catch_up::{CatchUp, Lag, Stability, is_to_blame};
 pub use certificate::{Certificate, CertificateFault, Term, certificates};
 pub use command_line::{Spoken, is_switch, is_true, option_of_variable, spoken, variable_of_option};
 pub use config_file::{Key, Reshape, Shape, reshapes};

@@ -27,6 +27,8 @@ pub struct RemoteHost {
     pub(super) deadline: Duration,
     /// The lock by leave of which it is changed, if there is one.
     pub(super) fence: Option<Fence>,
+    /// Whether what is lost with its connection is asked once more: nothing but questions may be.
+    pub(super) repeats: bool,
 }
 
 /// Why something asked of, or done to, a host has no good answer.
@@ -116,7 +118,8 @@ impl RemoteHost {
     #[must_use]
     pub fn new(session: Arc<dyn Session>) -> Self {
         // 120 s: the longest a quiet command may take before it counts as hung (a hung fsync or a dead NFS mount).
-        Self { session, r#become: None, environment: Vec::new(), deadline: Duration::from_secs(120), fence: None }
+        let deadline = Duration::from_secs(120);
+        Self { session, r#become: None, environment: Vec::new(), deadline, fence: None, repeats: false }
     }
 
     /// The same host, acting as another user.

@@ -1,6 +1,6 @@
 //! One command on a host, from its frame to its own output.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use memchr::memmem;
 use secrecy::ExposeSecret;
@@ -109,6 +109,17 @@ impl<'a> Job<'a> {
         self
     }
 
+    /// The same once more; `None` where it may not be told twice: what an operator wrote, and an input that is gone by then.
+    fn again(&self) -> Option<Self> {
+        let stdin = match &self.stdin {
+            Stdin::Empty => Stdin::Empty,
+            Stdin::Bytes(bytes) => Stdin::Bytes(bytes.clone()),
+            Stdin::Stream(_) => return None,
+        };
+        let argv = self.argv.clone();
+        (!self.alone).then_some(Self { stdin, argv, ..*self })
+    }
+
     pub(super) fn cap(mut self, cap: usize) -> Self {
         self.cap = cap;
         self
@@ -116,8 +127,23 @@ impl<'a> Job<'a> {
 }
 
 impl RemoteHost {
-    /// Runs it and waits for its end.
+    /// Runs it and waits for its end. A question that is lost with its connection is asked again, if the session says so.
     pub(super) async fn perform(&self, job: Job<'_>) -> Result<Ran, RemoteError> {
+        let (first, mut asked) = (Instant::now(), 0);
+        let mut job = Some(job);
+        while let Some(now) = job.take() {
+            job = if self.repeats { now.again() } else { None };
+            asked += 1;
+            match self.perform_once(now).await {
+                Err(RemoteError::Exec(lost @ ExecError::Lost { .. }))
+                    if job.is_some() && self.session.again(&lost, asked, first).await => {}
+                ran => return ran,
+            }
+        }
+        Err(self.refused("ask", "nothing was asked"))
+    }
+
+    async fn perform_once(&self, job: Job<'_>) -> Result<Ran, RemoteError> {
         let stdout = Drain::Capture { cap: job.cap.saturating_add(NOISE_CAP) };
         let (act, cap) = (job.act, job.cap);
         let (nonce, output) = self.exec(job, |_| stdout).await?;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -256,6 +256,12 @@ pub trait Session: Send + Sync {
     /// Which way it goes; `None` where there is but one.
     fn way(&self) -> Option<&Way> {
         None
+    }
+
+    /// Waits until a question that was lost with its connection, and `asked` so many times since `first`, may be asked once more; `false` if it
+    /// is not to be. Only who holds more than one connection knows.
+    fn again<'a>(&'a self, _lost: &'a ExecError, _asked: u32, _first: Instant) -> BoxFuture<'a, bool> {
+        Box::pin(async { false })
     }
 
     /// The commands that stay on its connection, if it keeps any.

@@ -121,3 +121,31 @@ fn an_alarm_is_told_for_what_it_is_where_the_member_reads() {
     let lag = wait().look(&told, ms(0)).unwrap_err();
     assert!(matches!(lag, Lag::Silent { .. }), "{lag}");
 }
+
+#[test]
+fn a_member_that_reads_or_a_cluster_without_a_quorum_is_not_to_blame_on_the_new_program() {
+    let silent = |hosts: &[&str]| {
+        let mut told = view(500, NEW);
+        for host in hosts {
+            told.hosts.insert((*host).to_owned(), Err("refused".to_owned()));
+        }
+        told
+    };
+    assert!(is_to_blame(&silent(&["h2"]), "h2"));
+    assert!(!is_to_blame(&silent(&[]), "h2"), "it reads");
+    assert!(!is_to_blame(&silent(&["h3"]), "h2"), "another member is down");
+    assert!(!is_to_blame(&silent(&["h1", "h2", "h3"]), "h2"), "nobody reads");
+    let mut deaf = view(500, NEW);
+    deaf.hosts.get_mut("h2").unwrap().as_mut().unwrap().read = Err("no leader".to_owned());
+    assert!(is_to_blame(&deaf, "h2"));
+}
+
+#[test]
+fn what_the_member_says_of_its_health_at_the_end_counts_too() {
+    let wait = wait();
+    assert_eq!(wait.host(), "h2");
+    assert_eq!(wait.healthy(Ok(Health::Healthy)), Ok(()));
+    for said in [Ok(Health::Unhealthy), Err("timed out".to_owned())] {
+        assert!(matches!(wait.healthy(said), Err(Lag::Silent { .. })));
+    }
+}

@@ -9,13 +9,13 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::json;
 
-use crate::etcd::{self, Alarm, AnswerError, Api, KeyCount, KeyHash, VersionAnswer};
+use crate::etcd::{self, Alarm, AnswerError, Api, Health, KeyCount, KeyHash, VersionAnswer};
 use crate::remote::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Probe, Scheme, Tls};
 
 use super::login::{Login, Stranger};
 
-/// For one question. A sound member answers within milliseconds; `/health` of 2.0 waits up to 750 ms for its index to move and a read
-/// through raft up to one election. Longer than that is silence.
+/// For one question. A sound member answers within milliseconds; `/health` of 2.0 to 3.0 waits up to 750 ms for its index to move and a
+/// read through raft up to one election. Longer than that is silence.
 const QUESTION: Duration = Duration::from_secs(3);
 
 /// For a change of the member list, or a downgrade: etcd itself gives up after 5 s and an election (v2.0.5 etcdserver/etcdhttp, read 2026-11-24).
@@ -162,6 +162,11 @@ impl Client {
         Self { name, ..self }
     }
 
+    /// The same for who wants to hear at once that the connection to its host is lost.
+    pub(super) fn once(self) -> Self {
+        Self { probe: self.probe.once(), ..self }
+    }
+
     /// The host it is on.
     pub(super) fn host(&self) -> &str {
         self.probe.name()
@@ -212,6 +217,7 @@ impl Client {
     fn request(&self, method: &str, path: &str, deadline: Duration) -> HttpRequest {
         let mut request = HttpRequest::get(self.scheme, &self.address, self.port, path);
         request.method = method.to_owned();
+        request.question = matches!(method, "GET" | "HEAD");
         request.deadline = deadline;
         request.tls = self.tls.clone();
         request
@@ -244,15 +250,27 @@ impl Client {
         body: &serde_json::Value,
         deadline: Duration,
     ) -> Result<HttpResponse, ClientError> {
+        self.perform(self.with_json(method, path, body, deadline)).await
+    }
+
+    fn with_json(&self, method: &str, path: &str, body: &serde_json::Value, deadline: Duration) -> HttpRequest {
         let mut request = self.request(method, path, deadline);
         request.headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
         request.body = body.to_string().into_bytes();
-        self.perform(request).await
+        request
     }
 
     /// `/version`.
     pub(super) async fn version(&self) -> Result<VersionAnswer, ClientError> {
         Ok(etcd::from_version_body(&self.get("/version").await?.body)?)
+    }
+
+    /// `/health`, for members that are asked by the v2 API. It answers after a quarter of a second at the soonest, since it waits for the
+    /// applied index to move (etcd v2.0.5, v2.2.5, v2.3.8 etcdserver/etcdhttp/client.go and api/v2http/client.go, read 2026-11-28): it is
+    /// asked once at the end of a wait and is no part of a look.
+    pub(super) async fn health(&self) -> Result<Health, ClientError> {
+        let answer = self.get("/health").await?;
+        Ok(etcd::health(answer.status, &answer.body)?)
     }
 
     /// Index and term in the headers of the root of the store. Its body may be long, so only the headers are asked for.
@@ -275,10 +293,22 @@ impl Client {
         self.json("POST", &format!("{prefix}/{method}"), body, QUESTION).await
     }
 
+    /// The same of what changes nothing: it may be asked again where it was lost with its connection.
+    pub(super) async fn question(
+        &self,
+        prefix: &str,
+        method: &str,
+        body: &serde_json::Value,
+    ) -> Result<HttpResponse, ClientError> {
+        let mut request = self.with_json("POST", &format!("{prefix}/{method}"), body, QUESTION);
+        request.question = true;
+        self.perform(request).await
+    }
+
     /// Whether there is a user of that name who may all.
     pub(super) async fn has_root(&self, user: &str) -> Result<bool, ClientError> {
         let Api::V3 { prefix } = etcd::api(&self.version().await?) else { return Err(ClientError::NoV3) };
-        let answer = self.call(prefix, "auth/user/get", &json!({ "name": user })).await?;
+        let answer = self.question(prefix, "auth/user/get", &json!({ "name": user })).await?;
         Ok(etcd::has_root(answer.status, &answer.body))
     }
 
@@ -315,7 +345,7 @@ impl Client {
     }
 
     async fn read_v3(&self, prefix: &str) -> Result<(), ClientError> {
-        let answer = self.call(prefix, "kv/range", &etcd::absent_key()).await?;
+        let answer = self.question(prefix, "kv/range", &etcd::absent_key()).await?;
         Ok(etcd::gateway_read(answer.status, &answer.body)?)
     }
 

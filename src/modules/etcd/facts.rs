@@ -104,6 +104,11 @@ impl Facts {
         Ok(Self { unit, state, flags, cwd, seen, config, data, program, machine, client })
     }
 
+    /// The same for who wants to hear at once that the connection to the host is lost.
+    pub(super) fn once(self) -> Self {
+        Self { client: self.client.once(), ..self }
+    }
+
     async fn client(
         probe: &Probe,
         process: &Process,

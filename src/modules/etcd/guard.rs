@@ -11,7 +11,7 @@ use crate::playbook::TaskOrder;
 use crate::transport::BoxFuture;
 
 use super::at_work;
-use super::survey::{PAUSE, Survey, fault_of, patience, survey};
+use super::survey::{Look, PAUSE, Survey, fault_of, patience, survey};
 
 /// The guard. It reads three variables of the hosts: `etcd_unit`, `accept_downtime`, and `etcd_accept_alarm`, which may be `NOSPACE`: a
 /// play that makes room sets it, since that alarm is what it is run for.
@@ -77,7 +77,11 @@ fn accepted_alarm(value: Option<&serde_json::Value>) -> Result<bool, Failure> {
 
 /// The choice, and for how long it is worth while to ask again if it is a "no".
 async fn look(survey: &Survey, ask: &Ask<'_>, accept_downtime: bool) -> Result<(Choice, Duration), Failure> {
-    let view = survey.look().await;
+    let Look { view, lost } = survey.reached().await;
+    // How its member is nobody knows, so that is not what the roll ends for.
+    if let Some(failure) = lost {
+        return Err(failure);
+    }
     let ranked = if ask.order == TaskOrder::LeaderLast { etcd::next(&view, ask.remaining) } else { None };
     let first = ask.remaining.first().map(|host| (host.as_str(), Rank::Follower));
     let Some((host, rank)) = ranked.or(first) else {

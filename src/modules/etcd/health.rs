@@ -14,7 +14,7 @@ use super::UNIT;
 use super::downgrade::DOWNGRADE;
 use super::facts::cluster_text;
 use super::same_data::same_data;
-use super::survey::survey;
+use super::survey::{Look, survey};
 
 /// etcd's leader looks every 5 s (2.1, 2.2) whether all members have the new minor (etcd v2.1.1 etcdserver/server.go, read
 /// 2026-11-24; seen within 5 s in the lab). A minute is twelve looks: an election and a slow link fit in.
@@ -60,7 +60,7 @@ impl Module for EtcdHealth {
             let begun = Instant::now();
             let mut said = String::new();
             loop {
-                let view = survey.look().await;
+                let Look { view, lost } = survey.reached().await;
                 let down = call.flag("downgrade");
                 let reason = match verdict(&view, call.host, goal).and_then(|()| ended(&view, goal.filter(|_| down))) {
                     Ok(()) => {
@@ -78,7 +78,7 @@ impl Module for EtcdHealth {
                     return Ok(Outcome { skipped, ..outcome(&view) });
                 }
                 if begun.elapsed() >= limit {
-                    return Err(too_late(&view, goal, &reason, limit));
+                    return Err(lost.unwrap_or_else(|| too_late(&view, goal, &reason, limit)));
                 }
                 if reason != said {
                     said.clone_from(&reason);

@@ -208,7 +208,8 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
         call,
         change,
         facts,
-        survey,
+        // Who watches a transaction must hear at once that the link is lost.
+        survey: survey.once(),
         place,
         tool,
         files,

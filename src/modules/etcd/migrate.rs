@@ -82,7 +82,7 @@ impl<'c> Migration<'c> {
 
     async fn read(&self, key: &V2Key) -> Result<Copy, String> {
         let failed = |error: ClientError| format!("{}: {error}", key.key);
-        let answer = self.client.call(self.prefix, "kv/range", &etcd::copy_read(key)).await.map_err(failed)?;
+        let answer = self.client.question(self.prefix, "kv/range", &etcd::copy_read(key)).await.map_err(failed)?;
         etcd::copy_found(key, answer.status, &answer.body).map_err(|error| failed(error.into()))
     }
 

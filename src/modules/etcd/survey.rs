@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use crate::etcd::{ClusterView, Health, MemberView, NotNow, may_stop};
+use crate::etcd::{ClusterView, MemberView, NotNow, may_stop};
 use crate::events::Fault;
 use crate::modules::{Failure, Fleet};
 
@@ -27,18 +27,27 @@ pub(super) fn patience(view: &ClusterView, may_pass: bool) -> Duration {
     if may_pass && serving(view) == view.hosts.len() { PATIENCE_WHILE_ALL_SERVE } else { PATIENCE }
 }
 
-/// How many members say that they are healthy and answer reads.
+/// How many members answer a read through raft. Under an alarm members call themselves unhealthy that serve.
 pub(super) fn serving(view: &ClusterView) -> usize {
-    let serves = |told: &Result<MemberView, String>| {
-        told.as_ref().is_ok_and(|member| member.read.is_ok() && member.health == Health::Healthy)
-    };
-    view.hosts.values().filter(|told| serves(told)).count()
+    view.hosts.values().flatten().filter(|member| member.read.is_ok()).count()
 }
 
 /// What a "no" after such a look means for who is on call.
 pub(super) fn fault_of(view: &ClusterView) -> Fault {
     let (sound, all) = (serving(view), view.hosts.len());
     if sound == all { Fault::Failed } else { super::member::fault_by_quorum(sound, all) }
+}
+
+/// A look at all members, and the host that it did not reach, if so: then nobody knows how its member is.
+pub(super) struct Look {
+    pub(super) view: ClusterView,
+    pub(super) lost: Option<Failure>,
+}
+
+/// Why a member may not stop, with the look that says so.
+struct Against {
+    reason: NotNow,
+    look: Look,
 }
 
 /// The facts of all hosts, gathered once, and looks at the cluster made with them.
@@ -81,14 +90,29 @@ impl Survey {
         Self { past_no_space: true, ..self }
     }
 
-    /// Asks every member now.
-    pub(super) async fn look(&self) -> ClusterView {
-        let view = self.look_at_all().await;
-        if self.past_no_space { view.past_no_space() } else { view }
+    /// The same for who wants to hear at once that a connection is lost.
+    pub(super) fn once(self) -> Self {
+        let once = |(host, facts): (String, Result<Facts, Failure>)| (host, facts.map(Facts::once));
+        Self { facts: self.facts.into_iter().map(once).collect(), ..self }
     }
 
-    /// The same with every alarm.
+    /// Asks every member now.
+    pub(super) async fn look(&self) -> ClusterView {
+        self.reached().await.view
+    }
+
+    /// The same, with whether all hosts were reached.
+    pub(super) async fn reached(&self) -> Look {
+        let Look { view, lost } = self.all_reached().await;
+        Look { view: if self.past_no_space { view.past_no_space() } else { view }, lost }
+    }
+
+    /// A look with every alarm.
     pub(super) async fn look_at_all(&self) -> ClusterView {
+        self.all_reached().await.view
+    }
+
+    async fn all_reached(&self) -> Look {
         let costly = self.facts.values().flatten().any(|facts| facts.client.shows_password());
         let _turn = if costly { Some(self.turn.0.lock().await) } else { None };
         let begun = Instant::now();
@@ -96,22 +120,31 @@ impl Survey {
             let (host, facts) = (host.clone(), facts.clone());
             async move {
                 let told = match facts {
-                    Ok(facts) => facts.view().await.map_err(|failure| failure.msg),
-                    Err(failure) => Err(failure.msg),
+                    Ok(facts) => facts.view().await,
+                    Err(failure) => Err(failure),
                 };
-                (host.clone(), told.map_err(|reason| without_host(&host, &reason)))
+                (host, told)
             }
         };
-        let hosts = join_all(self.facts.iter().map(ask)).await.into_iter().collect();
-        ClusterView { hosts, took: begun.elapsed() }
+        let told = join_all(self.facts.iter().map(ask)).await;
+        let took = begun.elapsed();
+        let lost = told.iter().find_map(|(_, told)| told.as_ref().err().filter(|failure| is_lost(failure))).cloned();
+        let words = |(host, told): (String, Result<MemberView, Failure>)| {
+            let told = told.map_err(|failure| without_host(&host, &failure.msg));
+            (host, told)
+        };
+        Look { view: ClusterView { hosts: told.into_iter().map(words).collect(), took }, lost }
     }
 
     /// Looks until the host's member may stop, as long as what stands against it may pass; gives the look that said so.
     ///
     /// # Errors
-    /// What stands against it still, as a refusal: nobody's turn has begun.
+    /// What stands against it still, as a refusal: nobody's turn has begun; or the host that is not reached.
     pub(super) async fn may_stop(&self, host: &str, accept_downtime: bool) -> Result<ClusterView, Failure> {
-        self.asked(host, accept_downtime).await.map_err(|against| refused(host, against.0))
+        self.asked(host, accept_downtime).await.map_err(|against| {
+            let Against { reason, look } = *against;
+            look.lost.unwrap_or_else(|| refused(host, reason))
+        })
     }
 
     /// The same in the host's own turn, after the guard's leave: a member that went down since is somebody's business now.
@@ -120,23 +153,25 @@ impl Survey {
     /// What stands against it still, with how the cluster is.
     pub(super) async fn still_may_stop(&self, host: &str, accept_downtime: bool) -> Result<(), Failure> {
         self.asked(host, accept_downtime).await.map(drop).map_err(|against| {
-            let (reason, view) = *against;
-            let refused = refused(host, reason);
-            match fault_of(&view) {
+            let Against { reason, look } = *against;
+            // Of a host that is not reached nobody knows whether its member is down.
+            let refused = look.lost.unwrap_or_else(|| refused(host, reason));
+            match fault_of(&look.view) {
+                _ if is_lost(&refused) => refused,
                 Fault::Failed => refused,
                 fault => Failure { fault, ..refused },
             }
         })
     }
 
-    async fn asked(&self, host: &str, accept_downtime: bool) -> Result<ClusterView, Box<(NotNow, ClusterView)>> {
+    async fn asked(&self, host: &str, accept_downtime: bool) -> Result<ClusterView, Box<Against>> {
         let begun = Instant::now();
         loop {
-            let view = self.look().await;
-            match self.verdict(&view, host, accept_downtime).await {
-                Ok(()) => return Ok(view),
-                Err(reason) if !reason.may_pass() || begun.elapsed() > patience(&view, true) => {
-                    return Err(Box::new((reason, view)));
+            let look = self.reached().await;
+            match self.verdict(&look.view, host, accept_downtime).await {
+                Ok(()) => return Ok(look.view),
+                Err(reason) if !reason.may_pass() || begun.elapsed() > patience(&look.view, true) => {
+                    return Err(Box::new(Against { reason, look }));
                 }
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }
@@ -163,8 +198,13 @@ impl Survey {
         self.facts
             .values()
             .filter_map(|facts| facts.as_ref().err())
-            .find(|failure| matches!(failure.fault, Fault::Unreachable | Fault::HostKey))
+            .find(|failure| is_lost(failure))
     }
+}
+
+/// Whether it is the host and not its member: nobody knows then how that is.
+pub(super) fn is_lost(failure: &Failure) -> bool {
+    matches!(failure.fault, Fault::Unreachable | Fault::HostKey)
 }
 
 /// A host that is about to go down takes its member with it, while another is down for us: two at once (peers: a member restarted while somebody

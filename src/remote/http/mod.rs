@@ -7,7 +7,7 @@ mod tls;
 mod trust;
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
@@ -62,6 +62,8 @@ pub struct HttpRequest {
     pub deadline: Duration,
     /// Bytes of the answer's body.
     pub cap: usize,
+    /// Whether it changes nothing there, so that it may be asked again where it was lost with its connection.
+    pub question: bool,
 }
 
 /// An answer, whatever its status.
@@ -126,6 +128,7 @@ impl HttpRequest {
             tls: None,
             deadline: Duration::from_secs(5),
             cap: 1024 * 1024,
+            question: false,
         }
     }
 
@@ -165,6 +168,19 @@ impl Probe {
     /// # Errors
     /// When there is no sound answer; see [`HttpErrorKind`].
     pub async fn http(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let (first, mut asked) = (Instant::now(), 0);
+        loop {
+            asked += 1;
+            let answer = self.http_once(request.clone()).await;
+            let Err(HttpError { kind: HttpErrorKind::Lost(lost), .. }) = &answer else { return answer };
+            let may = request.question && self.host.repeats;
+            if !may || !self.host.session().again(lost, asked, first).await {
+                return answer;
+            }
+        }
+    }
+
+    async fn http_once(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let answer = match tokio::time::timeout(request.deadline, exchange::ask(self.host.session(), &request)).await {
             Ok(answer) => answer,
             Err(_) => {

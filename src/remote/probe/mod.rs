@@ -51,10 +51,16 @@ pub struct Streamed {
 }
 
 impl Probe {
-    /// What may be asked of `host`.
+    /// What may be asked of `host`. A question that is lost with its connection is asked again, as long as the session has patience.
     #[must_use]
     pub fn new(host: RemoteHost) -> Self {
-        Self { host }
+        Self { host: RemoteHost { repeats: true, ..host } }
+    }
+
+    /// The same for who wants to hear at once that the connection is lost.
+    #[must_use]
+    pub fn once(self) -> Self {
+        Self { host: RemoteHost { repeats: false, ..self.host } }
     }
 
     /// The host, with as whom we act.

@@ -43,11 +43,11 @@ impl Client {
             return self.perform_by_v2(request).await;
         }
         let Some(prefix) = GATEWAYS.into_iter().find(|prefix| request.path.starts_with(&format!("{prefix}/"))) else {
-            return self.once(request).await;
+            return self.sent(request).await;
         };
         let member = self.member();
         let shown = self.login.token(&member);
-        let answer = self.once(with_token(request.clone(), shown.as_ref())).await?;
+        let answer = self.sent(with_token(request.clone(), shown.as_ref())).await?;
         match etcd::asks(answer.status, &answer.body, shown.is_some()) {
             None => return Ok(answer),
             Some(Asks::Who) => {}
@@ -56,10 +56,10 @@ impl Client {
         let authenticate = |body| async move {
             let mut request = self.request("POST", &format!("{prefix}/auth/authenticate"), CHANGE);
             request.body = body;
-            self.once(request).await
+            self.sent(request).await
         };
         let token = self.login.renew(&member, shown.as_ref(), authenticate).await?;
-        let answer = self.once(with_token(request, Some(&token))).await?;
+        let answer = self.sent(with_token(request, Some(&token))).await?;
         match etcd::asks(answer.status, &answer.body, true) {
             // A member that has just started may not have heard of the token yet.
             None | Some(Asks::Who) => Ok(answer),
@@ -79,13 +79,13 @@ impl Client {
     async fn perform_by_v2(&self, request: HttpRequest) -> Result<HttpResponse, ClientError> {
         let member = self.member();
         let shown = self.login.basic(&member);
-        let answer = self.once(with_password(request.clone(), shown.as_ref())).await?;
+        let answer = self.sent(with_password(request.clone(), shown.as_ref())).await?;
         if !etcd::v2_asks(answer.status) {
             return Ok(answer);
         }
         if shown.is_none() {
             let _turn = self.login.introduce(&member).await?;
-            let answer = self.once(with_password(request, self.login.basic(&member).as_ref())).await?;
+            let answer = self.sent(with_password(request, self.login.basic(&member).as_ref())).await?;
             if !etcd::v2_asks(answer.status) {
                 return Ok(answer);
             }
@@ -93,7 +93,7 @@ impl Client {
         Err(self.login.was_wrong().into())
     }
 
-    pub(super) async fn once(&self, mut request: HttpRequest) -> Result<HttpResponse, ClientError> {
+    pub(super) async fn sent(&self, mut request: HttpRequest) -> Result<HttpResponse, ClientError> {
         // Without it 3.2 over TLS denies calls with a good token, and its log names the member's own certificate as the user: it seems to
         // know by this header, which the gateway passes on, that the certificate is the gateway's (3.2.32 seen in the lab 2026-11-27).
         request.headers.push(("Accept".to_owned(), "*/*".to_owned()));

@@ -72,7 +72,7 @@ impl Client {
 
     /// Whether the v2 store wants to know who asks. No password is shown for it: who may not ask is told just that.
     pub(in crate::modules::etcd) async fn v2_auth(&self) -> Result<bool, ClientError> {
-        let answer = self.once(self.request("GET", "/v2/auth/enable", QUESTION)).await?;
+        let answer = self.sent(self.request("GET", "/v2/auth/enable", QUESTION)).await?;
         Ok(etcd::v2_auth(answer.status, &answer.body)?)
     }
 

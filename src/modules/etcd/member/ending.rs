@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::etcd::{ClusterVersion, WayBack, may_stop};
+use crate::etcd::{ClusterVersion, WayBack, is_to_blame, may_stop};
 use crate::events::{Fault, Kind};
 use crate::modules::{Failure, Outcome};
 use crate::remote::{Receipt, Swap, TakeBack, Window, WindowEnd};
@@ -10,6 +10,7 @@ use crate::remote::{Receipt, Swap, TakeBack, Window, WindowEnd};
 use super::super::facts::{Facts, refused};
 use super::super::often;
 use super::super::place::running;
+use super::super::survey::{fault_of, is_lost, serving};
 use super::super::tool::Tool;
 use super::watch::{self, Watched};
 use super::{Roll, fault_by_quorum, outcome};
@@ -53,11 +54,28 @@ impl Roll<'_> {
             Ok(()) => self.caught_up(&receipt).await,
             Err(failure) if failure.fault == Fault::MemberDown => match self.unreached().await {
                 Some(lost) => Err(self.not_seen(&failure.msg, &lost)),
+                None if self.is_passed_over().await => Err(self.not_its_doing(&failure.msg).await),
                 None if self.only_restarted => Err(self.down(&self.nothing_to_go_back_to(&failure.msg), window).await),
                 None => Err(self.go_back(&failure.msg, window, &receipt).await),
             },
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Whether the gate stays shut for something that is not this member's: to stop it again would make that worse.
+    async fn is_passed_over(&self) -> bool {
+        !is_to_blame(&self.survey.look().await, self.host())
+    }
+
+    async fn not_its_doing(&self, why: &str) -> Failure {
+        let view = self.survey.look().await;
+        let (host, to, of, sound) = (self.host(), &self.to, view.hosts.len(), serving(&view));
+        let text = format!(
+            "{why}\n{host} runs {to}, and that is not its doing: it is left as it is, and no later member is touched\n\
+             {sound} of {of} members answer reads through raft\n\
+             next: see to what the wait ended for, then run again"
+        );
+        Failure::new(fault_of(&view), text)
     }
 
     /// A host of the cluster that cannot be reached now: then nobody can say whether the member has caught up.
@@ -67,7 +85,7 @@ impl Roll<'_> {
                 async { Facts::gather(self.call.fleet, &self.call.fleet.probe(host).await?, &self.facts.unit).await }
                     .await;
             match asked {
-                Err(failure) if matches!(failure.fault, Fault::Unreachable | Fault::HostKey) => return Some(failure),
+                Err(failure) if is_lost(&failure) => return Some(failure),
                 _ => {}
             }
         }
@@ -87,8 +105,10 @@ impl Roll<'_> {
 
     /// "Caught up" is said of the file that the process runs, not of what was meant to be there.
     async fn caught_up(&self, receipt: &Receipt) -> Result<Outcome, Failure> {
-        let found = self.asked_again(|probe| async move { running(&probe, receipt.pid).await }).await;
-        let found = found.map_err(|failure| self.not_looked_at(failure))?;
+        let found = match self.runs(receipt.pid).await {
+            Err(failure) if failure.fault == Fault::Failed => self.runs(Some(self.started_since(&failure).await?)).await?,
+            found => found?,
+        };
         if found != self.want {
             let (host, want) = (self.host(), &self.want);
             let text = format!(
@@ -103,6 +123,29 @@ impl Roll<'_> {
             (self.call.say)(Kind::Warning { text })?;
         }
         Ok(outcome(&self.member, &self.from, &self.to, Some(receipt.down)))
+    }
+
+    /// The sum of the file that the process runs.
+    async fn runs(&self, pid: Option<u32>) -> Result<String, Failure> {
+        let found = self.asked_again(|probe| async move { running(&probe, pid).await }).await;
+        found.map_err(|failure| self.not_looked_at(failure))
+    }
+
+    /// The process that has taken the place of the transaction's, which ended after that: by a power cut, or by somebody's hand. The member must
+    /// have caught up anew.
+    async fn started_since(&self, failure: &Failure) -> Result<u32, Failure> {
+        let election = self.facts.flags.election_timeout();
+        watch::catch_up(self.call, &self.survey, &self.to, election, self.gate).await?;
+        let unit = &self.facts.unit;
+        let state = self.asked_again(|probe| async move { Ok(probe.unit(unit).await?) }).await;
+        let pid = state.map_err(|failure| self.not_looked_at(failure))?.main_pid();
+        let pid = pid.ok_or_else(|| Failure::new(Fault::MemberDown, failure.msg.clone()))?;
+        let text = format!(
+            "{}: the process that the transaction had started is gone; process {pid} has taken its place and has caught up",
+            self.host()
+        );
+        (self.call.say)(Kind::Warning { text })?;
+        Ok(pid)
     }
 
     /// The transaction has ended well by its own account, and then the link was lost for too long to see it.
@@ -178,7 +221,8 @@ impl Roll<'_> {
     }
 
     async fn back_window(&self) -> Result<Receipt, Failure> {
-        let now = Facts::gather(self.call.fleet, &self.probe().await?, &self.facts.unit).await?;
+        // As it is now, if it runs or not.
+        let now = self.probe().await?.unit(&self.facts.unit).await?;
         let program = self.swapped.then(|| self.place.swap_back(&self.from, &self.want));
         let tool = self.tool.as_ref().map(Tool::swap_back);
         let swaps: Vec<Swap> = program.into_iter().chain(tool).chain(self.files.swaps_back()).collect();
@@ -191,7 +235,7 @@ impl Roll<'_> {
         judged.retain(|file| !swaps.iter().any(|swap| swap.target == file.path));
         judged.extend((!self.swapped).then(|| self.program_as_it_runs()));
         let name = format!("{}-back", self.name());
-        let invocation = now.state.invocation_id().unwrap_or_default();
+        let invocation = now.invocation_id().unwrap_or_default();
         let window = self.plan(name, swaps, (read, reload, judged), TakeBack::Closed, invocation);
         let act = format!("put {} back in place of {}", self.from, self.to);
         (self.call.say)(Kind::ActBegins { host: self.host().to_owned(), act })?;

@@ -96,7 +96,7 @@ async fn restart(call: &Call<'_>) -> Result<Outcome, Failure> {
         call,
         change,
         facts,
-        survey,
+        survey: survey.once(),
         place,
         tool: None,
         files: Files::default(),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use semver::Version;
 
-use crate::etcd::{CatchUp, ClusterView, Lag, NotNow};
+use crate::etcd::{self, Api, CatchUp, ClusterView, Lag, NotNow};
 use crate::events::{Fault, Kind};
 use crate::modules::{Call, Failure};
 use crate::remote::{Probe, Receipt, RemoteError, Window, WindowState};
@@ -70,12 +70,13 @@ pub(in crate::modules::etcd) async fn catch_up(
     let begun = Instant::now();
     let mut wait = CatchUp::new(call.host, to, election);
     loop {
-        let lag = match wait.look(&look(call, survey).await?, begun.elapsed()) {
-            Ok(_) => return Ok(()),
-            Err(lag) => lag,
-        };
+        let view = look(call, survey).await?;
+        let Err(lag) = at_end(&mut wait, survey, &view, begun.elapsed()).await else { return Ok(()) };
         if let Lag::Cluster(alarm @ NotNow::Alarm { .. }) = &lag {
             return Err(alarmed(call.host, to, alarm));
+        }
+        if let Some(ended) = ended(call, survey, &lag).await {
+            return Err(Failure::new(Fault::MemberDown, format!("{}: {ended}", call.host)));
         }
         if begun.elapsed() >= deadline {
             let text = format!("{}: not caught up after {} s: {lag}", call.host, deadline.as_secs());
@@ -84,6 +85,28 @@ pub(in crate::modules::etcd) async fn catch_up(
         tell(call, &lag)?;
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Whether the wait is over by this look and, where it writes nothing to the log, by the member's own `/health`, which load balancers ask.
+async fn at_end(wait: &mut CatchUp, survey: &Survey, view: &ClusterView, now: Duration) -> Result<(), Lag> {
+    wait.look(view, now)?;
+    let (host, facts) = (wait.host(), survey.facts.get(wait.host()));
+    match (view.hosts.get(host), facts) {
+        (Some(Ok(member)), Some(Ok(facts))) if etcd::api(&member.version) == Api::V2 => {
+            wait.healthy(facts.client.health().await.map_err(|error| error.to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How the member's process has ended, if it is so that it does not answer: nothing more is to be waited for. While systemd is about to start
+/// it again it has not.
+async fn ended(call: &Call<'_>, survey: &Survey, lag: &Lag) -> Option<String> {
+    let silent = matches!(lag, Lag::Silent { host, .. } | Lag::Cluster(NotNow::Silent { host, .. }) if host == call.host);
+    let unit = survey.facts.get(call.host)?.as_ref().ok().filter(|_| silent)?.unit.clone();
+    let state = call.probe.unit(&unit).await.ok()?;
+    let over = matches!(state.active_state(), "failed" | "inactive") && state.main_pid().is_none();
+    over.then(|| format!("{unit} has no process any more: it is {} ({})", state.active_state(), state.sub_state()))
 }
 
 /// An alarm does not pass by waiting, and neither does another program take it away: what was brought up stays.
@@ -137,9 +160,9 @@ impl Roll<'_> {
         }
     }
 
-    /// A probe of the host that is good now: the engine connects again if the old session is lost.
+    /// A probe of the host that is good now: the engine connects again if the old session is lost. What is lost is told at once.
     pub(super) async fn probe(&self) -> Result<Probe, Failure> {
-        self.call.fleet.probe(self.call.host).await
+        Ok(self.call.fleet.probe(self.call.host).await?.once())
     }
 
     async fn state(&self, name: &str) -> Result<WindowState, Failure> {
@@ -225,7 +248,7 @@ impl Roll<'_> {
     async fn seen_enough(&self, wait: &mut CatchUp, now: Duration, window: &Window) -> bool {
         // A journal that is broken says so before the next act.
         let Ok(view) = look(self.call, &self.survey).await else { return false };
-        if wait.look(&view, now).is_err() {
+        if at_end(wait, &self.survey, &view, now).await.is_err() {
             return false;
         }
         matches!(self.heard(self.change.confirm(&window.name)).await, Ok(Ok(())))
