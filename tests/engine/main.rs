@@ -36,6 +36,8 @@ struct Links {
     cut: BTreeSet<String>,
     /// Hosts that can't be reached so many times more.
     away: BTreeMap<String, usize>,
+    /// Hosts whose next command is lost with its connection, after it has run.
+    reset: BTreeSet<String>,
     /// Hosts that show another key than the known one.
     strange: BTreeSet<String>,
     /// Hosts whose sessions go by another way than the first.
@@ -108,7 +110,12 @@ impl Session for Link {
     fn exec(&self, exec: Exec) -> BoxFuture<'_, Result<Output, ExecError>> {
         Box::pin(async move {
             self.note(&exec)?;
-            self.inner.exec(exec).await
+            let ran = self.inner.exec(exec).await;
+            if self.lab.0.lock().unwrap().reset.remove(&self.host) {
+                let (host, detail) = (self.host.clone(), "reset by peer".to_owned());
+                return Err(ExecError::Lost { host, detail, started: true });
+            }
+            ran
         })
     }
 

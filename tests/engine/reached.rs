@@ -37,3 +37,21 @@ async fn another_way_is_told_once_a_host_and_the_first_is_not() {
     });
     assert_eq!(told.collect::<Vec<_>>(), [["h2", "b", "a: refused"]]);
 }
+
+#[tokio::test]
+async fn a_question_that_is_lost_with_its_connection_is_asked_again_and_a_command_is_not() {
+    let reset = |task: &'static str, tries| async move {
+        let lab = Lab::default();
+        lab.0.lock().unwrap().reset.insert("h2".to_owned());
+        let text = format!("- hosts: h2\n  tasks: [{{name: do, {task}}}]\n");
+        perform(&text, lab, |options| options.connect_tries = tries, None).await
+    };
+    let done = reset("stat: {path: /etc/hostname}", 2).await;
+    assert_eq!((done.code, done.ends("do")), (0, vec!["h2 ok".to_owned()]), "{:?}", done.message("do"));
+    let again =
+        |kind: &Kind| matches!(kind, Kind::Warning { text } if text.contains("trying again in 1 s (1 of 2 tries)"));
+    assert_eq!(done.kinds.iter().filter(|kind| again(kind)).count(), 1);
+    assert_eq!(reset("stat: {path: /etc/hostname}", 1).await.code, 4);
+    let done = reset("command: echo once-only", 2).await;
+    assert_eq!((done.code, done.ran("once-only")), (4, 1));
+}

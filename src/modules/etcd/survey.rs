@@ -195,10 +195,7 @@ impl Survey {
     /// The first failure that is the host's and not the member's: unreachable, host key, become.
     #[must_use]
     pub(super) fn unreachable(&self) -> Option<&Failure> {
-        self.facts
-            .values()
-            .filter_map(|facts| facts.as_ref().err())
-            .find(|failure| is_lost(failure))
+        self.facts.values().filter_map(|facts| facts.as_ref().err()).find(|failure| is_lost(failure))
     }
 }
 

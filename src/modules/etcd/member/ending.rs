@@ -106,7 +106,9 @@ impl Roll<'_> {
     /// "Caught up" is said of the file that the process runs, not of what was meant to be there.
     async fn caught_up(&self, receipt: &Receipt) -> Result<Outcome, Failure> {
         let found = match self.runs(receipt.pid).await {
-            Err(failure) if failure.fault == Fault::Failed => self.runs(Some(self.started_since(&failure).await?)).await?,
+            Err(failure) if failure.fault == Fault::Failed => {
+                self.runs(Some(self.started_since(&failure).await?)).await?
+            }
             found => found?,
         };
         if found != self.want {

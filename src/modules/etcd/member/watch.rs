@@ -102,7 +102,8 @@ async fn at_end(wait: &mut CatchUp, survey: &Survey, view: &ClusterView, now: Du
 /// How the member's process has ended, if it is so that it does not answer: nothing more is to be waited for. While systemd is about to start
 /// it again it has not.
 async fn ended(call: &Call<'_>, survey: &Survey, lag: &Lag) -> Option<String> {
-    let silent = matches!(lag, Lag::Silent { host, .. } | Lag::Cluster(NotNow::Silent { host, .. }) if host == call.host);
+    let silent =
+        matches!(lag, Lag::Silent { host, .. } | Lag::Cluster(NotNow::Silent { host, .. }) if host == call.host);
     let unit = survey.facts.get(call.host)?.as_ref().ok().filter(|_| silent)?.unit.clone();
     let state = call.probe.unit(&unit).await.ok()?;
     let over = matches!(state.active_state(), "failed" | "inactive") && state.main_pid().is_none();
