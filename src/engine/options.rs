@@ -36,6 +36,8 @@ pub struct Options {
     /// How often a host that the network refuses is tried before its task begins; at least 1. A rejected login or host key
     /// never is tried again.
     pub connect_tries: u32,
+    /// When the run was asked for: what an `until:` of a play is seen from, however late the play begins.
+    pub began: jiff::Zoned,
     /// `--until`: no host's turn is begun that would not fit before it.
     pub until: Option<jiff::Timestamp>,
     /// `--limit`.
@@ -71,6 +73,7 @@ impl Options {
             arguments: Vec::new(),
             folder: PathBuf::new(),
             resumes: None,
+            began: jiff::Zoned::now(),
             until: None,
             check: false,
             diff: false,

@@ -19,6 +19,11 @@ use super::task::input;
 /// What the slowest turn so far is taken times, in halves: room for a member that takes half as long again.
 const MARGIN_IN_HALVES: u32 = 3;
 
+/// What is next behind the end of the run's own window, which who goes on with the run gives anew.
+const AFTER_RUNS: &str = "every member that was up is up; `quorate resume --until TIME` goes on in the next window";
+/// The same behind that of a play, which is found anew in each run.
+const AFTER_PLAYS: &str = "every member that was up is up; `quorate resume` goes on in the next window";
+
 /// When a window is over.
 #[derive(Clone, Debug)]
 pub(super) struct Closing {
@@ -26,6 +31,8 @@ pub(super) struct Closing {
     at: Instant,
     /// For people.
     said: String,
+    /// What is next behind it.
+    next: &'static str,
 }
 
 /// The time that `--until` or `until:` names, as seen at `now`: a time of day, which comes next, today or tomorrow; a date and time; or `+` and
@@ -65,17 +72,16 @@ pub(super) fn on_paper(rolling: &Rolling) -> Option<Problem> {
 }
 
 impl Closing {
-    fn of(time: Timestamp) -> Self {
+    fn of(time: Timestamp, next: &'static str) -> Self {
         let left = Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or_default();
         let said = time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string();
-        Self { at: Instant::now() + left, said }
+        Self { at: Instant::now() + left, said, next }
     }
 
     /// Whether one more turn fits, where the slowest so far took so long.
     fn fits(&self, slowest: Option<Duration>) -> Result<(), Halt> {
         let left = self.at.saturating_duration_since(Instant::now());
-        let next = "every member that was up is up; `quorate resume` goes on in the next window".to_owned();
-        let halt = |reason: String| Err(Halt { fault: Fault::Stopped, reason, next });
+        let halt = |reason: String| Err(Halt { fault: Fault::Stopped, reason, next: self.next.to_owned() });
         if left.is_zero() {
             return halt(format!("the window closed at {}", self.said));
         }
@@ -96,7 +102,7 @@ impl Engine<'_> {
     /// The end of the window of the whole run, `--until`, if it has one; a run is not begun behind it.
     pub(super) fn window_of_run(&self) -> Result<(), Halt> {
         match self.run.options.until {
-            Some(time) if self.permit.is_some() => Closing::of(time).fits(None),
+            Some(time) if self.permit.is_some() => Closing::of(time, AFTER_RUNS).fits(None),
             _ => Ok(()),
         }
     }
@@ -107,12 +113,14 @@ impl Engine<'_> {
             return Ok(None);
         }
         if let Some(time) = self.run.options.until {
-            return Ok(Some(Closing::of(time)));
+            return Ok(Some(Closing::of(time, AFTER_RUNS)));
         }
         let Some(node) = play.rolling.as_ref().and_then(|rolling| rolling.until.as_ref()) else { return Ok(None) };
         let text = self.rendered_until(play, planned, node)?;
-        let time = window_end(&text, &Zoned::now()).map_err(|why| input(format!("{}: {why}", node.place)))?;
-        Ok(Some(Closing::of(time)))
+        // As it was meant when the run was asked for: what comes before the roll may last beyond it, and then nothing is begun.
+        let began = &self.run.options.began;
+        let time = window_end(&text, began).map_err(|why| input(format!("{}: {why}", node.place)))?;
+        Ok(Some(Closing::of(time, AFTER_PLAYS)))
     }
 
     fn rendered_until(&self, play: &crate::playbook::Play, planned: &Planned, node: &Node) -> Result<String, Halt> {
@@ -156,13 +164,13 @@ mod tests {
 
     #[test]
     fn one_more_turn_fits_if_half_as_long_again_does() {
-        let closing = Closing { at: Instant::now() + Duration::from_secs(100), said: "then".to_owned() };
+        let closing = Closing { at: Instant::now() + Duration::from_secs(100), said: "then".to_owned(), next: "" };
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         assert!(closing.fits(None).is_ok() && closing.fits(seconds(60)).is_ok());
         let halt = closing.fits(seconds(70)).unwrap_err();
         assert_eq!(halt.fault, Fault::Stopped);
         assert!(halt.reason.contains("took 70.0 s, so the next may take 105.0 s"), "{}", halt.reason);
-        let over = Closing { at: Instant::now(), said: "then".to_owned() };
+        let over = Closing { at: Instant::now(), ..closing };
         assert!(over.fits(None).unwrap_err().reason.contains("closed at then"));
     }
 }
