@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::exit;
+use super::window::Window;
 
 /// Rolling maintenance over SSH that never leaves a cluster without its quorum.
 #[derive(Debug, Parser)]
@@ -41,8 +42,10 @@ pub(super) enum Command {
     )]
     Runs(Runs),
     /// Go on with a run that did not come to its end, from what the hosts say now.
-    #[command(after_help = "Examples:\n  quorate resume\n  quorate resume 01M8E8S1Z\n\n\
-        The run is asked for again as it was then: its playbook, inventory and variables, as the files are now.\n\
+    #[command(after_help = "Examples:\n  quorate resume\n  quorate resume 01M8E8S1Z --until 04:00\n\n\
+        The run is asked for again as it was then: its playbook, inventory and variables, as the files are now, and the playbooks of its \
+        command that were not begun. Only `--until` is not taken from it.\n\
+        Without a name: the newest run that did not end well, unless it was gone on with, or its playbook ran well on all its hosts later.\n\
         Exit codes: 0 done, or nothing to do; 5 no such run; 8 it is at work still; else those of `run`")]
     Resume(Resume),
     /// Show a past run again, out of its journal: what the terminal had, or the lines of --json.
@@ -194,8 +197,8 @@ pub(super) struct Part {
     pub(super) accept_downtime: bool,
     /// Begin with no host whose turn would not end before this time, by what the slowest so far took and half as long again; the run ends
     /// with exit 20 then. 04:00 (the next), "2026-11-28 04:00", or +90m; in place of the playbook's `until`.
-    #[arg(long, value_name = "TIME", value_parser = until)]
-    pub(super) until: Option<jiff::Timestamp>,
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<Window>,
     /// Rules about etcd's releases, laid over quorate's own by their dates: the variable `etcd_rules` of the shipped playbooks.
     #[arg(long, value_name = "FILE")]
     pub(super) etcd_rules: Option<PathBuf>,
@@ -394,9 +397,16 @@ pub(super) struct Receipts {
 /// `quorate resume`.
 #[derive(Debug, Args)]
 pub(super) struct Resume {
-    /// The run: its ID, or at least six characters of its beginning or end; else the newest.
+    /// The run: its ID, or at least six characters of its beginning or end; else the newest of which something is left to do.
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
+    /// Begin with no host whose turn would not end before this time: as `run --until`. The window that the run was given then does not hold
+    /// any more, so this, or --no-until, must be given where it had one.
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<Window>,
+    /// Go on without a window, where the run was given one.
+    #[arg(long, conflicts_with = "until")]
+    pub(super) no_until: bool,
     /// Print one line of JSON for every event, and nothing else, on standard output.
     #[arg(long)]
     pub(super) json: bool,
@@ -406,10 +416,6 @@ pub(super) struct Resume {
     /// Where runs' journals are; else $QUORATE_STATE_DIR, /var/lib/quorate for root, ~/.local/state/quorate.
     #[arg(long, value_name = "FOLDER")]
     pub(super) state_dir: Option<PathBuf>,
-}
-
-fn until(text: &str) -> Result<jiff::Timestamp, String> {
-    crate::engine::window_end(text, &jiff::Zoned::now())
 }
 
 /// At least one host at a time; 1000 keeps a slip of the finger from opening more connections than a machine has files.

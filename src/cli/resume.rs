@@ -8,6 +8,7 @@ use clap::Parser as _;
 use super::arguments::{Cli, Command, Resume as Arguments};
 use super::exit::Exit;
 use super::run::{self, Resumed};
+use super::window::{self, Window};
 use super::{console, running};
 use crate::events::{Fault, Standing, State};
 use crate::journal::{Journal, JournalError, StateDir};
@@ -60,6 +61,12 @@ fn resumed(arguments: &Arguments) -> Result<Exit, Exit> {
         let why = format!("run {id} was asked for with arguments that this quorate does not take: {}", words.join(" "));
         return Err(running::refuse(Fault::Input, &why));
     };
+    // A time that the run was given is past, or another day's by now.
+    if let (Some(Window { said, .. }), None, false) = (&asked.part.until, &arguments.until, arguments.no_until) {
+        return Err(running::refuse(Fault::Input, &no_window(id, said)));
+    }
+    let words = window::given_anew(&words, arguments.until.as_ref());
+    asked.part.until.clone_from(&arguments.until);
     asked.output.json = arguments.json;
     asked.output.verbose = arguments.verbose;
     asked.output.state_dir = Some(here);
@@ -108,6 +115,15 @@ fn meant(state: &StateDir, named: Option<&str>) -> Result<Option<Past>, JournalE
 fn left(playbooks: &[PathBuf], at: &str) -> Vec<PathBuf> {
     let first = playbooks.iter().position(|path| path.to_string_lossy() == at).unwrap_or_default();
     playbooks.get(first..).unwrap_or_default().to_vec()
+}
+
+/// Why a run that had a window is not gone on with as it was.
+fn no_window(id: &str, said: &str) -> String {
+    format!(
+        "run {id} was given a window, `--until {said}`, which was that run's alone\n  \
+         help: say when the window of this one is over, `quorate resume --until TIME {id}`, or that it has none, \
+         `quorate resume --no-until {id}`; no host was contacted"
+    )
 }
 
 /// What the journal knows of the run, before the hosts are asked.

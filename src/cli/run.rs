@@ -19,7 +19,7 @@ const CONNECT_TRIES: u32 = 5;
 pub(super) struct Resumed<'a> {
     /// Its ID.
     pub(super) run: &'a str,
-    /// Its arguments.
+    /// Its arguments, with the window of this one.
     pub(super) arguments: &'a [String],
 }
 
@@ -122,7 +122,7 @@ fn options(
     }
     let mut options = running::options(path, connection, extra, place)?;
     options.connect_tries = CONNECT_TRIES;
-    options.until = part.until;
+    options.until = part.until.as_ref().map(|window| window.ends);
     options.limit.clone_from(&part.limit);
     options.tags = listing::tags(part);
     Ok(options)

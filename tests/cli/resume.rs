@@ -89,6 +89,42 @@ fn what_cannot_be_gone_on_with_is_refused() {
     assert!(stderr(&gone).contains("slow.yml") && stderr(&gone).contains("in doubt: h1"), "{}", stderr(&gone));
 }
 
+#[test]
+fn a_window_is_given_anew_or_not_at_all() {
+    let quorate = Quorate::new();
+    let flag = quorate.folder.path().join("flag");
+    quorate.file("p.yml", PLAY).file("vars.yml", &format!("word: a\nflag: {}\n", flag.display()));
+    let line = ["run", "p.yml", "-i", "h1,", "-e", "@vars.yml", "--until", "2020-01-01 04:00"];
+    assert_eq!(code(&quorate.run(&line)), 20, "behind its window nothing is begun");
+    let first = quorate.newest();
+    let report = stdout(&quorate.run(&["report", "last"]));
+    assert!(report.contains("`quorate resume --until TIME` goes on in the next window"), "{report}");
+
+    for (window, runs) in [("+1h", 2), ("04:00", 3)] {
+        let runs_before = quorate.runs();
+        let refused = quorate.run(&["resume"]);
+        let text = stderr(&refused);
+        assert_eq!((code(&refused), stdout(&refused).as_str()), (5, ""), "{text}");
+        assert!(text.contains("quorate resume --until TIME") && text.contains("--no-until"), "{text}");
+        assert_eq!(quorate.runs(), runs_before, "nothing was begun");
+
+        // What is given to one resume is what the next one asks for again.
+        let again = quorate.run(&["resume", "--until", window]);
+        assert_eq!(code(&again), 2, "{}{}", stdout(&again), stderr(&again));
+        assert_eq!(quorate.runs().len(), runs);
+        assert!(stderr(&quorate.run(&["resume", &first])).contains(&format!("`--until {window}`")), "{window}");
+    }
+    let over = quorate.run(&["resume", "--until", "2020-01-01 04:00"]);
+    assert_eq!(code(&over), 20, "{}", stderr(&over));
+    assert_eq!(code(&quorate.run(&["resume", "--until", "25:00"])), 5);
+
+    let without = quorate.run(&["resume", "--no-until"]);
+    assert_eq!(code(&without), 2, "{}", stderr(&without));
+    // That one had none, so nothing need be said of it.
+    std::fs::write(&flag, "").unwrap();
+    assert_eq!(code(&quorate.run(&["resume"])), 0);
+}
+
 /// Killed in its first thousandths of a second, between its first line and the one that says how it was asked for.
 #[test]
 fn a_run_that_had_only_begun_is_passed_over() {
