@@ -27,6 +27,10 @@ pub struct Options {
     pub folder: PathBuf,
     /// The run that this one goes on with.
     pub resumes: Option<String>,
+    /// The run of the playbook before, where one command runs several.
+    pub follows: Option<String>,
+    /// Which of the playbooks among the arguments this one is, from 1; `None` where there are none.
+    pub number: Option<u64>,
     /// `--check`.
     pub check: bool,
     /// `--diff`.
@@ -73,6 +77,8 @@ impl Options {
             arguments: Vec::new(),
             folder: PathBuf::new(),
             resumes: None,
+            follows: None,
+            number: None,
             began: jiff::Zoned::now(),
             until: None,
             check: false,

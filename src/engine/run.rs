@@ -283,6 +283,8 @@ impl Engine<'_> {
             arguments: options.arguments.clone(),
             folder: options.folder.to_string_lossy().into_owned(),
             resumes: options.resumes.clone(),
+            follows: options.follows.clone(),
+            number: options.number,
         })?;
         for warning in &self.run.warnings {
             self.emit(Kind::Warning { text: warning.clone() })?;

@@ -131,6 +131,10 @@ pub struct State {
     pub invoked: Option<(Vec<String>, String)>,
     /// The run that it goes on with.
     pub resumes: Option<String>,
+    /// The run of the playbook before, where its command runs several.
+    pub follows: Option<String>,
+    /// Which of its command's playbooks it is, from 1, where that is known.
+    pub number: Option<u64>,
     /// The playbook's path.
     pub playbook: String,
     /// Whether it is a check run.
@@ -207,9 +211,11 @@ impl State {
                 self.hosts.clone_from(hosts);
                 self.check = *check;
             }
-            Kind::Invoked { arguments, folder, resumes } => {
+            Kind::Invoked { arguments, folder, resumes, follows, number } => {
                 self.invoked = Some((arguments.clone(), folder.clone()));
                 self.resumes.clone_from(resumes);
+                self.follows.clone_from(follows);
+                self.number = *number;
             }
             Kind::ActBegins { host, act } => {
                 self.open_acts.insert(host.clone(), act.clone());

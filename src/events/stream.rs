@@ -205,6 +205,12 @@ pub enum Kind {
         /// The run that this one goes on with, if it does.
         #[serde(default)]
         resumes: Option<String>,
+        /// The run of the playbook before, where one command runs several one after the other.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        follows: Option<String>,
+        /// Which of the playbooks among the arguments is run, from 1. Not in journals of before it was written down.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<u64>,
     },
     /// A play begins.
     PlayStarted {
