@@ -1,6 +1,6 @@
 //! `quorate run`: playbooks, one after the other.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::arguments::{Connection, EtcdLogin, Output, Part, Run as Arguments};
 use super::exit::Exit;
@@ -23,15 +23,29 @@ pub(super) struct Resumed<'a> {
     pub(super) arguments: &'a [String],
 }
 
-/// Runs them until one does not end well.
-pub(super) fn run(arguments: &Arguments) -> Exit {
-    all(arguments, &arguments.playbooks, None)
+/// How a playbook stands among those of its command.
+struct Row<'a> {
+    /// When the command was given: a night's work has one window, however many playbooks it is.
+    began: jiff::Zoned,
+    /// Which it is, from 1.
+    number: u64,
+    /// The run of the one before.
+    follows: Option<String>,
+    /// What the first of them goes on with.
+    resumed: Option<&'a Resumed<'a>>,
 }
 
-/// Runs these of its playbooks; the first goes on with a run.
-pub(super) fn all(arguments: &Arguments, playbooks: &[PathBuf], mut resumed: Option<&Resumed<'_>>) -> Exit {
-    for path in playbooks {
-        let exit = one(arguments, path, resumed.take()).unwrap_or_else(|exit| exit);
+/// Runs them until one does not end well.
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    all(arguments, 0, None)
+}
+
+/// Runs its playbooks from the `first` on, counted from 0, which goes on with a run.
+pub(super) fn all(arguments: &Arguments, first: usize, resumed: Option<&Resumed<'_>>) -> Exit {
+    let mut row = Row { began: jiff::Zoned::now(), number: 0, follows: None, resumed };
+    for (number, path) in (1..).zip(&arguments.playbooks).skip(first) {
+        row.number = number;
+        let exit = one(arguments, path, &mut row).unwrap_or_else(|exit| exit);
         if exit != Exit::DONE {
             return exit;
         }
@@ -39,21 +53,25 @@ pub(super) fn all(arguments: &Arguments, playbooks: &[PathBuf], mut resumed: Opt
     Exit::DONE
 }
 
-fn one(arguments: &Arguments, path: &Path, resumed: Option<&Resumed<'_>>) -> Result<Exit, Exit> {
+fn one(arguments: &Arguments, path: &Path, row: &mut Row<'_>) -> Result<Exit, Exit> {
     let output = &arguments.output;
     let prepared = Prepared::new(&arguments.connection, output, &arguments.part, path, |options| {
         options.check = arguments.check;
         options.diff = arguments.diff;
         options.start_at.clone_from(&arguments.start_at_task);
         options.force_handlers = arguments.force_handlers;
-        if let Some(resumed) = resumed {
+        options.began = row.began.clone();
+        options.number = Some(row.number);
+        options.follows.clone_from(&row.follows);
+        if let Some(resumed) = row.resumed {
             options.arguments = resumed.arguments.to_vec();
-            options.resumes = Some(resumed.run.to_owned());
+            options.resumes = row.follows.is_none().then(|| resumed.run.to_owned());
         }
     })?;
     if let Some(text) = listing::asked_for(arguments, path, &prepared.run) {
         return Ok(console::answer(&text));
     }
+    row.follows = Some(prepared.id.clone());
     prepared.perform(output, &arguments.login, |_, journal, head| {
         Box::new(Terminal::on_stdout(Look::of_stdout(output.verbose, Some(journal), head)))
     })

@@ -125,6 +125,89 @@ fn a_window_is_given_anew_or_not_at_all() {
     assert_eq!(code(&quorate.run(&["resume"])), 0);
 }
 
+/// Ends well on any host.
+const WELL: &str = "- hosts: all\n  connection: local\n  tasks: [{name: Told, command: 'true'}]\n";
+
+#[test]
+fn without_a_name_the_newest_run_of_which_something_is_left_is_meant() {
+    let quorate = Quorate::new();
+    let flag = quorate.folder.path().join("flag");
+    quorate.file("p.yml", PLAY).file("health.yml", WELL).file("hosts", "h1\nh2\n");
+    quorate.file("vars.yml", &format!("word: a\nflag: {}\n", flag.display()));
+    let roll = |limit: &'static str| ["run", "p.yml", "-i", "hosts", "-e", "@vars.yml", "--limit", limit];
+    let health = ["run", "health.yml", "-i", "hosts"];
+    assert_eq!(code(&quorate.run(&roll("all"))), 2);
+    let broken = quorate.newest();
+    assert_eq!(code(&quorate.run(&health)), 0);
+    let sound = quorate.newest();
+
+    let again = quorate.run(&["resume"]);
+    let text = stderr(&again);
+    assert_eq!(code(&again), 2, "{text}");
+    assert!(text.contains(&format!("run {broken} of p.yml is meant")), "{text}");
+    assert!(text.contains(&format!("nothing is left to do: run {sound} of health.yml")), "{text}");
+    assert!(text.contains(&format!("going on with run {broken} of p.yml")), "{text}");
+    let gone_on = quorate.newest();
+
+    // What ran well on some of the hosts only did not do it.
+    std::fs::write(&flag, "").unwrap();
+    assert_eq!(code(&quorate.run(&roll("h1"))), 0);
+    std::fs::remove_file(&flag).unwrap();
+    let again = quorate.run(&["resume"]);
+    assert!(stderr(&again).contains(&format!("going on with run {gone_on} of p.yml")), "{}", stderr(&again));
+
+    std::fs::write(&flag, "").unwrap();
+    assert_eq!(code(&quorate.run(&roll("all"))), 0);
+    assert_eq!(code(&quorate.run(&health)), 0);
+    let done = quorate.run(&["resume"]);
+    assert_eq!((code(&done), stdout(&done).as_str()), (0, ""));
+    let newest = quorate.newest();
+    assert!(stderr(&done).contains(&format!("run {newest} is done; nothing is left to do")), "{}", stderr(&done));
+}
+
+#[test]
+fn playbooks_that_the_command_had_not_begun_are_gone_on_with() {
+    let quorate = Quorate::new();
+    let flag = quorate.folder.path().join("flag");
+    quorate.file("a.yml", WELL).file("b.yml", WELL).file("c.yml", PLAY);
+    quorate.file("vars.yml", &format!("word: a\nflag: {}\n", flag.display()));
+    let line = ["run", "a.yml", "b.yml", "c.yml", "-i", "h1,", "-e", "@vars.yml"];
+    assert_eq!(code(&quorate.run(&line)), 2);
+    let runs = quorate.runs();
+    let [_, b, a] = runs.as_slice() else { panic!("{runs:?}") };
+    // Killed between two playbooks: there is nothing of the second.
+    for later in runs.iter().filter(|id| *id != a) {
+        std::fs::remove_dir_all(quorate.folder.path().join("state/runs").join(later)).unwrap();
+    }
+    let again = quorate.run(&["resume"]);
+    let text = stderr(&again);
+    assert_eq!(code(&again), 2, "{text}");
+    assert!(
+        text.contains(&format!("run {a} of a.yml is done; going on with what its command left: b.yml, c.yml")),
+        "{text}"
+    );
+    assert_eq!(stdout(&again).matches("PLAY RECAP").count(), 2, "b.yml and c.yml: {}", stdout(&again));
+    assert!(!quorate.runs().contains(b));
+
+    // c.yml is what is left, whichever run of the command is named.
+    std::fs::write(&flag, "").unwrap();
+    let done = quorate.run(&["resume", a]);
+    assert_eq!(code(&done), 0, "{}{}", stdout(&done), stderr(&done));
+    assert!(stderr(&done).contains("of c.yml, which ended with exit code 2"), "{}", stderr(&done));
+    assert_eq!(stdout(&done).matches("PLAY RECAP").count(), 1, "{}", stdout(&done));
+
+    // A command that came to its end has as many journals as playbooks, and nothing is left of it.
+    assert_eq!(code(&quorate.run(&line)), 0);
+    let runs = quorate.runs();
+    let named = runs.iter().map(|id| vec!["resume", id.as_str()]);
+    for line in named.chain([vec!["resume"]]) {
+        let nothing = quorate.run(&line);
+        assert_eq!((code(&nothing), stdout(&nothing).as_str()), (0, ""), "{line:?}");
+        assert!(stderr(&nothing).contains("is done; nothing is left to do"), "{line:?}: {}", stderr(&nothing));
+    }
+    assert_eq!(quorate.runs(), runs);
+}
+
 /// Killed in its first thousandths of a second, between its first line and the one that says how it was asked for.
 #[test]
 fn a_run_that_had_only_begun_is_passed_over() {
