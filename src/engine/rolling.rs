@@ -81,6 +81,7 @@ impl Engine<'_> {
             if !went_on || lost {
                 return Err(self.all_failed(&[host]));
             }
+            self.emit(Kind::TurnEnded { host: host.clone() })?;
             if self.progress(|progress| std::mem::take(&mut progress.play_ended)) {
                 return Ok(false);
             }

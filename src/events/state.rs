@@ -268,6 +268,7 @@ impl State {
             | Kind::PlaySkipped { .. }
             | Kind::RoundStarted { .. }
             | Kind::BatchStarted { .. }
+            | Kind::TurnEnded { .. }
             | Kind::GuardAsked { .. }
             | Kind::LocksTaken { .. }
             | Kind::WayChanged { .. }

@@ -240,6 +240,11 @@ pub enum Kind {
         /// Its hosts.
         hosts: Vec<String>,
     },
+    /// The turn of a host in a rolling play came to its end, and nothing failed in it.
+    TurnEnded {
+        /// The host.
+        host: String,
+    },
     /// The guard was asked.
     GuardAsked {
         /// Of which host.

@@ -10,6 +10,7 @@ mod journal;
 mod on_paper;
 mod reached;
 mod rounds;
+mod standing;
 mod until;
 mod variables;
 

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::State;
 use crate::events::{Fault, Kind};
 
+/// From this exit code on, 128 and the signal's number, the run did not wait for what was at work.
+const LET_GO: u8 = 128;
+
 /// The outcome that `MemberRolled` has for a member that is on its old binary again.
 const ROLLED_BACK: &str = "rolled back";
 
@@ -60,6 +63,10 @@ pub(super) struct Turns {
     rolling: bool,
     /// Whose turn it is.
     now: Option<String>,
+    /// Whether anything was changed in it.
+    changed: bool,
+    /// Whether the run was stopped in it.
+    stopped: bool,
     /// How many turns each host had, and how many it was to have.
     had: BTreeMap<String, (u64, u64)>,
 }
@@ -100,7 +107,10 @@ impl State {
                 turns.close();
                 turns.of_rounds(1);
                 turns.now = verdict.may.then(|| host.clone());
+                turns.changed = false;
             }
+            // Journals of before it was written down have the next one's beginning.
+            Kind::TurnEnded { host } if turns.now.as_ref() == Some(host) => turns.close(),
             Kind::BatchStarted { hosts } => turns.batch.clone_from(hosts),
             // What is left of its turn only looks at it.
             Kind::MemberRolled { host, outcome, .. } if turns.now.as_ref() == Some(host) && outcome != ROLLED_BACK => {
@@ -109,13 +119,14 @@ impl State {
             Kind::TaskStarted { name, acts, .. } => {
                 self.in_hand = Some(InHand { name: name.clone(), acts: *acts, ended: BTreeSet::new() });
             }
-            Kind::TaskEnded { host, .. } => {
+            Kind::TaskEnded { host, changed, .. } => {
+                turns.changed |= *changed && turns.now.as_ref() == Some(host);
                 if let Some(task) = &mut self.in_hand {
                     task.ended.insert(host.clone());
                 }
             }
             // Whoever has its turn then does not end it.
-            Kind::Halted { .. } => turns.now = None,
+            Kind::Halted { .. } => turns.stopped = true,
             _ => {}
         }
     }
@@ -127,7 +138,7 @@ impl State {
             return Some(act.clone());
         }
         // A run that ended has waited for its task, unless it let go of it.
-        let let_go = self.ended.is_none_or(|code| code >= 128);
+        let let_go = self.ended.is_none_or(|code| code >= LET_GO);
         let task = self.in_hand.as_ref().filter(|task| let_go && task.acts && !task.ended.contains(host))?;
         let takes_part = self.turns.batch.iter().any(|name| name == host) && !self.faults_of(host);
         takes_part.then(|| format!("the task `{}`", task.name))
@@ -151,17 +162,20 @@ impl State {
             let left_out = self.reasons.iter().any(|(name, _)| name == host);
             return if left_out { Standing::Untouched } else { Standing::Done };
         }
-        // What a rolling play's hosts had done to them before it, files staged and backups taken, did not touch their members.
+        // What a rolling play's hosts had done to them before it, files staged and backups taken, did not touch their members; but of a turn
+        // that broke off without a word nobody knows how far it came.
         if let Some((had, of)) = self.turns.had.get(host) {
+            let begun = if self.turns.stopped { self.turns.changed } else { changed };
             return match had {
-                0 if self.turns.now.as_deref() == Some(host) && changed => Standing::Begun,
+                0 if self.turns.now.as_deref() == Some(host) && begun => Standing::Begun,
                 0 => Standing::Untouched,
                 had if had >= of => Standing::Done,
                 _ => Standing::Begun,
             };
         }
-        // Without a halt every host went through the plays to their end.
-        let went_on = self.is_over() && self.halt.is_none() && self.recap.contains_key(host);
+        // Without a halt every host went through the plays to their end, unless the run let go of them.
+        let by_itself = self.ended.is_some_and(|code| code < LET_GO);
+        let went_on = by_itself && self.halt.is_none() && self.recap.contains_key(host);
         match changed {
             _ if went_on => Standing::Done,
             true => Standing::Begun,

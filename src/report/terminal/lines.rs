@@ -121,7 +121,11 @@ impl Lines {
                 self.say(Tone::Failed, &format!("\nHALTED: no later host is touched: {}", line(reason)))
             }
             Kind::RunEnded { .. } => summary::of(&self.state, &self.look),
-            Kind::Invoked { .. } | Kind::Progress { .. } | Kind::LocksTaken { .. } | Kind::Unknown => String::new(),
+            Kind::Invoked { .. }
+            | Kind::TurnEnded { .. }
+            | Kind::Progress { .. }
+            | Kind::LocksTaken { .. }
+            | Kind::Unknown => String::new(),
         }
     }
 

@@ -120,6 +120,45 @@ fn who_had_not_all_of_its_rounds_is_begun_and_who_had_is_done() {
 }
 
 #[test]
+fn a_stop_between_turns_leaves_done_whose_turn_had_ended_and_one_within_a_turn_begun_whom_it_had_changed() {
+    let turn_ended = |host: &str| Kind::TurnEnded { host: host.to_owned() };
+    let looked = |host: &str| {
+        let Kind::TaskEnded { host, task, status, fault, result, diff, delegated_to, .. } = well(host) else {
+            unreachable!("made here")
+        };
+        Kind::TaskEnded { host, task, status, changed: false, fault, result, diff, delegated_to }
+    };
+    let stop = [halted(Fault::Stopped), over(20, &["n2", "n3"])];
+    // A turn in which no member is rolled: a database defragmented, a shell, nothing to do.
+    for end in [well("n1"), looked("n1")] {
+        let ended = [vec![play()], turn("n1"), vec![task(false), end, turn_ended("n1")]].concat();
+        assert_eq!(came(&[&ended]), "duu", "killed between turns");
+        assert_eq!(came(&[&ended, &stop]), "duu");
+        let looks = [turn("n2"), vec![task(false), looked("n2")]].concat();
+        assert_eq!(came(&[&ended, &looks, &stop]), "duu", "nothing was changed in the turn");
+        let within = [turn("n2"), vec![task(true), well("n2")]].concat();
+        assert_eq!(came(&[&ended, &within, &stop]), "dbu", "its turn has more tasks");
+    }
+    // What was changed before the roll did not touch a member.
+    let before = [play(), task(true), well("n1"), well("n2"), well("n3"), play()];
+    let looks = [turn("n1"), vec![task(false), looked("n1")]].concat();
+    assert_eq!(came(&[&before, &looks, &stop]), "uuu");
+    // In rounds each of them counts.
+    let one_of_two =
+        [vec![play(), round(1, 2)], turn("n1"), vec![task(false), looked("n1"), turn_ended("n1")]].concat();
+    assert_eq!(came(&[&one_of_two, &stop]), "buu");
+}
+
+#[test]
+fn who_was_let_go_of_is_not_done_outside_a_roll_either() {
+    let ran = [play(), task(true), well("n1"), well("n2"), task(true), well("n1")];
+    for code in [130, 143] {
+        assert_eq!(came(&[&ran, &[over(code, &["n3"])]]), "bii");
+    }
+    assert_eq!(came(&[&[play(), task(false), well("n1")], &[over(143, &["n2", "n3"])]]), "buu");
+}
+
+#[test]
 fn the_guards_no_leaves_a_host_untouched() {
     let verdict = Verdict { may: false, reason: String::new() };
     let no = Kind::GuardAsked { host: "n2".to_owned(), verdict };
