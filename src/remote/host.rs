@@ -104,6 +104,19 @@ pub enum RemoteError {
 }
 
 impl RemoteError {
+    /// Whether what was ordered may be done all the same: no word of its end came, or its end was that something else did not answer in time.
+    /// Where it was not sent, or the host refused it before it looked at it, it is not.
+    #[must_use]
+    pub fn leaves_open(&self) -> bool {
+        !matches!(
+            self,
+            Self::Refused { .. }
+                | Self::Fenced { .. }
+                | Self::Become { .. }
+                | Self::Exec(ExecError::BecomeRefused { .. })
+        )
+    }
+
     /// The same, and where it is about the time that something took, with what that was.
     pub(super) fn of(self, act: &str) -> Self {
         match self {

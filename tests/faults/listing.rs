@@ -94,7 +94,7 @@ fn is_trace(below: &str) -> bool {
     ];
     match below.split_once('/') {
         None => true,
-        Some((_, name)) => NAMES.contains(&name) || name.strip_prefix("link").is_some_and(|n| n.parse::<u8>().is_ok()),
+        Some((_, name)) => NAMES.contains(&name),
     }
 }
 

@@ -194,6 +194,7 @@ impl Changing {
             kept: self.kept(),
             want: self.want.clone(),
             before: self.before.clone(),
+            link: None,
         }
     }
 
@@ -205,6 +206,7 @@ impl Changing {
             kept: self.staged(),
             want: self.before.clone(),
             before: self.want.clone(),
+            link: None,
         }
     }
 }

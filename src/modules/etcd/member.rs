@@ -1,7 +1,9 @@
 //! `etcd_member`: one member taken to the new binary, as one transaction on its host, and waited for until it has caught up.
 
 mod ending;
+mod name;
 mod restart;
+mod times;
 mod watch;
 
 use std::time::Duration;
@@ -16,7 +18,9 @@ use crate::modules::{Call, Failure, Module, Outcome};
 use crate::remote::{Change, Judged, ReadAs, Serve, Swap, TakeBack, Window};
 use crate::transport::BoxFuture;
 
+use name::window_name;
 pub(crate) use restart::ROW as RESTART;
+use times::{CATCH_UP_TIMEOUT, Times};
 pub(in crate::modules::etcd) use watch::catch_up;
 
 use super::at_work;
@@ -36,18 +40,8 @@ use super::tool::Tool;
 use super::v2_entries;
 use super::{ACCEPT_DOWNTIME, BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
-/// How long a new binary may take until it serves on its own host, unless `start_timeout` says otherwise. 2.0 to 2.1 on small data takes
-/// 0.3 s in the lab; replaying a long log on a slow disk takes tens of seconds. For a binary that never serves, this is how long the
-/// member is down.
-const START: u64 = 60;
 /// How long one process must have served before the host holds it for good without us (reliability R4).
 const SOAK: Duration = Duration::from_secs(10);
-
-const CATCH_UP_TIMEOUT: Argument = Argument::new(
-    "catch_up_timeout",
-    Shape::Int,
-    "how many seconds the member may take to catch up with the others; else by the size of its data, at least 120",
-);
 
 /// Its row.
 pub(crate) const ROW: Row = Row {
@@ -72,9 +66,8 @@ pub(crate) const ROW: Row = Row {
         Argument::new(
             "start_timeout",
             Shape::Int,
-            "how many seconds the new binary may take to serve on its own host; then the old one comes back",
-        )
-        .default("60"),
+            "how many seconds the new binary may take to serve on its own host, and then the old one comes back; else by the size of its data, at least 60",
+        ),
         CATCH_UP_TIMEOUT,
     ],
     one_of: ORIGIN,
@@ -109,11 +102,15 @@ pub(super) struct Roll<'c> {
     pub(super) from: Version,
     pub(super) to: Version,
     pub(super) member: String,
+    /// The name of its window.
+    pub(super) window: String,
     pub(super) way_back: WayBack,
     /// SHA-256 of the new program.
     pub(super) want: String,
     /// How long the program may take to serve.
     pub(super) start: Duration,
+    /// How long the old one may take to serve again.
+    pub(super) back: Duration,
     /// How long the member may take to catch up.
     pub(super) gate: Duration,
 }
@@ -130,17 +127,17 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     at_work::wait(call, &unit).await?;
     let facts = Facts::gather(call.fleet, &call.probe, &unit).await?;
     // Side by side, since none needs another: a member's turn is as long as its questions one after the other.
-    let (view, binary, place, tool, survey, gate, start_known, read) = tokio::join!(
+    let (view, binary, place, tool, survey, times, start_known, read) = tokio::join!(
         facts.view(),
         stage::obtain_unless_running(call, &facts, &to),
         Place::find(&call.probe, &facts, &to),
         Tool::find(call, &facts, &to),
         survey(call.fleet, &unit, Some(&facts)),
-        gate(call, &facts),
+        Times::of(call, &facts),
         see(&call.probe, &facts),
         is_read(&call.probe, &facts.unit, &facts.state),
     );
-    let (view, binary, place, tool, gate) = (view?, binary?, place?, tool?, gate?);
+    let (view, binary, place, tool, times) = (view?, binary?, place?, tool?, times?);
     // Since the preflight somebody may have changed what the unit starts. The old files are judged too: they are the way back.
     start_known.and(read)?;
     next_start(&call.probe, &facts).await?;
@@ -148,7 +145,6 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     let from = from_argument(call, &view.version.server)?;
     let hop = Hop { running: Some(&view.version.server), from: Some(&from), to: &to };
     let files = Files::plan_with(call, &facts, hop, own).await?;
-    let start = seconds(call, "start_timeout")?.unwrap_or(Duration::from_secs(START));
     let election = facts.flags.election_timeout();
     let binary = binary.filter(|binary| binary.sha256 != place.running);
     let swapped = binary.is_some();
@@ -158,7 +154,7 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     if !swapped && !files.needed() {
         // Done before, perhaps by a run that was killed: what is left is to see that it has caught up.
         if let Some(change) = &call.change {
-            watch::catch_up(call, &survey, &to, election, gate).await?;
+            watch::catch_up(call, &survey, &to, election, times.gate).await?;
             often::clear_left(call, change, &facts).await?;
         }
         return Ok(outcome(&view.name, &from, &to, None));
@@ -216,12 +212,14 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
         swapped,
         only_restarted: false,
         from,
+        window: window_name(call, &to),
         to,
         member,
         way_back,
         want,
-        start,
-        gate,
+        start: times.start,
+        back: times.back,
+        gate: times.gate,
     };
     roll.run().await.map(|outcome| with_lines(Outcome { diff, ..outcome }, rewritten))
 }
@@ -239,25 +237,6 @@ fn from_argument(call: &Call<'_>, runs: &Version) -> Result<Version, Failure> {
     match call.text("from").filter(|_| call.change.is_none()) {
         Some(text) => version(text, "from"),
         None => Ok(runs.clone()),
-    }
-}
-
-/// From the size of the data: 5 MB/s twice over, since a member that lags too far is sent everything (etcd-io/etcd guides: two minutes for
-/// 50 MB), and never under two minutes.
-async fn gate(call: &Call<'_>, facts: &Facts) -> Result<Duration, Failure> {
-    if let Some(given) = seconds(call, "catch_up_timeout")? {
-        return Ok(given);
-    }
-    let size = facts.data.size(&call.probe).await?;
-    Ok(Duration::from_secs((size / 5_000_000 * 2).max(120)))
-}
-
-/// An argument that is a number of seconds, at least one.
-fn seconds(call: &Call<'_>, name: &str) -> Result<Option<Duration>, Failure> {
-    let Some(value) = call.args.get(name) else { return Ok(None) };
-    match value.as_u64().filter(|seconds| *seconds > 0) {
-        Some(seconds) => Ok(Some(Duration::from_secs(seconds))),
-        None => Err(Failure::new(Fault::Input, format!("{name}: expected seconds, at least 1, found {value}"))),
     }
 }
 
@@ -291,9 +270,9 @@ impl Roll<'_> {
         if self.only_restarted { "stop, start" } else { "stop, swap, start" }
     }
 
-    /// The window's name: a run that goes over several versions has one for each.
+    /// The window's name.
     fn name(&self) -> String {
-        format!("{}-{}-{}", self.call.run, sound(self.host()), sound(&self.to.to_string()))
+        self.window.clone()
     }
 
     /// The transaction to the new program.
@@ -353,6 +332,7 @@ impl Roll<'_> {
             no_return: (self.way_back == WayBack::UntilFirstStart).then(|| self.facts.data.dir.join("member/snap/db")),
             stop: self.facts.stop_deadline(),
             start: self.start,
+            back: self.back,
             soak: SOAK,
         }
     }
@@ -420,11 +400,6 @@ fn advertised(facts: &Facts) -> Serve {
             Serve { address, port: 1, name, path: Some("/version".to_owned()) }
         }
     }
-}
-
-/// A host's name as a part of a folder's name.
-fn sound(host: &str) -> String {
-    host.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
 }
 
 /// What a failure leaves behind, for the last two lines of its message.

@@ -87,20 +87,20 @@ impl Place {
             kept: self.kept(old),
             want: want.to_owned(),
             before: self.standing.clone(),
+            link: None,
         }
     }
 
     /// The swap back to `old`; `new` is the SHA-256 of the program that took its place.
     pub(super) fn swap_back(&self, old: &Version, new: &str) -> Swap {
-        // Of a link nothing was kept: it points elsewhere, and shall point where it did.
-        let (staged, before) = match self.standing.strip_prefix("link:") {
-            Some(to) => {
-                let to = RemotePath::from_absolute(to).unwrap_or_else(|| self.target.parent().join(to));
-                (to, format!("link:{}", self.staged))
-            }
-            None => (self.kept(old), new.to_owned()),
+        let (target, kept, want) = (self.target.clone(), self.staged.clone(), self.running.clone());
+        // Of a link nothing was kept: it points elsewhere, and shall have the text that it had, by which it led to the old program.
+        let Some(text) = self.standing.strip_prefix("link:") else {
+            return Swap { target, staged: self.kept(old), kept, want, before: new.to_owned(), link: None };
         };
-        Swap { target: self.target.clone(), staged, kept: self.staged.clone(), want: self.running.clone(), before }
+        let from = if text.starts_with('/') { RemotePath::root() } else { target.parent() };
+        let before = format!("link:{}", self.staged);
+        Swap { target, staged: from.join(text), kept, want, before, link: Some(text.to_owned()) }
     }
 }
 
@@ -116,11 +116,19 @@ mod tests {
             let (running, standing) = ("old".to_owned(), standing.to_owned());
             let place = Place { target, staged, running, standing, attributes: Attributes::default() };
             let swap = place.swap_back(&Version::new(2, 0, 5), "new");
-            (swap.staged.as_str().to_owned(), swap.before)
+            (swap.staged.as_str().to_owned(), swap.before, swap.link)
         };
-        assert_eq!(back("old"), ("/usr/bin/etcd.2.0.5".into(), "new".into()));
-        let link = "link:/usr/bin/etcd.2.1.1".to_owned();
-        assert_eq!(back("link:/opt/etcd-v2.0.5/etcd"), ("/opt/etcd-v2.0.5/etcd".into(), link.clone()));
-        assert_eq!(back("link:etcd-v2.0.5/etcd"), ("/usr/bin/etcd-v2.0.5/etcd".into(), link));
+        assert_eq!(back("old"), ("/usr/bin/etcd.2.0.5".into(), "new".into(), None));
+        // Each by its own text; where that leads is looked at before, since the old program must be there.
+        for (text, leads) in [
+            ("/opt/etcd-v2.0.5/etcd", "/opt/etcd-v2.0.5/etcd"),
+            ("etcd-v2.0.5/etcd", "/usr/bin/etcd-v2.0.5/etcd"),
+            ("../../opt/etcd-2.0.5", "/usr/bin/../../opt/etcd-2.0.5"),
+            ("/usr/bin/../lib/etcd", "/usr/bin/../lib/etcd"),
+        ] {
+            let (staged, before, link) = back(&format!("link:{text}"));
+            assert_eq!((staged.as_str(), before.as_str()), (leads, "link:/usr/bin/etcd.2.1.1"));
+            assert_eq!(link.as_deref(), Some(text));
+        }
     }
 }

@@ -20,7 +20,8 @@ for name in $names; do
     echo "unit $unit"
     [ -f "$name/intent" ] && echo "began $(stat -c %Y "$name/intent")"
     # Asked first whether it is at work: one that ends in between has its result when that is looked for.
-    case $(systemctl show -p ActiveState -p Description "quorate-window-${unit%.service}.service" | tr '\n' ' ') in
+    said=$(systemctl show -p ActiveState -p Description "quorate-window-${unit%.service}.service") || exit 1
+    case $(printf '%s\n' "$said" | tr '\n' ' ') in
     *activating*"/$name)"* | *=active*"/$name)"* | *"/$name)"*activating* | *"/$name)"*=active*) echo "runs yes" ;;
     esac
     if [ -f "$name/result" ]; then
@@ -29,7 +30,7 @@ for name in $names; do
     fi
     last=$(tail -n 1 "$name/log" 2>/dev/null) && echo "last ${last#* }"
     [ "${name%%-*}" = "$newest" ] || continue
-    while IFS=$tab read -r target staged kept want before; do
+    while IFS=$tab read -r target staged kept want before link; do
         if [ -L "$target" ]; then now="link:$(readlink "$target")" sum=$(sha256sum <"$target" | cut -d' ' -f1)
         elif [ -f "$target" ]; then sum=$(sha256sum <"$target" | cut -d' ' -f1) now=$sum
         else now=none sum=none; fi
@@ -170,6 +171,42 @@ mod tests {
         {
             assert!(read(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_link_is_told_by_where_it_leads_and_by_its_text_and_a_second_window_of_a_name_by_itself() {
+        let home = tempfile::TempDir::new().unwrap();
+        let at = |name: &str| home.path().join(name);
+        let sum = |text: &str| crate::remote::sink::hex(&<sha2::Sha256 as sha2::Digest>::digest(text));
+        std::fs::create_dir_all(at("bin")).unwrap();
+        for (name, text) in [("old", "old"), ("new", "new")] {
+            std::fs::write(at(&format!("bin/{name}")), text).unwrap();
+        }
+        std::os::unix::fs::symlink("../bin/old", at("bin/etcd")).unwrap();
+        let bin = at("bin").display().to_string();
+        let windows = at("windows");
+        // The way there, which a second window of that name has taken back.
+        for (name, files) in [
+            ("01A-n1-2-1-1", format!("{bin}/etcd\t{bin}/new\t{bin}/kept\t{}\tlink:../bin/old\n", sum("new"))),
+            (
+                "01A-n1-2-1-1-2",
+                format!("{bin}/etcd\t{bin}/old\t{bin}/new\t{}\tlink:{bin}/new\t../bin/old\n", sum("old")),
+            ),
+        ] {
+            std::fs::create_dir_all(windows.join(name)).unwrap();
+            std::fs::write(windows.join(name).join("plan"), "unit=etcd.service\n").unwrap();
+            std::fs::write(windows.join(name).join("files"), files).unwrap();
+        }
+        let listed = |systemctl: &str| {
+            let text = format!("systemctl() {{ {systemctl}; }}\n{LIST}");
+            std::process::Command::new("sh").args(["-c", &text, "sh"]).arg(&windows).arg(MOST).output().unwrap()
+        };
+        let out = listed("echo ActiveState=inactive");
+        let found = read(&String::from_utf8_lossy(&out.stdout)).unwrap();
+        let told: Vec<_> = found.iter().map(|window| (window.run(), window.name.as_str(), window.files[0].1)).collect();
+        assert_eq!(told, [("01A", "01A-n1-2-1-1", Stands::Old), ("01A", "01A-n1-2-1-1-2", Stands::New)]);
+        // Nobody can say of a window whose unit is not known whether it is at work.
+        assert!(!listed("return 1").status.success());
     }
 
     #[test]

@@ -28,8 +28,10 @@ pub struct Swap {
     pub kept: RemotePath,
     /// SHA-256 of the staged file, in hex; `none` where the target is to be removed.
     pub want: String,
-    /// What stands at the target now: SHA-256 in hex, `link:` and where it points, or `none`.
+    /// What stands at the target now: SHA-256 in hex, `link:` and its text, or `none`.
     pub before: String,
+    /// The text that a link at the target gets; `None` is the staged file's path.
+    pub link: Option<String>,
 }
 
 /// How the host itself finds out whether the program serves.
@@ -88,6 +90,8 @@ pub struct Window {
     pub stop: Duration,
     /// How long the program may take to serve.
     pub start: Duration,
+    /// How long the old one may take, where it is put back.
+    pub back: Duration,
     /// How long one process must have served, unless somebody confirms earlier.
     pub soak: Duration,
 }
@@ -108,11 +112,24 @@ pub enum WindowState {
 /// `$1` folder, `$2` unit of the window.
 const STATE: &str = r#"
 if [ -f "$1/result" ]; then echo ended; cat "$1/result"; exit 0; fi
-case $(systemctl show -p ActiveState "$2") in
-*=active | *=activating | *=deactivating) echo running; tail -n 1 "$1/log" 2>/dev/null; exit 0 ;;
+said=$(systemctl show -p ActiveState -p Description "$2") || exit 1
+# No word of systemd is none about the window: it may be at work.
+case $said in *ActiveState=?*) ;; *) echo "systemctl show $2: no ActiveState" >&2; exit 1 ;; esac
+# The unit has one name for all windows; which of them it runs its description says.
+case $said in *"($1)"*)
+    case $said in *=active* | *=activating* | *=deactivating*) echo running; tail -n 1 "$1/log" 2>/dev/null; exit 0 ;; esac
 esac
 if [ -f "$1/result" ]; then echo ended; cat "$1/result"; exit 0; fi
 if [ -f "$1/intent" ]; then echo vanished; else echo none; fi
+"#;
+
+/// `$1` unit of the window. Prints how many seconds the window that runs in it may take by itself, there and back, by its plan; nothing where
+/// none is known. A plan of an older quorate has one time for both programs.
+const LONGEST: &str = r#"
+said=$(systemctl show -p Description "$1") || exit 1
+case $said in *"("/*")") dir=${said##*"("} dir=${dir%")"} ;; *) exit 0 ;; esac
+[ -f "$dir/plan" ] || exit 0
+. "$dir/plan" && echo $((stop_seconds * 2 + start_seconds + ${back_seconds:-$start_seconds} + soak_seconds))
 "#;
 
 /// `$1` unit of the window, `$2` its folder. Old systemd has no `--collect`; then a failed unit stays until `reset-failed`. And it is from 237
@@ -147,6 +164,12 @@ impl Window {
         sound.then(|| RemotePath::from_absolute(Self::HOME)).flatten().map(|folder| folder.join(name))
     }
 
+    /// All that it may take by itself, there and back.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        self.stop * 2 + self.start + self.back + self.soak
+    }
+
     fn plan(&self, fence: Option<&Fence>) -> String {
         let (take_back, _) = self.asked();
         let (dir, hex) = self.identity.as_ref().map_or(("", ""), |(dir, hex)| (dir.as_str(), hex.as_str()));
@@ -172,6 +195,7 @@ impl Window {
             ("no_return", self.no_return.as_ref().map_or("", RemotePath::as_str)),
             ("stop_seconds", &seconds(self.stop)),
             ("start_seconds", &seconds(self.start)),
+            ("back_seconds", &seconds(self.back)),
             ("soak_seconds", &seconds(self.soak)),
         ])
     }
@@ -191,7 +215,10 @@ impl Window {
     }
 
     fn files(&self) -> String {
-        let line = |s: &Swap| format!("{}\t{}\t{}\t{}\t{}\n", s.target, s.staged, s.kept, s.want, s.before);
+        let line = |s: &Swap| {
+            let link = s.link.as_ref().map_or_else(String::new, |text| format!("\t{text}"));
+            format!("{}\t{}\t{}\t{}\t{}{link}\n", s.target, s.staged, s.kept, s.want, s.before)
+        };
         self.swaps.iter().map(line).collect()
     }
 
@@ -209,6 +236,9 @@ impl Probe {
         let act = format!("look at window {name}");
         let Some(folder) = Window::folder(name) else { return Ok(WindowState::NotBegun) };
         let ran = self.script(&act, STATE, &[folder.as_str(), &Window::runs_as(unit)], None).await?;
+        if !ran.success() {
+            return Err(self.host.failed(&act, ran.words()));
+        }
         let text = String::from_utf8_lossy(&ran.stdout).into_owned();
         let (word, rest) = text.split_once('\n').unwrap_or((&text, ""));
         match word {
@@ -232,6 +262,19 @@ impl Probe {
         Ok(matches!(state.active_state(), "active" | "activating" | "deactivating"))
     }
 
+    /// How long the window of that unit that is at work may take, by its own plan; `None` where that is not there.
+    ///
+    /// # Errors
+    /// When the host does not say.
+    pub async fn window_takes(&self, unit: &str) -> Result<Option<Duration>, RemoteError> {
+        const ACT: &str = "look at the plan of the transaction";
+        let ran = self.script(ACT, LONGEST, &[&Window::runs_as(unit)], None).await?;
+        if !ran.success() {
+            return Err(self.host.failed(ACT, ran.words()));
+        }
+        Ok(String::from_utf8_lossy(&ran.stdout).trim().parse().ok().map(Duration::from_secs))
+    }
+
     /// The last lines that the unit printed before the window ended; data of the host.
     ///
     /// # Errors
@@ -246,15 +289,12 @@ impl Probe {
 }
 
 impl Change {
-    /// Puts the window's folder on the host and starts it; when this returns, the host does the rest alone.
+    /// Puts the window's folder on the host, where none of that name may be. Nothing is begun by it.
     ///
     /// # Errors
-    /// When it did not begin. If the connection was lost meanwhile it may have begun: [`Probe::window`] knows.
-    pub async fn begin(&self, window: &Window) -> Result<(), RemoteError> {
-        let act = format!("begin window {}", window.name);
-        let Some(folder) = Window::folder(&window.name) else {
-            return Err(self.probe().host.refused(&act, "no name for a window"));
-        };
+    /// When it could not be put there.
+    pub async fn lay_out(&self, window: &Window) -> Result<(), RemoteError> {
+        let (act, folder) = self.folder_of(window)?;
         let odd = |path: &RemotePath| path.as_str().contains(['\t', '\n']);
         let swapped = window.swaps.iter().flat_map(|swap| [&swap.target, &swap.staged, &swap.kept]);
         if let Some(path) = swapped.chain(window.judged.iter().map(|file| &file.path)).find(|path| odd(path)) {
@@ -268,9 +308,25 @@ impl Change {
         self.write(&folder.join("files"), window.files().as_bytes(), &private).await?;
         self.write(&folder.join("judged"), window.judged().as_bytes(), &private).await?;
         self.write(&folder.join("peers"), window.asked().1.as_bytes(), &private).await?;
-        self.write(&folder.join("window.sh"), SCRIPT.as_bytes(), &ours).await?;
+        self.write(&folder.join("window.sh"), SCRIPT.as_bytes(), &ours).await
+    }
+
+    /// Starts the window whose folder is there; when this returns, the host does the rest alone.
+    ///
+    /// # Errors
+    /// When it did not begin. Where no answer came it may have begun: [`Probe::window`] knows.
+    pub async fn order(&self, window: &Window) -> Result<(), RemoteError> {
+        let (act, folder) = self.folder_of(window)?;
         let ran = self.script(&act, BEGIN, &[&Window::runs_as(&window.unit), folder.as_str()], None).await?;
         if ran.success() { Ok(()) } else { Err(self.probe().host.failed(&act, ran.words())) }
+    }
+
+    fn folder_of(&self, window: &Window) -> Result<(String, RemotePath), RemoteError> {
+        let act = format!("begin window {}", window.name);
+        match Window::folder(&window.name) {
+            Some(folder) => Ok((act, folder)),
+            None => Err(self.probe().host.refused(&act, "no name for a window")),
+        }
     }
 
     /// Tells the window that enough was seen: it need not wait out its soak.

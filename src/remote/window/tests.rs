@@ -1,3 +1,8 @@
+mod full_disk;
+mod judged;
+mod links;
+mod state;
+
 use super::*;
 use crate::remote::Lock;
 
@@ -22,6 +27,7 @@ fn window() -> Window {
             kept: path("/usr/local/bin/etcd.2.0.5"),
             want: "11".into(),
             before: "22".into(),
+            link: None,
         }],
         read: read(&["/etc/d/a.conf", "/etc/d/b.conf"]),
         reload: None,
@@ -35,6 +41,7 @@ fn window() -> Window {
         )]),
         stop: Duration::from_secs(105),
         start: Duration::from_secs(60),
+        back: Duration::from_secs(90),
         soak: Duration::from_millis(10),
     }
 }
@@ -151,6 +158,18 @@ fn fenced_on_a_host(
 
 /// The same; with what a killed shell had written into its log, what systemd runs after it.
 fn carried_out(
+    window: Window,
+    fence: Option<&Fence>,
+    old_systemd: &str,
+    what: (&str, &str),
+    left: Option<&str>,
+) -> (WindowEnd, String, Option<u32>) {
+    carried_out_in(tempfile::TempDir::new().unwrap().path(), window, fence, old_systemd, what, left)
+}
+
+/// The same with this as the window's folder.
+fn carried_out_in(
+    folder: &std::path::Path,
     mut window: Window,
     fence: Option<&Fence>,
     old_systemd: &str,
@@ -158,27 +177,26 @@ fn carried_out(
     left: Option<&str>,
 ) -> (WindowEnd, String, Option<u32>) {
     let door = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let folder = tempfile::TempDir::new().unwrap();
     window.serve = Serve {
         address: "127.0.0.1".into(),
         port: door.local_addr().unwrap().port(),
         name: "127.0.0.1".into(),
         path: None,
     };
-    window.start = Duration::from_secs(3600);
+    (window.start, window.back) = (Duration::from_secs(3600), Duration::from_secs(3600));
     // A systemd without instances has none to be compared either.
     window.invocation = if old_systemd == "219" { String::new() } else { "f00".into() };
     let starts = left.map_or(0, |log| log.matches("starting").count());
     let systemd = SYSTEMD.replace("starts=0", &format!("starts={starts}"));
     let script =
         format!("old_systemd={old_systemd}\nnew() {{ {new}; }}\n{systemd}\non_stop() {{ {on_stop}; }}\n{SCRIPT}");
-    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     write("plan", &window.plan(fence));
     write("files", &window.files());
     write("judged", &window.judged());
     write("host.sh", &script);
     let mut dash = std::process::Command::new("/bin/dash");
-    dash.arg(folder.path().join("host.sh")).arg(folder.path());
+    dash.arg(folder.join("host.sh")).arg(folder);
     if let Some(log) = left {
         write("intent", "began=1.0\n");
         write("log", log);
@@ -186,7 +204,7 @@ fn carried_out(
     }
     let out = dash.output().unwrap();
     assert!(out.status.success() && out.stderr.is_empty(), "{out:?}");
-    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).ok();
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
     let receipt = Receipt::from_text(&read("result").unwrap()).unwrap();
     (receipt.end, receipt.detail, read("looks").map(|looks| looks.trim().parse().unwrap()))
 }
@@ -243,6 +261,7 @@ fn of_files(folder: &std::path::Path, drop_in: &str) -> Window {
         kept: path(&format!("{name}.kept")),
         want: want.into(),
         before: before.into(),
+        link: None,
     };
     let (old, new) = (sum("old"), sum("new"));
     let swaps = vec![swap("made", &new, "none"), swap("changed", &new, &old), swap("gone", "none", &old)];
@@ -310,100 +329,6 @@ fn nothing_is_started_when_systemd_has_read_other_files_than_planned() {
     let found = "/etc/u /etc/d/a.conf /etc/d/b.conf";
     assert_eq!(detail, format!("systemd has read other files of etcd.service than planned: {found}"));
     assert_eq!((end, held(folder.path())), (WindowEnd::RolledBack, [None, Some("old".into()), Some("old".into())]));
-}
-
-/// A window of files, judged by one that it does not swap and by one that is not there; and what becomes of it when somebody else does
-/// `meanwhile` with these, once the unit is stopped.
-fn judged(new: &str, before: &str, meanwhile: &str) -> (WindowEnd, String, [Option<String>; 3], bool) {
-    let folder = tempfile::TempDir::new().unwrap();
-    let mut window = Window { take_back: TakeBack::Open, ..of_files(folder.path(), "/etc/d/b.conf") };
-    std::fs::write(folder.path().join("variables"), "ETCD_DATA_DIR=/a\n").unwrap();
-    let sum = crate::remote::sink::hex(&<sha2::Sha256 as sha2::Digest>::digest("ETCD_DATA_DIR=/a\n"));
-    let file = |name: &str, holds: &str| Judged {
-        path: path(folder.path().join(name).to_str().unwrap()),
-        holds: holds.into(),
-    };
-    window.judged = vec![file("variables", &sum), file("none", "none"), file("changed", &window.swaps[1].before)];
-    let at = |script: &str| script.replace('@', &format!("{}/", folder.path().display()));
-    assert!(std::process::Command::new("sh").args(["-ec", &at(before)]).status().unwrap().success());
-    let mark = folder.path().join("started");
-    let new = format!(": >{}; {new}", mark.display());
-    let (end, detail, _) = carried_out(window, None, "", (&new, &at(meanwhile)), None);
-    (end, detail.replace(&format!("{}/", folder.path().display()), "@"), held(folder.path()), mark.exists())
-}
-
-fn old_files() -> [Option<String>; 3] {
-    [None, Some("old".into()), Some("old".into())]
-}
-
-#[test]
-fn what_was_judged_by_files_that_stand_there_still_is_done() {
-    let (end, detail, held, _) = judged(SERVES, ":", ":");
-    let new = [Some("new".into()), Some("new".into()), None];
-    assert_eq!((end, detail.as_str(), held), (WindowEnd::Done, "process 200 serves", new));
-    // And undone, with the same files.
-    let (end, _, held, _) = judged("is failed failed 0 f10 4 1 203", ":", ":");
-    assert_eq!((end, held), (WindowEnd::RolledBack, old_files()));
-}
-
-#[test]
-fn nothing_is_stopped_when_a_file_by_which_the_start_was_judged_has_changed() {
-    let cases = [
-        ("echo x >@variables", "@variables was changed by somebody else since it was examined: expected "),
-        ("rm @variables", "@variables was changed by somebody else since it was examined: expected "),
-        ("echo x >@none", "@none was changed by somebody else since it was examined: expected none, found "),
-        ("mkdir @none", "@none was changed by somebody else since it was examined: expected none, found other"),
-        ("echo x >@changed", "@changed was changed by somebody else since it was examined: expected "),
-    ];
-    for (before, why) in cases {
-        let (end, detail, held, started) = judged(SERVES, before, "echo stopped >>@variables");
-        assert!(end == WindowEnd::Refused && detail.starts_with(why), "{before}: {end:?}: {detail}");
-        assert!(!started && held[0].is_none(), "{before}");
-    }
-    let (end, detail, _, started) = judged(SERVES, "echo ETCD_WAL_DIR=/x >@told", ":");
-    assert!(end == WindowEnd::Refused && detail.ends_with("unset-environment: ETCD_WAL_DIR "), "{end:?}: {detail}");
-    assert!(!started);
-    // A variable that says nothing to the program.
-    assert_eq!(judged(SERVES, "echo TZ=ETCD_ >@told", ":").0, WindowEnd::Done);
-    // One that leads to the same bytes is none that changed.
-    assert_eq!(judged(SERVES, "mv @variables @other; ln -s other @variables", ":").0, WindowEnd::Done);
-}
-
-#[test]
-fn neither_program_is_started_on_what_nobody_judged() {
-    let told = "echo ETCD_WAL_DIR=/x >@told";
-    for meanwhile in ["echo x >@variables", "echo x >@none", "reload_needed=yes", "drop_ins='/etc/d/z.conf'", told] {
-        let (end, detail, held, started) = judged(SERVES, ":", meanwhile);
-        assert!(!started, "{meanwhile}: {detail}");
-        assert_eq!((end, held), (WindowEnd::Down, old_files()), "{meanwhile}: {detail}");
-        assert!(detail.ends_with("then run systemctl start etcd.service"), "{detail}");
-    }
-}
-
-#[test]
-fn a_new_file_that_somebody_else_replaces_is_not_started_and_the_old_one_comes_back() {
-    // The stop is the old one's; by the time of the look before the start the file is swapped.
-    let replaces = "note() { printf '%s %s\\n' 1 \"$*\" >>log; case $1 in swapped*gone) echo x >@changed.x; mv @changed.x @changed ;; esac; }";
-    let (end, detail, held, started) = judged("is active running 300 f99", ":", replaces);
-    assert_eq!((end, held), (WindowEnd::RolledBack, old_files()), "{detail}");
-    assert!(detail.starts_with("@changed was changed by somebody else since it was examined: expected "), "{detail}");
-    // The only start is that of the old program.
-    assert!(started);
-}
-
-#[test]
-fn a_unit_that_somebody_else_starts_meanwhile_is_stopped_again() {
-    // Once, in the place of our order to stop; then it stays stopped.
-    let once = "if [ ! -e @once ]; then : >@once; told_stop=; fi";
-    assert_eq!(judged(SERVES, ":", once).0, WindowEnd::Done);
-    let (end, detail, held, _) = judged(SERVES, ":", "told_stop=");
-    assert_eq!((end, held), (WindowEnd::Down, old_files()));
-    let why = "etcd.service does not stay stopped after 3 orders to stop: somebody else starts it; it was told to start again";
-    assert_eq!(detail, why);
-    // While the files are swapped.
-    let starts = "note() { printf '%s %s\\n' 1 \"$*\" >>log; case $1 in swapped*gone) told_stop= ;; esac; }";
-    let (end, _, held, _) = judged(SERVES, ":", starts);
-    assert_eq!((end, held), (WindowEnd::Done, [Some("new".into()), Some("new".into()), None]));
 }
 
 #[test]

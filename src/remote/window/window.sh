@@ -4,7 +4,7 @@
 # It runs as a transient systemd unit of its own, so it comes to its end whatever becomes of the session that began it,
 # and its end is always: some program of the unit is running, or `result` says why not. Should this shell itself be killed, for want of
 # memory say, systemd runs the script once more, as `window.sh DIR left`, to end what was begun. All it knows is in its folder:
-#   plan       what is to be done (shell variables)      files    what is swapped: target, staged, kept, sums
+#   plan       what is to be done (shell variables)      files    what is swapped: target, staged, kept, sums, a link's new text
 #   judged     by which other files the start was judged, and their sums
 #   intent     written before anything is stopped        log      each step, with seconds since boot
 #   sums       of files that were read whole, by their marks; gone at the end
@@ -86,42 +86,48 @@ holds() { if [ -f "$1" ]; then sum "$1"; elif [ -e "$1" ]; then printf other; el
 
 # Puts `$1` in the place of `$2` by rename; the program that still runs keeps its own inode.
 replace() {
+    if [ -L "$2" ]; then relink "$1" "$2"; return; fi
     rm -f "$2.quorate-new"
     was=$(mark "$1")
-    if [ -L "$2" ]; then ln -s "$1" "$2.quorate-new"; else
-        ln "$1" "$2.quorate-new" 2>/dev/null || { cp -p "$1" "$2.quorate-new" && sync "$2.quorate-new"; }
-    fi && mv -f -T "$2.quorate-new" "$2" && sync "$(dirname "$2")" || { rm -f "$2.quorate-new"; return 1; }
+    { ln "$1" "$2.quorate-new" 2>/dev/null || { cp -p "$1" "$2.quorate-new" && sync "$2.quorate-new"; }; } &&
+        mv -f -T "$2.quorate-new" "$2" && sync "$(dirname "$2")" || { rm -f "$2.quorate-new"; return 1; }
     still "$was" "$2"
+}
+
+# Makes `$2` a link of just this text, by rename: a relative one stays relative, and one of several hops leads to the next hop as it did.
+relink() { # text, target
+    rm -f "$2.quorate-new"
+    ln -s -- "$1" "$2.quorate-new" && mv -f -T "$2.quorate-new" "$2" && sync "$(dirname "$2")" || { rm -f "$2.quorate-new"; return 1; }
 }
 
 # Takes what stands at a target away.
 clear() { rm -f "$1" && sync "$(dirname "$1")"; }
 
 # Keeps what stands at a target beside it: a copy, since who writes into the target would write into a second name of it too.
-keep() { # target, kept, number, sum
-    if [ "$4" = none ]; then return; fi
-    if [ -L "$1" ]; then readlink -f "$1" >"link$3"; return; fi
-    [ -f "$2" ] && [ "$(sum "$2")" = "$4" ] && [ "$(stat -c %a:%u:%g "$2")" = "$(stat -c %a:%u:%g "$1")" ] && return
+# Of a link there is nothing to keep: its text is what stands there.
+keep() { # target, kept, what stands there
+    case $3 in none | link:*) return ;; esac
+    [ -f "$2" ] && [ "$(sum "$2")" = "$3" ] && [ "$(stat -c %a:%u:%g "$2")" = "$(stat -c %a:%u:%g "$1")" ] && return
     rm -f "$2.quorate-new"
-    cp -a "$1" "$2.quorate-new" && sync "$2.quorate-new" && [ "$(sum "$2.quorate-new")" = "$4" ] && mv -f -T "$2.quorate-new" "$2" &&
+    cp -a "$1" "$2.quorate-new" && sync "$2.quorate-new" && [ "$(sum "$2.quorate-new")" = "$3" ] && mv -f -T "$2.quorate-new" "$2" &&
         sync "$(dirname "$2")" || { rm -f "$2.quorate-new"; return 1; }
 }
 
 # While the program still runs: what is replaced meanwhile by somebody else is not what is to come back.
 keep_all() {
-    n=0
-    while IFS=$tab read -r target staged kept want before; do
-        n=$((n + 1))
+    while IFS=$tab read -r target staged kept want before link; do
         same "$target" "$before" "$(standing "$target")" || return 1
-        keep "$target" "$kept" "$n" "$before" || { why="cannot keep $target as $kept"; return 1; }
+        keep "$target" "$kept" "$before" || { why="cannot keep $target as $kept"; return 1; }
     done <files
 }
 
 swap() {
-    while IFS=$tab read -r target staged kept want before; do
+    while IFS=$tab read -r target staged kept want before link; do
         same "$target" "$before" "$(standing "$target")" || return 1
         if [ "$want" = none ]; then
             clear "$target" || { why="cannot remove $target"; return 1; }
+        elif [ -n "$link" ]; then
+            relink "$link" "$target" || { why="cannot make $target a link to $link"; return 1; }
         else
             replace "$staged" "$target" || { why="cannot put $staged in the place of $target"; return 1; }
         fi
@@ -130,17 +136,17 @@ swap() {
 }
 
 unswap() {
-    n=0
-    while IFS=$tab read -r target staged kept want before; do
-        n=$((n + 1))
+    while IFS=$tab read -r target staged kept want before link; do
         [ "$(standing "$target")" = "$before" ] && continue
-        if [ "$before" = none ]; then
+        case $before in
+        none)
             clear "$target" || { why="cannot remove $target"; return 1; }
             note "removed $target"
             continue
-        fi
-        if [ -f "link$n" ]; then old=$(cat "link$n"); else old=$kept; fi
-        replace "$old" "$target" || { why="cannot put $old back in the place of $target"; return 1; }
+            ;;
+        link:*) relink "${before#link:}" "$target" || { why="cannot make $target a link to ${before#link:} again"; return 1; } ;;
+        *) replace "$kept" "$target" || { why="cannot put $kept back in the place of $target"; return 1; } ;;
+        esac
         note "put back $target"
     done <files
 }
@@ -179,7 +185,7 @@ as_judged() {
         [ "$phase" = new ] && is_swapped "$path" && continue
         same "$path" "$planned" "$(holds "$path")" || return 1
     done <judged
-    while IFS=$tab read -r target staged kept want before; do
+    while IFS=$tab read -r target staged kept want before link; do
         if [ "$phase" = old ]; then same "$target" "$before" "$(standing "$target")" || return 1
         elif [ "$want" = none ]; then same "$target" none "$(standing "$target")" || return 1
         else same "$target" "$want" "$(holds "$target")" || return 1; fi
@@ -309,7 +315,7 @@ undo() { # why the new one is given up
     phase=old
     whose_data || finish down "$1; then $why"
     start || down "$1; then $why"
-    serve "$start_seconds" || finish down "$1; the old program was put back, but $why"
+    serve "$back_seconds" || finish down "$1; the old program was put back, but $why"
     finish rolled-back "$1"
 }
 
@@ -361,7 +367,8 @@ as_judged || finish refused "$why"
 allowed || finish refused "the lock $lock is no longer run $run's"
 
 stopped=$(now)
-note "stopping $unit"
+# Who comes after this shell goes by this line, so nothing is stopped before it is on the disk; and where nothing is, it must not stand there.
+note "stopping $unit" 2>/dev/null && sync log || { stopped=0; rm -f log; finish refused "cannot write $dir/log"; }
 if ! stop; then
     hung=$why
     start || down "$hung; then $why"
@@ -378,7 +385,7 @@ if ! is_stopped; then
     note "stopped again: somebody else had started $unit"
 fi
 started=$(now)
-note "starting"
+note "starting" || undo "cannot write $dir/log"
 start || undo "$why"
 serve "$start_seconds" || undo "$why"
 finish done "process $last serves"

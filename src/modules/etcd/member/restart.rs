@@ -19,15 +19,18 @@ use super::super::place::Place;
 use super::super::survey::survey;
 use super::super::would_be::{IDENTITY, judge_unread};
 use super::super::{ACCEPT_DOWNTIME, UNIT, at_work, preflight};
-use super::{CATCH_UP_TIMEOUT, Roll, START, gate, outcome, seconds};
+use super::{CATCH_UP_TIMEOUT, Roll, Times, outcome, window_name};
 
 /// Its row.
 pub(crate) const ROW: Row = Row {
     arguments: &[
         UNIT,
         ACCEPT_DOWNTIME,
-        Argument::new("start_timeout", Shape::Int, "how many seconds it may take to serve on its own host")
-            .default("60"),
+        Argument::new(
+            "start_timeout",
+            Shape::Int,
+            "how many seconds it may take to serve on its own host; else by the size of its data, at least 60",
+        ),
         CATCH_UP_TIMEOUT,
         Argument::new("phase", Shape::Text, "`check` looks whether it could be restarted, and changes nothing")
             .choices(&["check", "restart"])
@@ -80,8 +83,7 @@ async fn restart(call: &Call<'_>) -> Result<Outcome, Failure> {
         return Ok(told(false, outcome(&view.name, &version, &version, None)));
     }
     let survey = survey(call.fleet, &unit, Some(&facts)).await;
-    let gate = gate(call, &facts).await?;
-    let start = seconds(call, "start_timeout")?.unwrap_or(std::time::Duration::from_secs(START));
+    let times = Times::of(call, &facts).await?;
     let facts = match call.change.as_ref().filter(|_| reload) {
         Some(change) => reread(call, change, &facts, &version).await?,
         None => facts,
@@ -103,13 +105,15 @@ async fn restart(call: &Call<'_>) -> Result<Outcome, Failure> {
         swapped: false,
         only_restarted: true,
         from: version.clone(),
+        window: window_name(call, &version),
         to: version,
         member: view.name,
         // There is no other program to go back to.
         way_back: WayBack::Never,
         want,
-        start,
-        gate,
+        start: times.start,
+        back: times.back,
+        gate: times.gate,
     };
     roll.run().await.map(|outcome| told(true, outcome))
 }

@@ -131,15 +131,26 @@ fn tell(call: &Call<'_>, lag: &Lag) -> Result<(), Failure> {
     }
 }
 
+/// Why a transaction was not begun.
+fn not_begun(error: RemoteError) -> Failure {
+    let failure = Failure::from(error);
+    Failure { msg: format!("{}\nnothing was stopped: the transaction was not begun", failure.msg), ..failure }
+}
+
 impl Roll<'_> {
-    /// Begins the window. Where the link is lost meanwhile, the order may have arrived although its answer did not: the host knows.
+    /// Begins the window. Where no answer to the order comes, it may have arrived all the same: the host knows. What fails before it has begun
+    /// nothing, and is not asked after: a folder of that name that is there already would answer for another window.
     pub(super) async fn begin(&self, window: &Window) -> Result<(), Failure> {
-        let Err(error) = self.heard(self.change.begin(window)).await? else { return Ok(()) };
+        self.heard(self.change.lay_out(window)).await?.map_err(not_begun)?;
+        let Err(error) = self.heard(self.change.order(window)).await? else { return Ok(()) };
+        if !error.leaves_open() {
+            return Err(not_begun(error));
+        }
         if matches!(error, RemoteError::Exec(ExecError::Lost { .. })) {
             // Before it is tried again: where nobody answers, one try is as long as a connect may take.
             say_of_link(self.call, "the link is lost as the order went out; whether it arrived is asked")?;
         }
-        if self.may_have_begun(&window.name).await { Ok(()) } else { Err(error.into()) }
+        if self.may_have_begun(&window.name).await { Ok(()) } else { Err(not_begun(error)) }
     }
 
     /// Whether the window is on the host, asked for as long as a lost link may take to come back.
@@ -200,7 +211,7 @@ impl Roll<'_> {
     pub(super) async fn watch(&self, window: &Window, version: &Version) -> Result<Watched, Failure> {
         let begun = Instant::now();
         // All that the window may take by itself, there and back.
-        let longest = window.stop * 2 + window.start * 2 + window.soak;
+        let longest = window.longest();
         let mut wait = CatchUp::new(self.call.host, version, self.facts.flags.election_timeout());
         let (mut confirmed, mut lost): (bool, Option<Instant>) = (false, None);
         let mut said = String::new();
