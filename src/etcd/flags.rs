@@ -296,13 +296,19 @@ impl Flags {
         if self.get(config_file::GATEWAY).is_some() && self.lacks_gateway(target) {
             faults.push(FlagFault::NoGateway { target: target.clone() });
         }
-        if self.get("force-new-cluster").is_some_and(|value| !matches!(value, "false" | "0" | "f" | "F" | "")) {
-            faults.push(FlagFault::ForceNewCluster);
-        }
-        if self.get("proxy").is_some_and(|value| !matches!(value, "off" | "")) {
-            faults.push(FlagFault::Proxy);
-        }
+        faults.extend(self.leaves_cluster());
         faults
+    }
+
+    /// What in the options would make no member of its cluster of it, whatever the version.
+    #[must_use]
+    pub fn leaves_cluster(&self) -> Vec<FlagFault> {
+        let forced = self.get("force-new-cluster").is_some_and(|v| !matches!(v, "false" | "0" | "f" | "F" | ""));
+        let proxy = self.get("proxy").is_some_and(|value| !matches!(value, "off" | ""));
+        [(forced, FlagFault::ForceNewCluster), (proxy, FlagFault::Proxy)]
+            .into_iter()
+            .filter_map(|(is, fault)| is.then_some(fault))
+            .collect()
     }
 
     /// Options with a value that the target rejects.

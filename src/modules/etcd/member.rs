@@ -140,10 +140,14 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     let (view, binary, place, tool, times) = (view?, binary?, place?, tool?, times?);
     // Since the preflight somebody may have changed what the unit starts. The old files are judged too: they are the way back.
     start_known.and(read)?;
-    next_start(&call.probe, &facts).await?;
+    let next = next_start(&call.probe, &facts).await?;
     let own = often::files(call, &facts, &then_argument(call)?).await?;
     let from = from_argument(call, &view.version.server)?;
     let hop = Hop { running: Some(&view.version.server), from: Some(&from), to: &to };
+    // A check run has not taken it to the versions in between, where options are said otherwise.
+    if hop.running == hop.from {
+        preflight::options(call, &facts, &next, hop)?;
+    }
     let files = Files::plan_with(call, &facts, hop, own).await?;
     let election = facts.flags.election_timeout();
     let binary = binary.filter(|binary| binary.sha256 != place.running);

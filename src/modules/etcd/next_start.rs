@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::etcd::Flags;
+use semver::Version;
+
+use crate::etcd::{FlagFault, Flags, Rules};
 use crate::modules::Failure;
 use crate::remote::{Content, Probe, RemotePath, UnitState, environment_of, with_variables};
 
 use super::config_file;
 use super::facts::{Facts, refused};
 use super::seen::Seen;
+
+/// Options that say who the member is and where its data lies; a configuration file may say all of them.
+pub(super) const IDENTITY: [&str; 4] = ["name", "data-dir", "wal-dir", "config-file"];
 
 /// How the variables begin by which etcd takes its options (etcd-io/etcd pkg/flags, read 2026-11-24).
 pub(super) const VARIABLES: &str = "ETCD_";
@@ -107,29 +112,94 @@ pub(super) async fn next_command(
     Ok((with_variables(words, &environment).value, environment))
 }
 
-/// What the unit would start now must be what runs: same name, same data. Else the next start makes an empty member.
-pub(super) async fn next_start(probe: &Probe, facts: &Facts) -> Result<(), Failure> {
+/// The options with which the unit would start its program now.
+pub(super) async fn next_flags(probe: &Probe, facts: &Facts) -> Result<Flags, Failure> {
     let on = (probe, &facts.seen);
     let (argv, environment) = next_command(on, &facts.unit, &facts.state).await?;
-    let next = Flags::from_process(&argv, &environment);
-    let next = config_file::with_file(on, &facts.cwd, next, &[]).await?;
-    same_options(probe.name(), facts, &next, &["name", "data-dir", "wal-dir"])
+    config_file::with_file(on, &facts.cwd, Flags::from_process(&argv, &environment), &[]).await
+}
+
+/// What the unit would start now must be what runs: same name, same data, in the same cluster. Else the next start makes an empty member,
+/// or a cluster of its own. Gives the options of that start.
+pub(super) async fn next_start(probe: &Probe, facts: &Facts) -> Result<Flags, Failure> {
+    let next = next_flags(probe, facts).await?;
+    same_options(&facts.unit, &facts.flags, &next, &IDENTITY).map_err(|what| refused(probe.name(), what))?;
+    stays_member(&facts.unit, &next).map_err(|what| refused(probe.name(), what))?;
+    Ok(next)
 }
 
 /// The options that say which member it is must be those of the running process.
-pub(super) fn same_options(host: &str, facts: &Facts, next: &Flags, options: &[&str]) -> Result<(), Failure> {
+pub(super) fn same_options(unit: &str, now: &Flags, next: &Flags, options: &[&str]) -> Result<(), String> {
     for &option in options {
-        let (now, then) = (facts.flags.get(option), next.get(option));
+        let (now, then) = (now.get(option), next.get(option));
         if now.unwrap_or_default().trim_end_matches('/') != then.unwrap_or_default().trim_end_matches('/') {
             let show = |value: Option<&str>| value.map_or_else(|| "not set".to_owned(), |v| format!("`{v}`"));
-            let what = format!(
-                "{} would start with another {option} than the process has\nexpected {}\nfound    {}",
-                facts.unit,
+            return Err(format!(
+                "{unit} would start with another {option} than the process has\nexpected {}\nfound    {}",
                 show(now),
                 show(then)
-            );
-            return Err(refused(host, what));
+            ));
         }
     }
     Ok(())
+}
+
+/// No start may take the member out of its cluster, whatever else is said otherwise with it: the old files are the way back.
+fn stays_member(unit: &str, next: &Flags) -> Result<(), String> {
+    let faults: Vec<String> = next.leaves_cluster().iter().map(ToString::to_string).collect();
+    if faults.is_empty() { Ok(()) } else { Err(format!("{unit} must not start so: {}", faults.join("\n"))) }
+}
+
+/// What the options say against a version: those of the process, and those of its next start, into which somebody may have put others since.
+pub(super) fn faults(now: &Flags, next: &Flags, rules: &Rules, target: &Version) -> Vec<FlagFault> {
+    let mut all = now.faults(rules, target);
+    let of_next: Vec<FlagFault> = next.faults(rules, target).into_iter().filter(|fault| !all.contains(fault)).collect();
+    all.extend(of_next);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(words: &[&str], environment: &[(&str, &str)]) -> Flags {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Flags::from_process(&words, &environment)
+    }
+
+    #[test]
+    fn what_was_put_into_the_files_after_the_start_and_would_take_the_member_out_of_its_cluster_is_seen() {
+        assert_eq!(stays_member("etcd.service", &flags(&["etcd", "--name=a", "--proxy=off"], &[])), Ok(()));
+        for next in [
+            flags(&["etcd", "--name=a"], &[("ETCD_FORCE_NEW_CLUSTER", "true")]),
+            flags(&["etcd", "--name=a", "--force-new-cluster"], &[]),
+            flags(&["etcd", "--name=a", "--proxy=on"], &[]),
+        ] {
+            let what = stays_member("etcd.service", &next).unwrap_err();
+            assert!(what.starts_with("etcd.service must not start so"), "{what}");
+        }
+    }
+
+    #[test]
+    fn another_configuration_file_is_another_start() {
+        let now = flags(&["etcd", "--config-file=/etc/etcd.yml"], &[]);
+        assert_eq!(same_options("etcd.service", &now, &now, &IDENTITY), Ok(()));
+        for next in [flags(&["etcd", "--config-file=/etc/other.yml"], &[]), flags(&["etcd"], &[])] {
+            let what = same_options("etcd.service", &now, &next, &IDENTITY).unwrap_err();
+            assert!(what.contains("another config-file"), "{what}");
+        }
+    }
+
+    #[test]
+    fn an_option_that_only_the_next_start_has_is_judged_and_one_of_both_is_told_once() {
+        let now = flags(&["etcd", "--debug"], &[]);
+        let next = flags(&["etcd", "--debug", "--log-package-levels=x"], &[]);
+        let names = |target: &str| {
+            let all = faults(&now, &next, Rules::built_in(), &target.parse().unwrap());
+            all.iter().map(|fault| fault.subject().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names("3.5.35"), ["debug", "log-package-levels"]);
+        assert!(names("3.4.13").is_empty());
+    }
 }

@@ -15,6 +15,7 @@ use super::auth_hop::{self, ACCEPT_AUTH_HOP};
 use super::downgrade::{DOWNGRADE, judged};
 use super::facts::{Facts, refused, version_argument};
 use super::files::{FILES, has_files};
+use super::next_start::{self, next_flags};
 use super::often;
 use super::release::{self, Origin};
 use super::rewriting::{REWRITE_OPTIONS, lacks_v2, walk};
@@ -273,13 +274,14 @@ async fn options(call: &Call<'_>, survey: &Survey, rules: &Rules, steps: &[Step]
             faults.extend(against.into_iter().map(|fault| format!("{host}: {fault}")));
             continue;
         }
+        let next = next_flags(&call.fleet.probe(host).await?, facts).await?;
         let mut told: BTreeSet<String> = BTreeSet::new();
         for step in steps {
             if step.keep_v2 && lacks_v2(facts, &step.to) && told.insert(ENABLE_V2.0.to_owned()) {
                 let (name, value) = ENABLE_V2;
                 faults.push(format!("{host}: `{name}={value}` has to be said for the v2 API to go on in {}", step.to));
             }
-            for fault in facts.flags.faults(rules, &step.to) {
+            for fault in next_start::faults(&facts.flags, &next, rules, &step.to) {
                 if told.insert(fault.subject().to_owned()) {
                     faults.push(format!("{host}: {fault}"));
                 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use semver::Version;
 use serde_json::{Map, json};
 
-use crate::etcd::{self, ClusterVersion, ClusterView, MemberView, WayBack, minor_of};
+use crate::etcd::{self, ClusterVersion, ClusterView, Flags, MemberView, WayBack, minor_of};
 use crate::events::Kind;
 use crate::modules::table::{Argument, CheckMode, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
@@ -18,7 +18,7 @@ use super::certificates;
 use super::downgrade::{DOWNGRADE, judged};
 use super::facts::{Facts, cluster_text, refused, version_argument};
 use super::files::{FILES, Files, has_files, on_paper};
-use super::next_start::{is_read, next_start, see};
+use super::next_start::{self, is_read, next_start, see};
 use super::outlook;
 use super::place::Place;
 use super::rewriting::{Hop, KEEP_V2, REWRITE_OPTIONS, is_due};
@@ -77,11 +77,12 @@ impl Module for EtcdPreflight {
                 (call.say)(Kind::Warning { text })?;
             }
             let hop = Hop::from(&version, &target);
-            self::options(&call, &facts, hop)?;
             self::unit(&call, &facts, &target)?;
             is_read(&call.probe, &facts.unit, &facts.state).await?;
             see(&call.probe, &facts).await?;
-            next_start(&call.probe, &facts).await?;
+            let next = next_start(&call.probe, &facts).await?;
+            self::options(&call, &facts, &next, hop)?;
+            data_dir(&call, &facts)?;
             let files = Files::plan(&call, &facts, hop).await?;
             let binary = stage::obtain_unless_running(&call, &facts, &target).await?;
             let place = Place::find(&call.probe, &facts, &target).await?;
@@ -130,14 +131,20 @@ impl Module for EtcdPreflight {
     }
 }
 
-/// What the running options say against the target; with `files`, or where they are said otherwise, those are judged that the target will
-/// be started with.
-fn options(call: &Call<'_>, facts: &Facts, hop: Hop<'_>) -> Result<(), Failure> {
+/// What the options of the process and of its next start say against the target; with `files`, or where they are said otherwise, those are
+/// judged that the target will be started with.
+pub(super) fn options(call: &Call<'_>, facts: &Facts, next: &Flags, hop: Hop<'_>) -> Result<(), Failure> {
     let rules = rules(call)?;
-    let faults: Vec<String> = facts.flags.faults(&rules, hop.to).iter().map(ToString::to_string).collect();
-    if !faults.is_empty() && !has_files(call) && !is_due(call, facts, &rules, hop) {
-        return Err(refused(call.host, faults.join("\n")));
+    let faults = next_start::faults(&facts.flags, next, &rules, hop.to);
+    if faults.is_empty() || has_files(call) || is_due(call, facts, &rules, hop) {
+        return Ok(());
     }
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    Err(refused(call.host, faults.join("\n")))
+}
+
+/// The data directory must be the one that the call expects, if it expects any.
+fn data_dir(call: &Call<'_>, facts: &Facts) -> Result<(), Failure> {
     let Some(expected) = call.text("data_dir") else { return Ok(()) };
     if facts.data.dir.as_str() == expected.trim_end_matches('/') {
         return Ok(());

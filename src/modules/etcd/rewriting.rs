@@ -15,6 +15,7 @@ use crate::remote::{Content, Probe, RemotePath, ServiceText, other_commands, var
 use super::facts::{Facts, refused};
 use super::files::{Wanted, has_files};
 use super::given::{DROP_IN, File, Given, Rewritten};
+use super::next_start::{self, next_flags};
 use super::seen::Seen;
 use super::would_be::{Units, specifiers};
 
@@ -124,10 +125,11 @@ pub(super) async fn files(
 pub(super) async fn walk(probe: &Probe, facts: &Facts, rules: &Rules, steps: &[Step]) -> Result<Vec<String>, Failure> {
     let mut faults: Vec<(String, String)> = Vec::new();
     let mut at: Option<Given> = None;
+    let next = next_flags(probe, facts).await?;
     for step in steps.iter().filter(|step| step.from != step.to) {
         let told = step.keep_v2 && lacks_v2(facts, &step.to);
         if at.is_none() && !told && !etcd::touches(&facts.flags, rules, &step.to) {
-            let against = facts.flags.faults(rules, &step.to);
+            let against = next_start::faults(&facts.flags, &next, rules, &step.to);
             once(&mut faults, against.iter().map(|fault| (fault.subject().to_owned(), fault.to_string())));
             continue;
         }

@@ -12,6 +12,7 @@ use crate::transport::BoxFuture;
 use super::downgrade::DOWNGRADE;
 use super::facts::{Facts, refused, version_argument};
 use super::files::{FILES, Files, on_paper};
+use super::next_start::next_flags;
 use super::place::Place;
 use super::ready::{THEN, then_argument};
 use super::release::{Binary, Origin, Unpacked};
@@ -94,7 +95,8 @@ impl Module for EtcdStage {
                 prove(&call.probe, &facts, place, &version).await?;
             }
             if call.change.is_some() || missing.is_empty() {
-                usage::compare(&call, &facts, &rules(&call)?, &place, &version).await?;
+                let next = next_flags(&call.probe, &facts).await?;
+                usage::compare(&call, [&facts.flags, &next], (&rules(&call)?, &version), &facts, &place).await?;
             }
             Ok(Outcome { changed: !missing.is_empty() || !to_put.is_empty(), result, ..Outcome::default() })
         })

@@ -13,13 +13,10 @@ use crate::remote::{
 use super::config_file;
 use super::facts::{Facts, refused};
 use super::files::{Changing, Files, Wanted, wanted};
-use super::next_start::{is_read, same_options};
+use super::next_start::{IDENTITY, is_read, same_options};
 use super::rewriting::{self, Hop};
 use super::rules::rules;
 use super::seen::Seen;
-
-/// Options that say who the member is and where its data lies; a configuration file may say all of them.
-pub(super) const IDENTITY: [&str; 4] = ["name", "data-dir", "wal-dir", "config-file"];
 
 /// `$1` the start of a process in microseconds since boot, then files. Prints those that were written after it; a second is given, since
 /// that is as well as the kernel tells.
@@ -387,7 +384,7 @@ impl Start {
         let argv = argv.certain().map_err(|why| refused(host, format!("ExecStart of {unit}: {why}")))?;
         let flags = Flags::from_process(&argv, &environment);
         let flags = config_file::with_file((probe, &facts.seen), &facts.cwd, flags, all).await?;
-        same_options(host, facts, &flags, &IDENTITY)?;
+        same_options(unit, &facts.flags, &flags, &IDENTITY).map_err(|what| refused(host, what))?;
         let faults: Vec<String> = flags.faults(rules, target).iter().map(ToString::to_string).collect();
         if !faults.is_empty() {
             return Err(refused(host, format!("with the new files: {}", faults.join("\n"))));

@@ -3,7 +3,7 @@
 use semver::Version;
 use serde_json::json;
 
-use crate::etcd::{Flags, Rules, WayBack};
+use crate::etcd::{Rules, WayBack};
 use crate::events::{Fault, Kind};
 use crate::modules::table::{Argument, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
@@ -11,13 +11,12 @@ use crate::remote::{Change, SURROUNDINGS, UnitAction};
 use crate::transport::BoxFuture;
 
 use super::super::certificates;
-use super::super::config_file;
 use super::super::facts::{Facts, refused};
 use super::super::files::Files;
-use super::super::next_start::{is_read, next_command, same_options, see};
+use super::super::next_start::{is_read, next_start, see};
 use super::super::place::Place;
 use super::super::survey::survey;
-use super::super::would_be::{IDENTITY, judge_unread};
+use super::super::would_be::judge_unread;
 use super::super::{ACCEPT_DOWNTIME, UNIT, at_work, preflight};
 use super::{CATCH_UP_TIMEOUT, Roll, Times, outcome, window_name};
 
@@ -140,11 +139,7 @@ async fn same_program(call: &Call<'_>, place: &Place) -> Result<(), Failure> {
 async fn same_member(call: &Call<'_>, facts: &Facts, version: &Version) -> Result<(), Failure> {
     is_read(&call.probe, &facts.unit, &facts.state).await?;
     see(&call.probe, facts).await?;
-    let on = (&call.probe, &facts.seen);
-    let (argv, environment) = next_command(on, &facts.unit, &facts.state).await?;
-    let next = Flags::from_process(&argv, &environment);
-    let next = config_file::with_file(on, &facts.cwd, next, &[]).await?;
-    same_options(call.host, facts, &next, &IDENTITY)?;
+    let next = next_start(&call.probe, facts).await?;
     let faults: Vec<String> = next.faults(Rules::built_in(), version).iter().map(ToString::to_string).collect();
     if !faults.is_empty() {
         return Err(refused(call.host, faults.join("\n")));
