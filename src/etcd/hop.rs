@@ -163,6 +163,13 @@ pub fn judge_down(rules: &Rules, from: &Version, to: &Version) -> Result<WayBack
     }
 }
 
+/// Whether a binary by itself refuses to start in a cluster whose version has risen above its own: 2.2.5 and later do (etcd v2.2.5
+/// etcdserver/cluster_util.go, read 2026-11-28), 2.0.5 and 2.1.1 start and serve (seen in the lab 2026-11-24).
+#[must_use]
+pub fn refuses_risen(old: &Version) -> bool {
+    *old >= Version::new(2, 2, 5)
+}
+
 fn no_rules(rules: &Rules, from: &Version, to: &Version) -> HopRefusal {
     let minors: Vec<String> =
         rules.hops.iter().map(|hop| format!("{}.{} to {}.{}", hop.from.0, hop.from.1, hop.to.0, hop.to.1)).collect();
@@ -182,6 +189,13 @@ mod tests {
         assert_eq!(judged("2.0.5", "2.1.1"), Ok(WayBack::WhileMixed));
         assert_eq!(judged("2.0.13", "2.1.3"), Ok(WayBack::WhileMixed));
         assert_eq!(judged("3.5.35", "3.6.16"), Ok(WayBack::WhileMixed));
+    }
+
+    #[test]
+    fn an_old_binary_refuses_a_cluster_that_has_risen_from_2_2_5_on() {
+        let refuses = |old: &str| refuses_risen(&old.parse().unwrap());
+        assert!(["2.2.5", "2.3.8", "3.5.35"].into_iter().all(refuses));
+        assert!(!["2.0.5", "2.1.1", "2.2.4"].into_iter().any(refuses));
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub use gateway::{
     Api, MemberStatus, StoreState, absent_key, alarms, api, downgrade_taken, downgrade_to, gateway_count,
     gateway_members, gateway_read, keys_at, member_status,
 };
-pub use hop::{HopRefusal, judge, judge_down, may_be_left};
+pub use hop::{HopRefusal, judge, judge_down, may_be_left, refuses_risen};
 pub use key_hash::{HashBy, KeyHash, Sameness, hash_by, key_hash, key_hash_at, key_hash_of_tool, sameness};
 pub use not_now::NotNow;
 pub use order::{Rank, next};

@@ -342,12 +342,16 @@ impl Roll<'_> {
     }
 
     /// While another member still runs the old minor the cluster version cannot rise, so the host may take the swap back by itself.
-    /// For the last member it must ask the others first: 2.0 and 2.1 start on a risen cluster without a word.
+    /// For the last member it must ask the others first: 2.0 and 2.1 start on a risen cluster without a word. One that is alone can ask
+    /// nobody.
     async fn take_back(&self) -> TakeBack {
         match self.way_back {
             WayBack::Always => return TakeBack::Open,
             WayBack::Never => return TakeBack::Closed,
             WayBack::WhileMixed | WayBack::UntilFirstStart => {}
+        }
+        if self.is_alone() {
+            return alone(&self.from);
         }
         let looked = self.survey.look().await;
         let others = looked.hosts.iter().filter(|(host, _)| host.as_str() != self.host());
@@ -363,6 +367,11 @@ impl Roll<'_> {
         TakeBack::Ask(peers.collect())
     }
 
+    /// Whether the cluster has no other member: none is stopped before every member is known to be a host of the play.
+    pub(super) fn is_alone(&self) -> bool {
+        self.survey.facts.keys().all(|host| host.as_str() == self.host())
+    }
+
     fn facts_of_others(&self) -> impl Iterator<Item = &Facts> {
         self.survey
             .facts
@@ -370,6 +379,11 @@ impl Roll<'_> {
             .filter(|(host, _)| host.as_str() != self.host())
             .filter_map(|(_, facts)| facts.as_ref().ok())
     }
+}
+
+/// The way back of the only member: a program that never served has raised nothing, and once one has, the old binary must refuse by itself.
+fn alone(old: &Version) -> TakeBack {
+    if etcd::refuses_risen(old) { TakeBack::Open } else { TakeBack::Closed }
 }
 
 /// The transaction in an act's words.
@@ -409,4 +423,18 @@ fn advertised(facts: &Facts) -> Serve {
 /// What a failure leaves behind, for the last two lines of its message.
 pub(super) fn fault_by_quorum(sound: usize, voters: usize) -> Fault {
     if sound >= etcd::quorum(voters) { Fault::MemberDown } else { Fault::QuorumLost }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_only_member_goes_back_where_its_old_binary_refuses_what_it_must_not_start_on() {
+        for (old, open) in [("2.0.5", false), ("2.1.1", false), ("2.2.5", true), ("2.3.8", true), ("3.5.35", true)] {
+            let way = alone(&old.parse().unwrap());
+            assert_eq!(matches!(way, TakeBack::Open), open, "{old}");
+            assert_eq!(matches!(way, TakeBack::Closed), !open, "{old}");
+        }
+    }
 }

@@ -249,22 +249,54 @@ fn unsettled(view: &ClusterView, target: &Version) -> Option<String> {
     ))
 }
 
-/// Says once what no host can do over TLS: ask the others whether the way back is open, on which that of the last member hangs.
+/// Says once where a member is not taken back by itself: over TLS no host can ask the others whether the way back is open, on which that of
+/// the last member hangs; and an only member has nobody to ask.
 fn one_way(call: &Call<'_>, survey: &Survey, version: &Version, target: &Version) -> Result<(), Failure> {
     let first = call.fleet.hosts().first().is_some_and(|host| host == call.host);
     let asks = version != target
         && etcd::judge(&rules(call)?, version, target).is_ok_and(|way_back| way_back != WayBack::Always);
-    if !first || !asks || survey.facts.values().flatten().all(Facts::in_the_clear) {
+    if !first || !asks {
         return Ok(());
     }
-    let text = format!(
-        "the members speak TLS, which a host cannot ask: should {target} not serve on the last one, that one is left on it \
-         instead of going back to {version} by itself"
-    );
-    (call.say)(Kind::Warning { text })
+    let in_the_clear = survey.facts.values().flatten().all(Facts::in_the_clear);
+    match not_back(survey.facts.len(), in_the_clear, version, target) {
+        Some(text) => (call.say)(Kind::Warning { text }),
+        None => Ok(()),
+    }
+}
+
+/// Why the last member of so many is not taken back by itself, if so.
+fn not_back(members: usize, in_the_clear: bool, version: &Version, target: &Version) -> Option<String> {
+    match members {
+        1 if etcd::refuses_risen(version) => None,
+        1 => Some(format!(
+            "the cluster has one member, and {version} starts without a word in one that has risen above it: should {target} not \
+             serve, that member is left on it instead of going back to {version} by itself"
+        )),
+        _ if in_the_clear => None,
+        _ => Some(format!(
+            "the members speak TLS, which a host cannot ask: should {target} not serve on the last one, that one is left on it \
+             instead of going back to {version} by itself"
+        )),
+    }
 }
 
 /// Whether any member is not yet on the target: then the roll has something to do.
 fn cluster_needed(view: &ClusterView, target: &Version) -> bool {
     view.hosts.values().any(|told| told.as_ref().map_or(true, |member| member.version.server != *target))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_said_where_the_last_member_is_not_taken_back_by_itself() {
+        let of = |members: usize, in_the_clear: bool, version: &str| {
+            not_back(members, in_the_clear, &version.parse().unwrap(), &Version::new(3, 6, 16)).unwrap_or_default()
+        };
+        assert!(of(1, true, "2.1.1").contains("the cluster has one member"));
+        assert_eq!((of(1, true, "2.2.5"), of(1, false, "3.5.35"), of(3, true, "2.1.1")), Default::default());
+        assert!(of(3, false, "3.5.35").contains("the members speak TLS"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::etcd::{ClusterVersion, WayBack, is_to_blame, may_stop};
+use crate::etcd::{ClusterVersion, WayBack, is_to_blame, may_stop, refuses_risen};
 use crate::events::{Fault, Kind};
 use crate::modules::{Failure, Outcome};
 use crate::remote::{Receipt, Swap, TakeBack, Window, WindowEnd};
@@ -197,12 +197,14 @@ impl Roll<'_> {
         }
     }
 
-    /// Whether every other member says that the cluster version has not risen; silence counts as no.
+    /// Whether every other member says that the cluster version has not risen; silence counts as no. Where there is no other, the old binary
+    /// must refuse by itself what it must not start on.
     async fn way_is_open(&self) -> bool {
         match self.way_back {
             WayBack::Always => return true,
             // It serves, so it has opened the data.
             WayBack::UntilFirstStart | WayBack::Never => return false,
+            WayBack::WhileMixed if self.is_alone() => return refuses_risen(&self.from),
             WayBack::WhileMixed => {}
         }
         let view = self.survey.look().await;
