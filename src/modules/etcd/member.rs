@@ -1,6 +1,7 @@
 //! `etcd_member`: one member taken to the new binary, as one transaction on its host, and waited for until it has caught up.
 
 mod ending;
+mod leave;
 mod name;
 mod restart;
 mod times;
@@ -261,12 +262,20 @@ impl Roll<'_> {
     }
 
     async fn run(self) -> Result<Outcome, Failure> {
-        let window = self.window().await?;
         let act = act(&self.facts.unit, self.swapped.then_some((&self.from, &self.to)), &self.files);
-        (self.call.say)(Kind::ActBegins { host: self.host().to_owned(), act })?;
-        self.begin(&window).await?;
-        let watched = self.watch(&window, &self.to).await?;
-        self.end(&window, watched).await
+        let mut tries = 0;
+        loop {
+            let window = self.window().await?;
+            (self.call.say)(Kind::ActBegins { host: self.host().to_owned(), act: act.clone() })?;
+            self.begin(&window).await?;
+            let watched = self.watch(&window, &self.to).await?;
+            tries += 1;
+            if tries == leave::TRIES || !watched.receipt.had_no_leave() {
+                return self.end(&window, watched).await;
+            }
+            let text = format!("{}: {}; nothing was stopped, so it is begun anew", self.host(), watched.receipt.detail);
+            (self.call.say)(Kind::Warning { text })?;
+        }
     }
 
     /// The transaction's steps, in words.
@@ -292,13 +301,9 @@ impl Roll<'_> {
         let mut judged = self.facts.seen.judged();
         // Through a link, if it is one: the window compares where that leads, but not what is there.
         judged.push(self.program_as_it_runs());
-        Ok(self.plan(
-            name,
-            swaps,
-            (read, reload, judged),
-            take_back,
-            self.facts.state.invocation_id().unwrap_or_default(),
-        ))
+        let invocation = self.facts.state.invocation_id().unwrap_or_default();
+        let window = self.plan(name, swaps, (read, reload, judged), take_back, invocation);
+        Ok(Window { leave: Some(leave::LEAVE), ..window })
     }
 
     fn program_as_it_runs(&self) -> Judged {
@@ -338,6 +343,7 @@ impl Roll<'_> {
             start: self.start,
             back: self.back,
             soak: SOAK,
+            leave: None,
         }
     }
 

@@ -141,7 +141,7 @@ impl Survey {
     /// # Errors
     /// What stands against it still, as a refusal: nobody's turn has begun; or the host that is not reached.
     pub(super) async fn may_stop(&self, host: &str, accept_downtime: bool) -> Result<ClusterView, Failure> {
-        self.asked(host, accept_downtime).await.map_err(|against| {
+        self.asked(host, accept_downtime, PATIENCE_WHILE_ALL_SERVE).await.map_err(|against| {
             let Against { reason, look } = *against;
             look.lost.unwrap_or_else(|| refused(host, reason))
         })
@@ -152,7 +152,20 @@ impl Survey {
     /// # Errors
     /// What stands against it still, with how the cluster is.
     pub(super) async fn still_may_stop(&self, host: &str, accept_downtime: bool) -> Result<(), Failure> {
-        self.asked(host, accept_downtime).await.map(drop).map_err(|against| {
+        self.may_stop_within(host, accept_downtime, PATIENCE_WHILE_ALL_SERVE).await
+    }
+
+    /// The same for who has no longer than that to ask again.
+    ///
+    /// # Errors
+    /// As [`Survey::still_may_stop`].
+    pub(super) async fn may_stop_within(
+        &self,
+        host: &str,
+        accept_downtime: bool,
+        longest: Duration,
+    ) -> Result<(), Failure> {
+        self.asked(host, accept_downtime, longest).await.map(drop).map_err(|against| {
             let Against { reason, look } = *against;
             // Of a host that is not reached nobody knows whether its member is down.
             let refused = look.lost.unwrap_or_else(|| refused(host, reason));
@@ -164,13 +177,13 @@ impl Survey {
         })
     }
 
-    async fn asked(&self, host: &str, accept_downtime: bool) -> Result<ClusterView, Box<Against>> {
+    async fn asked(&self, host: &str, accept_downtime: bool, longest: Duration) -> Result<ClusterView, Box<Against>> {
         let begun = Instant::now();
         loop {
             let look = self.reached().await;
             match self.verdict(&look.view, host, accept_downtime).await {
                 Ok(()) => return Ok(look.view),
-                Err(reason) if !reason.may_pass() || begun.elapsed() > patience(&look.view, true) => {
+                Err(reason) if !reason.may_pass() || begun.elapsed() > patience(&look.view, true).min(longest) => {
                     return Err(Box::new(Against { reason, look }));
                 }
                 Err(_) => tokio::time::sleep(PAUSE).await,

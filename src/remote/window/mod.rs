@@ -94,6 +94,8 @@ pub struct Window {
     pub back: Duration,
     /// How long one process must have served, unless somebody confirms earlier.
     pub soak: Duration,
+    /// How long leave to stop is waited for once everything is prepared; `None` where none is needed.
+    pub leave: Option<Duration>,
 }
 
 /// How a window stands.
@@ -129,7 +131,7 @@ const LONGEST: &str = r#"
 said=$(systemctl show -p Description "$1") || exit 1
 case $said in *"("/*")") dir=${said##*"("} dir=${dir%")"} ;; *) exit 0 ;; esac
 [ -f "$dir/plan" ] || exit 0
-. "$dir/plan" && echo $((stop_seconds * 2 + start_seconds + ${back_seconds:-$start_seconds} + soak_seconds))
+. "$dir/plan" && echo $((stop_seconds * 2 + start_seconds + ${back_seconds:-$start_seconds} + soak_seconds + ${leave_seconds:-0}))
 "#;
 
 /// `$1` unit of the window, `$2` its folder. Old systemd has no `--collect`; then a failed unit stays until `reset-failed`. And it is from 237
@@ -151,6 +153,9 @@ impl Window {
     /// Where the folders of all windows are: on disk, since a receipt must survive a reboot; root's alone.
     pub const HOME: &str = "/var/lib/quorate/windows";
 
+    /// What a window says last that has prepared everything and waits for leave to stop.
+    pub const READY: &str = "ready";
+
     /// The unit in which the window of `unit` runs: one name, so that systemd itself lets only one be at work.
     #[must_use]
     pub fn runs_as(unit: &str) -> String {
@@ -167,7 +172,7 @@ impl Window {
     /// All that it may take by itself, there and back.
     #[must_use]
     pub fn longest(&self) -> Duration {
-        self.stop * 2 + self.start + self.back + self.soak
+        self.stop * 2 + self.start + self.back + self.soak + self.leave.unwrap_or_default()
     }
 
     fn plan(&self, fence: Option<&Fence>) -> String {
@@ -197,6 +202,7 @@ impl Window {
             ("start_seconds", &seconds(self.start)),
             ("back_seconds", &seconds(self.back)),
             ("soak_seconds", &seconds(self.soak)),
+            ("leave_seconds", &self.leave.map_or_else(|| "0".to_owned(), seconds)),
         ])
     }
 
@@ -329,14 +335,27 @@ impl Change {
         }
     }
 
+    /// Tells the window that is ready whether there is leave to stop.
+    ///
+    /// # Errors
+    /// When it could not be told; without a word it stops nothing and ends.
+    pub async fn answer(&self, name: &str, may: bool) -> Result<(), RemoteError> {
+        self.tell_window(name, if may { "leave" } else { "no-leave" }).await
+    }
+
     /// Tells the window that enough was seen: it need not wait out its soak.
     ///
     /// # Errors
     /// When it could not be told; it then ends by itself.
     pub async fn confirm(&self, name: &str) -> Result<(), RemoteError> {
+        self.tell_window(name, "confirmed").await
+    }
+
+    /// A word to a window, by a file of that name in its folder.
+    async fn tell_window(&self, name: &str, word: &str) -> Result<(), RemoteError> {
         let Some(folder) = Window::folder(name) else { return Ok(()) };
         let private = Attributes { mode: Some(0o600), ..Attributes::default() };
-        self.write(&folder.join("confirmed"), b"", &private).await
+        self.write(&folder.join(word), b"", &private).await
     }
 }
 

@@ -64,7 +64,16 @@ pub struct Receipt {
     pub pid: Option<u32>,
 }
 
+/// How the detail of a window begins that no leave has reached in time, in `window.sh`.
+const NO_LEAVE: &str = "no leave to stop ";
+
 impl Receipt {
+    /// Whether it has stopped nothing since no leave to do so reached it in time.
+    #[must_use]
+    pub fn had_no_leave(&self) -> bool {
+        self.end == WindowEnd::Refused && self.detail.starts_with(NO_LEAVE)
+    }
+
     /// Reads the `result` file.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 mod full_disk;
 mod judged;
+mod leave;
 mod links;
 mod state;
 
@@ -43,6 +44,7 @@ fn window() -> Window {
         start: Duration::from_secs(60),
         back: Duration::from_secs(90),
         soak: Duration::from_millis(10),
+        leave: None,
     }
 }
 

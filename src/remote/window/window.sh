@@ -8,7 +8,8 @@
 #   judged     by which other files the start was judged, and their sums
 #   intent     written before anything is stopped        log      each step, with seconds since boot
 #   sums       of files that were read whole, by their marks; gone at the end
-#   confirmed  put there by whoever has seen enough      journal  what the unit said last
+#   leave, no-leave  put there by who ordered it, once all is ready   confirmed  put there by whoever has seen enough
+#   journal  what the unit said last
 #   result     written last
 set -u
 umask 077
@@ -360,9 +361,21 @@ keep_all || finish refused "$why"
 while IFS=$tab read -r target staged kept want before; do
     [ "$want" = none ] || [ "$(sum "$staged")" = "$want" ] || finish refused "$staged is not what was staged: its sha256 is not $want"
 done <files
-# Behind all that takes its time, so that little of it is left for somebody else.
 whose_data || finish refused "$why"
 as_judged || finish refused "$why"
+# All that takes its time is behind us. Who ordered it looks at the other members once more now, and says whether there is leave.
+if [ "$leave_seconds" != 0 ]; then
+    note "ready"
+    end=$(($(now | cut -d. -f1) + leave_seconds))
+    until [ -e leave ]; do
+        [ ! -e no-leave ] || finish refused "there is no leave to stop $unit any more"
+        at=$(now)
+        [ "${at%.*}" -lt "$end" ] || finish refused "no leave to stop $unit came within $leave_seconds s"
+        sleep 0.1
+    done
+    # What was judged is looked at again, by its marks.
+    as_judged || finish refused "$why"
+fi
 [ "$(property InvocationID)" = "$invocation" ] || finish refused "$unit was restarted by somebody else since it was examined"
 allowed || finish refused "the lock $lock is no longer run $run's"
 

@@ -7,11 +7,12 @@ use semver::Version;
 use crate::etcd::{self, Api, CatchUp, ClusterView, Lag, NotNow};
 use crate::events::{Fault, Kind};
 use crate::modules::{Call, Failure};
-use crate::remote::{Probe, Receipt, RemoteError, Window, WindowState};
+use crate::remote::{Probe, Receipt, RemoteError, Window, WindowEnd, WindowState};
 use crate::transport::ExecError;
 
 use super::super::survey::Survey;
 use super::Roll;
+use super::leave::Leave;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -213,20 +214,29 @@ impl Roll<'_> {
         // All that the window may take by itself, there and back.
         let longest = window.longest();
         let mut wait = CatchUp::new(self.call.host, version, self.facts.flags.election_timeout());
-        let (mut confirmed, mut lost): (bool, Option<Instant>) = (false, None);
+        let (mut confirmed, mut lost, mut leave): (bool, Option<Instant>, Option<Leave>) = (false, None, None);
         let mut said = String::new();
         loop {
             let look = self.state(&window.name);
             // Once the link is known to be lost, that was said.
             let state = if lost.is_some() { look.await } else { self.heard(look).await.flatten() };
             match state {
-                Ok(WindowState::Ended(receipt)) => return Ok(Watched { receipt, caught_up: confirmed }),
+                Ok(WindowState::Ended(receipt)) => {
+                    return match leave {
+                        // Why is known here better than there.
+                        Some(Err(against)) if receipt.end == WindowEnd::Refused => Err(against),
+                        _ => Ok(Watched { receipt, caught_up: confirmed }),
+                    };
+                }
                 Ok(WindowState::Running(step)) => {
                     lost = None;
                     let step = step.split_once(' ').map_or(step.as_str(), |(_, words)| words);
                     if step != said {
                         said = step.to_owned();
                         say(self.call, &said, None)?;
+                    }
+                    if leave.is_none() && said == Window::READY {
+                        leave = self.last_look(window).await;
                     }
                     if !confirmed && said.ends_with("answers") {
                         confirmed = self.seen_enough(&mut wait, begun.elapsed(), window).await;
