@@ -14,6 +14,7 @@ mod control;
 mod disk;
 mod host_keys;
 mod killed;
+mod leave;
 mod links;
 mod locked;
 mod power;

@@ -25,6 +25,8 @@ const ALONE: Duration = Duration::from_secs(90);
 /// Where a window is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
+    /// All is prepared and leave is asked for.
+    Ready,
     Stop,
     Swap,
     Start,
@@ -60,8 +62,8 @@ impl Window {
         }
         let log = self.log();
         let last = log.lines().last()?;
-        let words = [("stopping", Step::Stop), ("stopped", Step::Swap), ("swapped", Step::Swap)];
-        let more = [("starting", Step::Start), ("process", Step::Gate), ("done", Step::Ended)];
+        let words = [("ready", Step::Ready), ("stopping", Step::Stop), ("stopped", Step::Swap)];
+        let more = [("swapped", Step::Swap), ("starting", Step::Start), ("process", Step::Gate), ("done", Step::Ended)];
         let step =
             words.iter().chain(&more).find(|(word, _)| last.split(' ').nth(1).is_some_and(|w| w.starts_with(word)));
         Some(step.unwrap_or_else(|| panic!("an unknown step: {last}")).1)
@@ -139,9 +141,24 @@ impl Control {
 
     /// Waits for a window that is wanted, by its host and its folder, for so long.
     pub(crate) fn window(&self, limit: Duration, run: &mut Running, wanted: impl Fn(&str, &Path) -> bool) -> Window {
+        self.window_with("log", limit, run, wanted)
+    }
+
+    /// The first window, as soon as it is at work and before it is ready.
+    pub(crate) fn first_intent(&self, run: &mut Running) -> Window {
+        self.window_with("intent", NEXT, run, |_, _| true)
+    }
+
+    fn window_with(
+        &self,
+        file: &str,
+        limit: Duration,
+        run: &mut Running,
+        wanted: impl Fn(&str, &Path) -> bool,
+    ) -> Window {
         let found = wait_until("the next window", limit, || {
             let next = self.windows().into_iter().find(|(host, folder)| {
-                wanted(host, folder) && fs::read_to_string(folder.join("log")).is_ok_and(|log| log.ends_with('\n'))
+                wanted(host, folder) && fs::read_to_string(folder.join(file)).is_ok_and(|text| text.ends_with('\n'))
             });
             match next {
                 Some((host, folder)) => Ok(Some(Window { host, folder })),
