@@ -32,8 +32,28 @@ pub struct Operator {
     pub machine: String,
     /// When the run began: RFC 3339, in UTC, whole seconds.
     pub since: String,
-    /// Whether a run, by its ID, is known for sure to be over: it was one of this machine, and its process is gone.
+    /// Whether the journal of a run, by its ID, is here, and no process of this machine is at it. Of a run of another machine that says
+    /// nothing: a folder of journals may be a copy, or shared without its locks.
     pub is_over: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+}
+
+impl Operator {
+    /// Whether the run that holds a lock is known for sure to be over: it was one of this machine, and its process is gone.
+    fn knows_over(&self, holder: &Holder) -> bool {
+        !self.machine.is_empty() && holder.from == self.machine && (self.is_over)(&holder.run)
+    }
+
+    /// What is to be done about a lock that is another's.
+    fn next(&self, holder: &Holder) -> String {
+        let Holder { run, from, .. } = holder;
+        let elsewhere = from != &self.machine && (self.is_over)(run);
+        let known = if elsewhere {
+            format!("its journal here does not tell whether it is over, only {from} does: `quorate runs` there")
+        } else {
+            "its machine knows: `quorate runs` there".to_owned()
+        };
+        format!("wait for it; if it is gone for good ({known}), `quorate lock break --run {run}`")
+    }
 }
 
 /// The locks that the run holds, by host.
@@ -169,7 +189,7 @@ impl Engine<'_> {
         let change = Change::new(probe.host().clone(), permit);
         let holder = self.holder();
         let mut held = change.take(lock, &holder, None).await?;
-        if let Some(before) = held.clone().filter(|held| (self.operator.is_over)(&held.holder.run)) {
+        if let Some(before) = held.clone().filter(|held| self.operator.knows_over(&held.holder)) {
             held = change.take(lock, &holder, Some(&before.holder.run)).await?;
             if held.is_none() {
                 self.warn_once(format!("took over the locks of run {}, which is over", before.holder.run));
@@ -194,14 +214,7 @@ impl Engine<'_> {
     }
 
     fn held_by(&self, host: &str, held: &Held) -> Halt {
-        Halt {
-            fault: Fault::Locked,
-            reason: told(host, held),
-            next: format!(
-                "wait for it; if it is gone for good (its machine knows: `quorate runs` there), `quorate lock break --run {}`",
-                held.holder.run
-            ),
-        }
+        Halt { fault: Fault::Locked, reason: told(host, held), next: self.operator.next(&held.holder) }
     }
 
     /// Says every now and then, on all hosts, that the run is at work, and sees whether they still are its own.
@@ -292,5 +305,32 @@ fn not_taken(failures: Vec<Failure>) -> Halt {
         reason: format!("the lock was not taken: {}", reasons.join("; ")),
         next: "the roll was not begun; a lock needs root on the host (`become: true`) and room for a small file"
             .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_taken_over_only_from_a_run_of_this_machine() {
+        let operator = Operator {
+            user: "ops".to_owned(),
+            machine: "bastion1".to_owned(),
+            since: String::new(),
+            is_over: Arc::new(|run| run != "01LIVES"),
+        };
+        let of = |run: &str, from: &str| Holder { run: run.to_owned(), from: from.to_owned(), ..Holder::default() };
+        assert!(operator.knows_over(&of("01DEAD", "bastion1")));
+        assert!(!operator.knows_over(&of("01LIVES", "bastion1")));
+        // Its journal is here too, in a copy of the folder.
+        let elsewhere = of("01DEAD", "bastion2");
+        assert!(!operator.knows_over(&elsewhere));
+        let next = operator.next(&elsewhere);
+        assert!(next.contains("only bastion2 does") && next.contains("`quorate lock break --run 01DEAD`"), "{next}");
+        assert!(!operator.next(&of("01LIVES", "bastion2")).contains("journal here"));
+        // Where neither says its name nothing is known of either.
+        let nameless = Operator { machine: String::new(), ..operator };
+        assert!(!nameless.knows_over(&of("01DEAD", "")));
     }
 }
