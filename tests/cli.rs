@@ -326,6 +326,18 @@ fn a_fault_in_a_template_file_is_shown_with_its_line_before_any_host_is_contacte
 }
 
 #[test]
+fn less_than_a_runs_whole_id_is_refused_before_its_hosts_are_asked() {
+    let quorate = Quorate::new();
+    for part in ["01M8E8S1Z", "01M8EP2W82YNG9AMXTXKCEBKN", "01M8EP2W82YNG9AMXTXKCEBKNU"] {
+        for line in [&["receipts", "--run", part][..], &["lock", "break", "--reason", "gone", "--run", part]] {
+            let output = quorate.run(&[line, &["-i", "h1,", "--group", "all"]].concat());
+            assert_eq!((code(&output), stdout(&output).as_str()), (5, ""), "{line:?}");
+            assert!(stderr(&output).contains("is not a run's ID"), "{line:?}: {}", stderr(&output));
+        }
+    }
+}
+
+#[test]
 fn a_run_that_no_host_takes_part_in_is_wrong_input() {
     let quorate = Quorate::new();
     let play = "- hosts: one\n  connection: local\n  tasks: [ping: ]\n";

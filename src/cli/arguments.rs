@@ -70,9 +70,8 @@ pub(super) enum Command {
         command: Lock,
     },
     /// See what a run did by what the hosts keep of it: for when the machine that ran it is gone with its journal.
-    #[command(
-        after_help = "Example:\n  quorate receipts -i inventory/prod.yml\n\nExit codes: 0 all hosts said, 4 one did not"
-    )]
+    #[command(after_help = "Example:\n  quorate receipts -i inventory/prod.yml\n\n\
+        Exit codes: 0 all hosts said, 4 one did not, 5 no run's ID, 6 a host key unknown or changed, 20 stopped before all were asked")]
     Receipts(Box<Receipts>),
     /// Describe a module, or list all of them.
     #[command(after_help = "Examples:\n  quorate doc\n  quorate doc copy")]
@@ -91,7 +90,9 @@ pub(super) enum Command {
 #[derive(Debug, Subcommand)]
 pub(super) enum Etcd {
     /// Members, versions, leader, indices and health in one table.
-    #[command(after_help = "Example:\n  quorate etcd status -i inventory/prod.yml --group etcd")]
+    #[command(after_help = "Example:\n  quorate etcd status -i inventory/prod.yml --group etcd\n\n\
+        Exit codes: 0 all healthy, 11 one is not or does not say, 12 no quorum is known to hold; before these 6 a host key unknown or \
+        changed, 20 stopped before all were asked")]
     Status(Box<Status>),
 }
 
@@ -99,7 +100,7 @@ pub(super) enum Etcd {
 pub(super) enum Lock {
     /// The locks of all hosts in one table.
     #[command(after_help = "Example:\n  quorate lock show -i inventory/prod.yml\n\n\
-        Exit codes: 0 all hosts said, 4 one did not")]
+        Exit codes: 0 all hosts said, 4 one did not, 6 a host key unknown or changed, 20 stopped before all were asked")]
     Show(Box<Cluster>),
     /// Take the lock of a run away whose machine is gone for good; a run that is at work changes nothing more after that.
     #[command(
@@ -387,7 +388,7 @@ pub(super) struct LockBreak {
 /// `quorate receipts`.
 #[derive(Debug, Args)]
 pub(super) struct Receipts {
-    /// The run, by its ID; else the newest of which any host knows. With --json all are told.
+    /// The run, by its whole ID; else the newest of which any host knows. With --json all are told.
     #[arg(long, value_name = "RUN", conflicts_with = "json")]
     pub(super) run: Option<String>,
     #[command(flatten)]

@@ -4,9 +4,8 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::answers::{self, Answer};
+use super::answers::{self, Answer, Asked};
 use super::arguments::{Cluster, Status as Arguments};
-use super::console;
 use super::exit::Exit;
 use super::running::Passwords;
 use crate::events::Fault;
@@ -57,26 +56,23 @@ impl MemberRow {
 
 /// Asks and shows.
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    asked(arguments).map_or_else(|exit| exit, |rows| show(&rows, arguments.cluster.output.json))
+    asked(arguments).map_or_else(|exit| exit, |asked| show(&asked, arguments.cluster.output.json))
 }
 
-fn asked(arguments: &Arguments) -> Result<Vec<MemberRow>, Exit> {
+fn asked(arguments: &Arguments) -> Result<Asked, Exit> {
     let Cluster { group, connection, output } = &arguments.cluster;
     let pattern = Value::from(group.as_str());
     let text = format!("- hosts: {pattern}\n  gather_facts: false\n  tasks:\n    - etcd_facts:\n");
     let play = Source::new("<command line>", text);
     let login = |passwords: Passwords| passwords.with_etcd(&arguments.login);
-    let answers = answers::asked(&play, "etcd status", (connection, output), login)?;
-    Ok(answers.iter().map(MemberRow::of).collect())
+    answers::asked(&play, "etcd status", (connection, output), login)
 }
 
 /// Prints the rows; a member that is not known to be healthy is exit 11, none that is (or no leader) 12.
-fn show(rows: &[MemberRow], json: bool) -> Exit {
-    let text = if json { as_json(rows) } else { as_table(rows) };
-    match console::answer(&text) {
-        Exit::DONE => verdict(rows),
-        failed => failed,
-    }
+fn show(asked: &Asked, json: bool) -> Exit {
+    let rows: Vec<MemberRow> = asked.answers.iter().map(MemberRow::of).collect();
+    let text = if json { as_json(&rows) } else { as_table(&rows) };
+    asked.answer(&text, || verdict(&rows))
 }
 
 /// What the rows come to: silence is not health.
@@ -94,7 +90,7 @@ fn verdict(rows: &[MemberRow]) -> Exit {
 
 /// One JSON object a line.
 fn as_json(rows: &[MemberRow]) -> String {
-    rows.iter().filter_map(|row| serde_json::to_string(row).ok()).map(|line| line + "\n").collect()
+    answers::json_lines(rows.iter().filter_map(|row| serde_json::to_value(row).ok()))
 }
 
 fn as_table(rows: &[MemberRow]) -> String {

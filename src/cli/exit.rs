@@ -8,6 +8,9 @@ use crate::events::Fault;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Exit(pub(super) u8);
 
+/// Detached by a second SIGINT or SIGTERM.
+pub(super) const DETACHED: [u8; 2] = [130, 143];
+
 /// Every fault, in the order of its exit code.
 const FAULTS: [Fault; 14] = [
     Fault::Bug,

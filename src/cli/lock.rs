@@ -3,11 +3,11 @@
 use comfy_table::{Table, presets};
 use serde_json::{Map, Value, json};
 
-use super::answers::{self, Answer};
+use super::answers::{self, Answer, Asked};
 use super::arguments::{Cluster, LockBreak};
 use super::exit::Exit;
+use super::running;
 use super::running::OneTask;
-use super::{console, running};
 use crate::events::Fault;
 use crate::report::{Look, Terminal, escaped_line};
 
@@ -19,7 +19,7 @@ pub(super) fn show(cluster: &Cluster) -> Exit {
     let Cluster { group, connection, output } = cluster;
     let play = answers::as_root(group, &json!({ "quorate_lock": {} }));
     let asked = answers::asked(&play, "lock show", (connection, output), Ok);
-    asked.map_or_else(|exit| exit, |answers| answer(&answers.iter().map(row).collect::<Vec<_>>(), output.json))
+    asked.map_or_else(|exit| exit, |asked| answer(&asked, output.json))
 }
 
 fn row(answer: &Answer) -> Row {
@@ -32,10 +32,7 @@ fn row(answer: &Answer) -> Row {
 pub(super) fn r#break(arguments: &LockBreak) -> Exit {
     let broken = || {
         let LockBreak { run, reason, cluster: Cluster { group, connection, output } } = arguments;
-        if ulid::Ulid::from_string(run).is_err() {
-            let why = format!("`{run}` is not a run's ID: `quorate lock show` has the one that holds the lock");
-            return Err(running::refuse(Fault::Input, &why));
-        }
+        let run = answers::whole_id(run, "`quorate lock show` has the one that holds the lock")?;
         let text = answers::as_root(group, &json!({ "quorate_lock": { "break_run": run, "reason": reason } }));
         let OneTask { run, state, id, gate } = OneTask::new(&text, "lock break", (connection, output), |_| {})?;
         let passwords = running::passwords(connection)?;
@@ -48,18 +45,16 @@ pub(super) fn r#break(arguments: &LockBreak) -> Exit {
 }
 
 /// Prints the rows; a host that did not say is exit 4, since nothing is known of its lock.
-fn answer(rows: &[Row], json: bool) -> Exit {
+fn answer(asked: &Asked, json: bool) -> Exit {
+    let rows: Vec<Row> = asked.answers.iter().map(row).collect();
     let line = |(host, row): &Row| {
         let mut line = Map::from_iter([("host".to_owned(), Value::from(host.as_str()))]);
         line.extend(row.clone());
-        Value::Object(line).to_string() + "\n"
+        Value::Object(line)
     };
-    let text = if json { rows.iter().map(line).collect() } else { as_table(rows) };
+    let text = if json { answers::json_lines(rows.iter().map(line)) } else { as_table(&rows) };
     let silent = rows.iter().any(|(_, row)| !row.contains_key("held"));
-    match console::answer(&text) {
-        Exit::DONE if silent => Fault::Unreachable.into(),
-        exit => exit,
-    }
+    asked.answer(&text, || if silent { Fault::Unreachable.into() } else { Exit::DONE })
 }
 
 fn as_table(rows: &[Row]) -> String {

@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 
 use super::answers::{self, Answer};
 use super::arguments::{Cluster, Receipts};
-use super::console;
 use super::exit::Exit;
 use crate::events::Fault;
 use crate::report::escaped_line;
@@ -17,21 +16,20 @@ type Row = (String, Result<Map<String, Value>, String>);
 
 /// Asks and shows.
 pub(super) fn run(arguments: &Receipts) -> Exit {
-    let Receipts { run: wanted, cluster: Cluster { group, connection, output } } = arguments;
-    let play = answers::as_root(group, &json!({ "quorate_receipts": {} }));
-    let asked = match answers::asked(&play, "receipts", (connection, output), Ok) {
-        Ok(asked) => asked,
-        Err(exit) => return exit,
+    let told = || {
+        let Receipts { run: wanted, cluster: Cluster { group, connection, output } } = arguments;
+        let known = "`quorate receipts` without --run has those that the hosts know";
+        let wanted = wanted.as_deref().map(|run| answers::whole_id(run, known)).transpose()?;
+        let play = answers::as_root(group, &json!({ "quorate_receipts": {} }));
+        let asked = answers::asked(&play, "receipts", (connection, output), Ok)?;
+        let text = if output.json {
+            as_json(&asked.answers)
+        } else {
+            as_text(&asked.answers.iter().map(row).collect::<Vec<_>>(), wanted.as_deref())
+        };
+        Ok(asked.answer(&text, || if asked.some_silent() { Fault::Unreachable.into() } else { Exit::DONE }))
     };
-    let text = if output.json {
-        as_json(&asked)
-    } else {
-        as_text(&asked.iter().map(row).collect::<Vec<_>>(), wanted.as_deref())
-    };
-    match console::answer(&text) {
-        Exit::DONE if asked.iter().any(|answer| answer.good().is_none()) => Fault::Unreachable.into(),
-        exit => exit,
-    }
+    told().unwrap_or_else(|exit| exit)
 }
 
 fn row(answer: &Answer) -> Row {
@@ -44,9 +42,9 @@ fn as_json(asked: &[Answer]) -> String {
         let mut line = Map::from_iter([("host".to_owned(), Value::from(answer.host.as_str()))]);
         let note = || Map::from_iter([("note".to_owned(), Value::from(answer.why_not()))]);
         line.extend(answer.good().cloned().unwrap_or_else(note));
-        Value::Object(line).to_string() + "\n"
+        Value::Object(line)
     };
-    asked.iter().map(line).collect()
+    answers::json_lines(asked.iter().map(line))
 }
 
 fn receipts((_, told): &Row) -> &[Value] {
@@ -122,8 +120,15 @@ fn as_text(rows: &[Row], wanted: Option<&str>) -> String {
             held.join(", then ")
         ),
     };
+    let unknown = if runs.contains(run) {
+        String::new()
+    } else {
+        let but = if silent.is_empty() { String::new() } else { format!(" but perhaps {}", silent.join(", ")) };
+        escaped_line(&format!("no host knows run {run}{but}: it left no receipt and holds no lock here")) + "\n"
+    };
     // The runs' IDs are the hosts' words too.
-    format!("run {}, as the hosts tell it:\n{table}{others}next: {}\n", escaped_line(run), escaped_line(&next))
+    let (run, next) = (escaped_line(run), escaped_line(&next));
+    format!("run {run}, as the hosts tell it:\n{table}{unknown}{others}next: {next}\n")
 }
 
 #[cfg(test)]
@@ -161,6 +166,10 @@ mod tests {
         }
         assert!(!told.contains('\u{1b}'));
         assert!(as_text(&rows, Some("01A")).contains("run 01A"));
+        assert!(!as_text(&rows, Some("01A")).contains("no host knows"));
+        let unknown = as_text(&rows, Some("01C"));
+        assert!(unknown.contains("no host knows run 01C but perhaps n4: "), "{unknown}");
+        assert!(unknown.contains("other runs: 01A, 01B"), "{unknown}");
         rows[0] = row("n1", json!("01B"), json!([{ "run": "01B", "state": "at work", "files": {} }]));
         assert!(as_text(&rows, None).contains("next: wait"), "{rows:?}");
         assert!(as_text(&[row("n1", Value::Null, json!([]))], None).contains("no run has left"));
