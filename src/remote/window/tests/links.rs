@@ -27,7 +27,7 @@ fn host(text: &str) -> tempfile::TempDir {
 }
 
 fn said(host: &Path, text: &str, name: &str) -> String {
-    text.replace('@', host.to_str().unwrap()).replace('N', name)
+    text.replace('N', name).replace('@', host.to_str().unwrap())
 }
 
 /// The texts of both links now.
