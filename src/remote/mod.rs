@@ -22,6 +22,7 @@ pub use http::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, Scheme, Tls}
 pub use job::{Ran, RunOptions};
 pub use lock::{Fence, Held, Holder, Lock, Renewed};
 pub use path::RemotePath;
+pub(in crate::remote) use probe::check_unit_name;
 pub use probe::{
     Assignment, Content, ExecStart, Expanded, Leaves, Listing, Outlook, Patch, Piece, Probe, Process, Reading,
     SURROUNDINGS, ServiceText, Space, Specifiers, Stat, Streamed, UnitState, WordEdit, WordPlace, assignments_of,

@@ -77,7 +77,8 @@ fn is_meant(line: &str, pair: &Pair) -> bool {
 
 /// A window's folder, or a file in it that is whole.
 fn is_trace(below: &str) -> bool {
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 13] = [
+        "companions",
         "confirmed",
         "files",
         "intent",

@@ -25,6 +25,7 @@ use times::{CATCH_UP_TIMEOUT, Times};
 pub(in crate::modules::etcd) use watch::catch_up;
 
 use super::at_work;
+use super::companions;
 use super::downgrade::{DOWNGRADE, judged};
 use super::facts::{Facts, refused, version, version_argument};
 use super::files::{FILES, Files, on_paper};
@@ -108,6 +109,8 @@ pub(super) struct Roll<'c> {
     pub(super) way_back: WayBack,
     /// SHA-256 of the new program.
     pub(super) want: String,
+    /// How long its stop may take.
+    pub(super) stop: Duration,
     /// How long the program may take to serve.
     pub(super) start: Duration,
     /// How long the old one may take to serve again.
@@ -128,17 +131,18 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     at_work::wait(call, &unit).await?;
     let facts = Facts::gather(call.fleet, &call.probe, &unit).await?;
     // Side by side, since none needs another: a member's turn is as long as its questions one after the other.
-    let (view, binary, place, tool, survey, times, start_known, read) = tokio::join!(
+    let (view, binary, place, tool, survey, times, stop, start_known, read) = tokio::join!(
         facts.view(),
         stage::obtain_unless_running(call, &facts, &to),
         Place::find(&call.probe, &facts, &to),
         Tool::find(call, &facts, &to),
         survey(call.fleet, &unit, Some(&facts)),
         Times::of(call, &facts),
+        companions::stop_deadline(&call.probe, &facts),
         see(&call.probe, &facts),
         is_read(&call.probe, &facts.unit, &facts.state),
     );
-    let (view, binary, place, tool, times) = (view?, binary?, place?, tool?, times?);
+    let (view, binary, place, tool, times, stop) = (view?, binary?, place?, tool?, times?, stop?);
     // Since the preflight somebody may have changed what the unit starts. The old files are judged too: they are the way back.
     start_known.and(read)?;
     let next = next_start(&call.probe, &facts).await?;
@@ -222,6 +226,7 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
         member,
         way_back,
         want,
+        stop,
         start: times.start,
         back: times.back,
         gate: times.gate,
@@ -270,6 +275,7 @@ impl Roll<'_> {
             self.begin(&window).await?;
             let watched = self.watch(&window, &self.to).await?;
             tries += 1;
+            companions::tell_left_down(self.call, &self.facts.unit, &watched.receipt)?;
             if tries == leave::TRIES || !watched.receipt.had_no_leave() {
                 return self.end(&window, watched).await;
             }
@@ -339,7 +345,7 @@ impl Roll<'_> {
             take_back,
             // 2.3 refuses data in which 3.0 has made its database (etcd v2.3.8 etcdserver/server.go, read 2026-11-24; seen in the lab).
             no_return: (self.way_back == WayBack::UntilFirstStart).then(|| self.facts.data.dir.join("member/snap/db")),
-            stop: self.facts.stop_deadline(),
+            stop: self.stop,
             start: self.start,
             back: self.back,
             soak: SOAK,

@@ -6,6 +6,7 @@ mod backup;
 mod certificates;
 mod client;
 mod client_certificate;
+mod companions;
 mod config_file;
 mod data;
 mod defrag;

@@ -15,6 +15,7 @@ use super::at_work;
 use super::auth_hop::{self, ACCEPT_AUTH_HOP};
 use super::backup;
 use super::certificates;
+use super::companions;
 use super::downgrade::{DOWNGRADE, judged};
 use super::facts::{Facts, cluster_text, refused, version_argument};
 use super::files::{FILES, Files, has_files, on_paper};
@@ -78,6 +79,7 @@ impl Module for EtcdPreflight {
             }
             let hop = Hop::from(&version, &target);
             self::unit(&call, &facts, &target)?;
+            companions::tell(&call, &facts).await?;
             is_read(&call.probe, &facts.unit, &facts.state).await?;
             see(&call.probe, &facts).await?;
             let next = next_start(&call.probe, &facts).await?;

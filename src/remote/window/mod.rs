@@ -2,6 +2,7 @@
 //!
 //! The script `window.sh` does the work as a transient systemd unit; here it is begun, watched and read back.
 
+mod companions;
 mod judged;
 mod kept;
 mod receipt;
@@ -15,7 +16,7 @@ pub use receipt::{Receipt, WindowEnd};
 use super::shell;
 use super::{Attributes, Change, Fence, Probe, RemoteError, RemotePath, UnitState};
 
-const SCRIPT: &str = include_str!("window.sh");
+const SCRIPT: &str = concat!(include_str!("companions.sh"), "\n", include_str!("window.sh"));
 
 /// One file to be swapped.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -60,6 +60,8 @@ pub struct Receipt {
     pub stopped: Duration,
     /// When the program that serves at the end answered first, since the host's boot; zero if none does.
     pub serving: Duration,
+    /// What was stopped with the unit and is not up again.
+    pub left_down: Vec<String>,
     /// The process that ran at the end.
     pub pid: Option<u32>,
 }
@@ -90,7 +92,11 @@ impl Receipt {
         };
         let (stopped, serving) = (seconds("stopped")?, seconds("serving")?);
         let pid = field("pid")?.parse().ok().filter(|pid| *pid > 0);
-        Ok(Self { end, detail: field("detail")?.to_owned(), down: between(stopped, serving), stopped, serving, pid })
+        // A window of an older quorate says nothing of it.
+        let left_down = fields.get("left_down").copied().unwrap_or_default();
+        let left_down = left_down.split_whitespace().map(str::to_owned).collect();
+        let (detail, down) = (field("detail")?.to_owned(), between(stopped, serving));
+        Ok(Self { end, detail, down, stopped, serving, left_down, pid })
     }
 
     /// How long nothing sound answered when another window brought the old program back: from the first order to stop to the first

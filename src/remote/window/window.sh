@@ -7,6 +7,7 @@
 #   plan       what is to be done (shell variables)      files    what is swapped: target, staged, kept, sums, a link's new text
 #   judged     by which other files the start was judged, and their sums
 #   intent     written before anything is stopped        log      each step, with seconds since boot
+#   companions  what systemd stops with the unit, of that what was up
 #   sums       of files that were read whole, by their marks; gone at the end
 #   leave, no-leave  put there by who ordered it, once all is ready   confirmed  put there by whoever has seen enough
 #   journal  what the unit said last
@@ -52,13 +53,31 @@ allowed() { [ -z "$lock" ] || [ "$(sed -n 's/^run=//p' "$lock" 2>/dev/null | hea
 # What the unit said last; the words of a program that is given up are kept, not those of the one that follows it.
 words() { [ -s journal ] || journalctl -u "$unit" -n 20 --no-pager -o cat >journal 2>/dev/null; }
 
+# Starts again what systemd has stopped with the unit, and nothing else: neither what those want besides, nor, where it is down, the unit itself,
+# which would come up with one that requires it.
+bring_up() {
+    [ -s companions ] || return 0
+    runs=$(property ActiveState) up=
+    while read -r name; do
+        case $runs in
+        active | activating | reloading) systemctl start --no-block --job-mode=ignore-requirements -- "$name" </dev/null ;;
+        *) false ;;
+        esac && up="$up $name" || left_down="$left_down $name"
+    done <companions
+    [ -z "$up" ] || detail="$detail; stopped with it and told to start again:$up"
+    [ -z "$left_down" ] || detail="$detail; stopped with it and not started again:$left_down"
+}
+
 stopped=0 started=0 serving=0
 finish() { # outcome, detail
-    note "$1: $2"
+    detail=$2 left_down=
+    [ "$stopped" = 0 ] || bring_up
+    note "$1: $detail"
     words
     rm -f sums
     put result "outcome=$1
-detail=$2
+detail=$detail
+left_down=${left_down# }
 stopped=$stopped
 started=$started
 serving=$serving
@@ -361,6 +380,8 @@ keep_all || finish refused "$why"
 while IFS=$tab read -r target staged kept want before; do
     [ "$want" = none ] || [ "$(sum "$staged")" = "$want" ] || finish refused "$staged is not what was staged: its sha256 is not $want"
 done <files
+up=$(companions "$unit") || finish refused "systemd does not say what it stops with $unit"
+[ -z "$up" ] || put companions "$up" || finish refused "cannot write $dir/companions"
 whose_data || finish refused "$why"
 as_judged || finish refused "$why"
 # All that takes its time is behind us. Who ordered it looks at the other members once more now, and says whether there is leave.

@@ -11,6 +11,7 @@ use crate::remote::{Change, SURROUNDINGS, UnitAction};
 use crate::transport::BoxFuture;
 
 use super::super::certificates;
+use super::super::companions;
 use super::super::facts::{Facts, refused};
 use super::super::files::Files;
 use super::super::next_start::{is_read, next_start, see};
@@ -79,10 +80,12 @@ async fn restart(call: &Call<'_>) -> Result<Outcome, Failure> {
         Outcome { changed, ..outcome }
     };
     if call.text("phase") == Some("check") {
+        companions::tell(call, &facts).await?;
         return Ok(told(false, outcome(&view.name, &version, &version, None)));
     }
     let survey = survey(call.fleet, &unit, Some(&facts)).await;
     let times = Times::of(call, &facts).await?;
+    let stop = companions::stop_deadline(&call.probe, &facts).await?;
     let facts = match call.change.as_ref().filter(|_| reload) {
         Some(change) => reread(call, change, &facts, &version).await?,
         None => facts,
@@ -110,6 +113,7 @@ async fn restart(call: &Call<'_>) -> Result<Outcome, Failure> {
         // There is no other program to go back to.
         way_back: WayBack::Never,
         want,
+        stop,
         start: times.start,
         back: times.back,
         gate: times.gate,
