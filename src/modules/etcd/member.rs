@@ -145,6 +145,7 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     let (view, binary, place, tool, times, stop) = (view?, binary?, place?, tool?, times?, stop?);
     // Since the preflight somebody may have changed what the unit starts. The old files are judged too: they are the way back.
     start_known.and(read)?;
+    preflight::by_order(call.host, &facts.unit, &facts.state)?;
     let next = next_start(&call.probe, &facts).await?;
     let own = often::files(call, &facts, &then_argument(call)?).await?;
     let from = from_argument(call, &view.version.server)?;

@@ -9,6 +9,7 @@ use crate::etcd::{self, ClusterVersion, ClusterView, Flags, MemberView, WayBack,
 use crate::events::Kind;
 use crate::modules::table::{Argument, CheckMode, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
+use crate::remote::UnitState;
 use crate::transport::BoxFuture;
 
 use super::at_work;
@@ -158,6 +159,7 @@ fn data_dir(call: &Call<'_>, facts: &Facts) -> Result<(), Failure> {
 /// Whether the unit can start the target, and starts it after a reboot.
 pub(super) fn unit(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(), Failure> {
     let (unit, kind) = (&facts.unit, facts.state.kind());
+    by_order(call.host, unit, &facts.state)?;
     // etcd calls sd_notify from 2.2 on (etcd v2.1.1 and v2.2.5 etcdmain, read 2026-11-24).
     if kind == "notify" && !has_files(call) && (target.major, target.minor) < (2, 2) {
         let what =
@@ -175,6 +177,24 @@ pub(super) fn unit(call: &Call<'_>, facts: &Facts, target: &Version) -> Result<(
             (call.say)(Kind::Warning { text })
         }
     }
+}
+
+/// Whether systemd takes orders to stop and to start the unit, without which there is no transaction. One that is down for a refused start stays down
+/// (systemd.unit(5), `RefuseManualStop=`).
+pub(super) fn by_order(host: &str, unit: &str, state: &UnitState) -> Result<(), Failure> {
+    let orders = [("stop", "RefuseManualStop", "CanStop"), ("start", "RefuseManualStart", "CanStart")];
+    for (order, refuses, can) in orders {
+        let why = match (state.get(refuses), state.get(can)) {
+            ("yes", _) => format!("{refuses}=yes"),
+            (_, "no") => format!("{can}=no"),
+            _ => continue,
+        };
+        let what = format!(
+            "systemd refuses an order to {order} {unit} ({why})\ntake that out of its files, run `systemctl daemon-reload`, and run again"
+        );
+        return Err(refused(host, what));
+    }
+    Ok(())
 }
 
 /// The file that will be kept as the way back must be what runs.
@@ -300,5 +320,23 @@ mod tests {
         assert!(of(1, true, "2.1.1").contains("the cluster has one member"));
         assert_eq!((of(1, true, "2.2.5"), of(1, false, "3.5.35"), of(3, true, "2.1.1")), Default::default());
         assert!(of(3, false, "3.5.35").contains("the members speak TLS"));
+    }
+
+    #[test]
+    fn a_unit_that_takes_no_orders_to_stop_or_start_is_refused_by_the_property_that_says_so() {
+        let of = |text: &str| by_order("n1", "etcd.service", &UnitState::from_show(text));
+        let takes = "CanStart=yes\nCanStop=yes\nRefuseManualStart=no\nRefuseManualStop=no\n";
+        // An older systemd may not say.
+        assert!(of(takes).is_ok() && of("").is_ok());
+        for (text, said) in [
+            ("CanStop=no\nRefuseManualStop=yes\n", "to stop etcd.service (RefuseManualStop=yes)"),
+            ("CanStop=yes\nCanStart=no\nRefuseManualStart=yes\n", "to start etcd.service (RefuseManualStart=yes)"),
+            ("CanStop=no\n", "to stop etcd.service (CanStop=no)"),
+            ("CanStart=no\n", "to start etcd.service (CanStart=no)"),
+        ] {
+            let failure = of(text).unwrap_err();
+            assert_eq!(failure.fault, crate::events::Fault::Refused);
+            assert!(failure.msg.contains(said), "{}", failure.msg);
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::remote::{RemoteError, RemoteHost, RemotePath};
 const PROPERTIES: &str = "--property=Id,Names,LoadState,LoadError,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,\
 FragmentPath,DropInPaths,NeedDaemonReload,ExecStart,ExecMainCode,ExecMainStatus,ExecMainStartTimestampMonotonic,\
 ActiveEnterTimestampMonotonic,Type,User,Group,Environment,EnvironmentFiles,EnvironmentFile,UnitFileState,WorkingDirectory,Restart,\
-RestartUSec,TimeoutStartUSec,TimeoutStopUSec,CanReload,CanStart,CanStop,Job,Description";
+RestartUSec,TimeoutStartUSec,TimeoutStopUSec,CanReload,CanStart,CanStop,RefuseManualStart,RefuseManualStop,ControlGroup,Job,Description";
 
 /// What systemd says of a unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -165,6 +165,7 @@ async fn reread(call: &Call<'_>, change: &Change, facts: &Facts, version: &Versi
         );
         Failure::new(Fault::Failed, text)
     };
+    preflight::by_order(call.host, &facts.unit, &facts.state).map_err(|failure| changed(&failure.msg))?;
     same_member(call, &facts, version).await.map_err(|failure| changed(&failure.msg))?;
     let after = settings(call, &facts).await?;
     let other: Vec<&str> = after.lines().filter(|line| !before.lines().any(|old| old == *line)).collect();
