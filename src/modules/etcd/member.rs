@@ -31,6 +31,7 @@ use super::facts::{Facts, refused, version, version_argument};
 use super::files::{FILES, Files, on_paper};
 use super::next_start::{VARIABLES, is_read, next_start, see};
 use super::often;
+use super::others;
 use super::place::Place;
 use super::preflight;
 use super::ready::{THEN, then_argument};
@@ -160,6 +161,7 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     let swapped = binary.is_some();
     if swapped {
         preflight::same_program(call, &place)?;
+        others::program_is_its_own(&call.probe, &facts).await?;
     }
     if !swapped && !files.needed() {
         // Done before, perhaps by a run that was killed: what is left is to see that it has caught up.

@@ -22,6 +22,7 @@ mod member;
 mod migrate;
 mod next_start;
 mod often;
+mod others;
 mod outlook;
 mod path;
 mod place;

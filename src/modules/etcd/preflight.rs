@@ -21,6 +21,7 @@ use super::downgrade::{DOWNGRADE, judged};
 use super::facts::{Facts, cluster_text, refused, version_argument};
 use super::files::{FILES, Files, has_files, on_paper};
 use super::next_start::{self, is_read, next_start, see};
+use super::others;
 use super::outlook;
 use super::place::Place;
 use super::rewriting::{Hop, KEEP_V2, REWRITE_OPTIONS, is_due};
@@ -100,6 +101,7 @@ impl Module for EtcdPreflight {
             let mut to_stage = 0;
             if let Some(binary) = &binary {
                 same_program(&call, &place)?;
+                others::program_is_its_own(&call.probe, &facts).await?;
                 let tool = Tool::find(&call, &facts, &target).await?;
                 let parts = stage::missing(&call.probe, stage::parts(&place, binary, tool.as_ref())).await?;
                 to_stage = stage::room(&call.probe, &place.staged, &parts).await?;

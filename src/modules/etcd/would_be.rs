@@ -14,6 +14,7 @@ use super::config_file;
 use super::facts::{Facts, refused};
 use super::files::{Changing, Files, Wanted, wanted};
 use super::next_start::{IDENTITY, is_read, same_options};
+use super::others;
 use super::rewriting::{self, Hop};
 use super::rules::rules;
 use super::seen::Seen;
@@ -73,6 +74,9 @@ impl Files {
         let mut files = Self { rewritten, ..Self::default() };
         for file in &all {
             files.changing.extend(differs(call, &units, file).await?);
+        }
+        if files.changing.iter().any(|file| file.wanted.dest == units.fragment) {
+            others::file_is_its_own(&call.probe, facts, &units.fragment).await?;
         }
         if files.changing.iter().any(|file| units.owns(&file.wanted.dest)) {
             files.read_as = Some((units.then(), units.now()));
