@@ -26,6 +26,7 @@ mod rewrite;
 mod rules;
 mod strict_json;
 mod usage;
+mod v2_check;
 mod v2_keys;
 mod version;
 mod view;
@@ -59,9 +60,10 @@ pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex, versi
 pub use rewrite::{Becomes, By, Rewrite, RewriteFault, Said, rewrite, touches};
 pub use rules::{Avoid, Down, First, Floor, Gone, Hop, Minor, New, Rejected, Rules, RulesFault, WayBack, minor_of};
 pub use usage::{options_of_usage, unnamed};
+pub use v2_check::{SKIP_CHECK, V2Left, knows_skip_check, skips_v2_check, v2_left};
 pub use v2_keys::{
     Copied, Copy, Removed, V2Folder, V2Key, V2Listing, V2Made, V2Store, copied, copy_found, copy_of, copy_read,
-    first_names, lease_granted, lease_of, v2_auth, v2_listing, v2_made, v2_removed, v2_store,
+    first_names, lacks_v2_api, lease_granted, lease_of, v2_auth, v2_listing, v2_made, v2_removed, v2_store,
 };
 pub use version::{
     ClusterVersion, VersionAnswer, VersionFault, from_binary_output, from_tool_output, from_version_body,

@@ -49,14 +49,21 @@ pub struct V2Listing {
     pub body: Vec<u8>,
 }
 
+/// Whether the answer to a question below `/v2/keys/` is that of a member that does not serve the v2 API: 404 without an error of that API
+/// (3.4 on without `enable-v2`, seen in the lab; 3.2 and 3.3 with `enable-v2=false`: etcd v3.3.27 embed/etcd.go, read 2026-11-28).
+#[must_use]
+pub fn lacks_v2_api(status: u16, body: &[u8]) -> bool {
+    let of_v2 = |value: Value| value.get("errorCode").is_some();
+    status == 404 && !serde_json::from_slice(body).is_ok_and(of_v2)
+}
+
 /// Reads the answer to `GET /v2/keys/?recursive=true` of a member that may have no v2 API: `index` is the number in its header
-/// `X-Etcd-Index`, and `None` is for one that does not serve it. Such a one answers 404 without an error of the v2 API (3.4 on without `enable-v2`, seen in the lab).
+/// `X-Etcd-Index`, and `None` is for one that does not serve it.
 ///
 /// # Errors
 /// When it is neither.
 pub fn v2_listing(status: u16, index: Option<u64>, body: Vec<u8>) -> Result<Option<V2Listing>, AnswerError> {
-    let of_v2 = |value: Value| value.get("errorCode").is_some();
-    if status == 404 && !serde_json::from_slice(&body).is_ok_and(of_v2) {
+    if lacks_v2_api(status, &body) {
         return Ok(None);
     }
     let store = v2_store(status, &body)?;
@@ -327,6 +334,8 @@ mod tests {
         assert_eq!((listing.store.keys.len(), listing.index, listing.body.as_slice()), (1, 7, &body[..]));
         assert!(v2_listing(200, None, body.to_vec()).is_err());
         assert_eq!(v2_listing(404, None, b"404 page not found\n".to_vec()), Ok(None));
+        assert!(lacks_v2_api(404, b"404 page not found\n") && !lacks_v2_api(200, b"{}"));
+        assert!(!lacks_v2_api(404, br#"{"errorCode":100,"message":"Key not found"}"#));
         assert_eq!(v2_listing(404, None, br#"{"error":"Not Found","code":5}"#.to_vec()), Ok(None));
         assert!(v2_listing(404, None, br#"{"errorCode":100,"message":"Key not found"}"#.to_vec()).is_err());
         assert!(v2_listing(401, None, br#"{"message":"Insufficient credentials"}"#.to_vec()).is_err());

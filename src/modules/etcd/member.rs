@@ -196,7 +196,7 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
         }
     }
     if let Some(change) = call.change.as_ref().filter(|_| swapped) {
-        v2_entries::none(call, change, &facts, &from, &to).await?;
+        v2_entries::none(call, change, (&facts, &next), &from, &to).await?;
     }
     let diff = files.diff(call).await?;
     let rewritten = files.rewritten.clone();

@@ -298,7 +298,7 @@ async fn v2_data(
     view: &BTreeMap<String, MemberView>,
     steps: &mut Vec<Step>,
 ) -> Result<(), Failure> {
-    let told = |facts: &Facts| facts.flags.get(ENABLE_V2.0) == Some(ENABLE_V2.1);
+    let told = |facts: &Facts| facts.flags.tells_v2() == Some(true);
     let all_told = survey.facts.values().flatten().all(told);
     let Some(end) = etcd::end_of_v2(steps, all_told) else { return Ok(()) };
     let Some((Ok(facts), member)) = survey.facts.get(call.host).zip(view.get(call.host)) else {
@@ -312,10 +312,8 @@ async fn v2_data(
     if !served {
         return Ok(());
     }
-    let top = facts.client.v2_top().await.map_err(|error| refused(call.host, error))?;
-    if top.is_empty() {
-        return Ok(());
-    }
+    let top = facts.client.v2_top_if_served().await.map_err(|error| refused(call.host, error))?;
+    let Some(top) = top.filter(|top| !top.is_empty()) else { return Ok(()) };
     let Some(last) = steps.get(end).cloned() else { return Ok(()) };
     let first = match call.text("v2_data") {
         Some("delete") => First::V2Delete,

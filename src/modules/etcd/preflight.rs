@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use semver::Version;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use crate::etcd::{self, ClusterVersion, ClusterView, Flags, MemberView, WayBack, minor_of};
 use crate::events::Kind;
@@ -31,6 +31,7 @@ use super::same_data::same_data;
 use super::stage;
 use super::survey::{PAUSE, Survey, patience, survey};
 use super::tool::Tool;
+use super::v2_entries;
 use super::{ACCEPT_DOWNTIME, BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// Its row.
@@ -48,6 +49,7 @@ pub(crate) const ROW: Row = Row {
         ACCEPT_DOWNTIME,
         DOWNGRADE,
         ACCEPT_AUTH_HOP,
+        Argument::new("path", Shape::List, "the hops of the run, as `etcd_path` has them"),
         Argument::new("data_dir", Shape::Text, "the data directory that the process must be using"),
     ],
     one_of: ORIGIN,
@@ -121,6 +123,8 @@ impl Module for EtcdPreflight {
                 if let Some(change) = &call.change {
                     // Beside the program, and where copies and receipts are written.
                     room::takes_writes(change, [&place.staged, &backup::scratch(call.run)]).await?;
+                    let hops = call.args.get("path").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+                    v2_entries::no_content(&call, change, (&facts, &next), &version, hops).await?;
                 }
             }
             let roll = json!({

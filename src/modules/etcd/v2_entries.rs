@@ -1,4 +1,5 @@
-//! Whether a member's log still has entries of the v2 store, on which 3.6 panics: looked at once more before 3.5 is stopped for good.
+//! Whether a member's log still has entries of the v2 store, on which 3.6 panics: looked at once more before 3.5 is stopped for good; and
+//! whether the store itself has content, on which it does not start: looked at before the run restarts anything, too.
 //!
 //! The snapshots taken before put those that were there behind them. But where `enable-v2` is on, each `/health` and each v2 write makes
 //! new ones (etcd v3.5.35 etcdserver/api/etcdhttp/health.go), and somebody may poll it.
@@ -6,8 +7,9 @@
 use std::time::Duration;
 
 use semver::Version;
+use serde_json::Value;
 
-use crate::etcd::minor_of;
+use crate::etcd::{self, ENABLE_V2, Flags, V2Left, minor_of};
 use crate::events::{Fault, Kind};
 use crate::modules::{Call, Failure};
 use crate::remote::{Attributes, Change, RemotePath, RunOptions};
@@ -30,53 +32,122 @@ cp -p "$wal"/*.wal "$copy/member/wal/" || exit 1
 exec "$tool" check v2store --data-dir "$copy" 2>&1
 "#;
 
-/// Looks, where the member is to leave 3.5 for 3.6; warns where it cannot be known.
+/// The first patch of 3.5 whose etcdutl looks at all that 3.6 does (etcd CHANGELOG-3.5; etcdutl v3.5.21 does not look at the log).
+const LOOKS_AT_ALL: Version = Version::new(3, 5, 32);
+
+/// Looks, where the member is to leave 3.5 for 3.6; warns where it cannot be known. `next` are the options of its next start.
 ///
 /// # Errors
-/// A refusal where there are such entries.
+/// A refusal where there is something on which the new one does not start.
 pub(super) async fn none(
     call: &Call<'_>,
     change: &Change,
-    facts: &Facts,
+    (facts, next): (&Facts, &Flags),
     from: &Version,
     to: &Version,
 ) -> Result<(), Failure> {
     if minor_of(from) != (3, 5) || minor_of(to) != (3, 6) {
         return Ok(());
     }
+    match looked(call, change, facts, from).await? {
+        Said::None => Ok(()),
+        Said::Left(left, text) => judged(call, left, etcd::skips_v2_check(next, to), to, &text),
+        Said::Unknown(why) => {
+            let text = format!("{}: whether its log has entries of the v2 store is not known: {why}", call.host);
+            (call.say)(Kind::Warning { text })
+        }
+    }
+}
+
+/// The same for content of the store itself, which no snapshot on the way cures, before anything is restarted: where the run starts on 3.5
+/// and `hops`, as `etcd_path` has them, go on to 3.6. What cannot be known now is looked at again when the member's turn has come.
+///
+/// # Errors
+/// As [`none`].
+pub(super) async fn no_content(
+    call: &Call<'_>,
+    change: &Change,
+    (facts, next): (&Facts, &Flags),
+    runs: &Version,
+    hops: &[Value],
+) -> Result<(), Failure> {
+    if minor_of(runs) != (3, 5) || *runs < LOOKS_AT_ALL {
+        return Ok(());
+    }
+    let Some(to) = hops.iter().find_map(to_3_6) else { return Ok(()) };
+    match looked(call, change, facts, runs).await? {
+        Said::Left(left, text) if left != V2Left::Entries => {
+            judged(call, V2Left::Content, etcd::skips_v2_check(next, &to), &to, &text)
+        }
+        Said::None | Said::Left(..) | Said::Unknown(_) => Ok(()),
+    }
+}
+
+/// Where a hop leads from 3.5, if that is 3.6.
+fn to_3_6(hop: &Value) -> Option<Version> {
+    let version = |key: &str| hop.get(key)?.as_str()?.parse::<Version>().ok();
+    let to = version("to")?;
+    (minor_of(&version("from")?) == (3, 5) && minor_of(&to) == (3, 6)).then_some(to)
+}
+
+/// What is left stands against the hop, but for content on which the new one was told to start.
+fn judged(call: &Call<'_>, left: V2Left, skipped: bool, to: &Version, text: &str) -> Result<(), Failure> {
+    let host = call.host;
+    match left {
+        V2Left::Content if skipped => {
+            let ((name, value), text) = (etcd::SKIP_CHECK, text.trim_start_matches("Error: "));
+            let text = format!(
+                "{host}: its v2 store has content ({text}), and {to} starts on it all the same, since `{name}` is `{value}`"
+            );
+            (call.say)(Kind::Warning { text })
+        }
+        V2Left::Content | V2Left::Both if !skipped => Err(refused(host, content(to, text))),
+        V2Left::Content | V2Left::Entries | V2Left::Both => Err(refused(host, entries(to, text))),
+    }
+}
+
+fn content(to: &Version, text: &str) -> String {
+    let (name, value) = ENABLE_V2;
+    format!(
+        "its v2 store has content, on which {to} does not start ({text}); no snapshot helps, since each holds it too\n\
+         nothing was stopped: put `{name}={value}` into the members' options and restart them one by one (playbooks/etcd-restart.yml); \
+         delete the keys of the v2 store, hidden ones too, and its users and roles\n\
+         then run the playbook again; it begins with a snapshot on each"
+    )
+}
+
+fn entries(to: &Version, text: &str) -> String {
+    format!(
+        "its log has entries of the v2 store behind its last snapshot, on which {to} panics ({text})\n\
+         nothing was stopped: take `enable-v2` out of the members' options, if it is on, and restart them one by one \
+         (playbooks/etcd-restart.yml)\n\
+         then run the playbook again; it begins with a snapshot on each"
+    )
+}
+
+/// Looks, and takes the copy away again.
+async fn looked(call: &Call<'_>, change: &Change, facts: &Facts, version: &Version) -> Result<Said, Failure> {
     let scratch = backup::scratch(&format!("{}-v2", call.run));
-    let said = look(call, change, facts, from, &scratch).await;
+    let said = look(call, change, facts, version, &scratch).await;
     let cleaned = change.remove(&scratch, true).await;
     let said = match said {
         Err(failure) if failure.fault == Fault::Unreachable => return Err(failure),
-        said => said,
+        Err(failure) => Said::Unknown(failure.msg),
+        Ok(said) => said,
     };
     cleaned?;
-    let host = call.host;
-    let why = match said {
-        Ok(Said::None) => return Ok(()),
-        // As etcdutl says it (etcd v3.5.35 etcdutl/etcdutl/check_command.go; seen in the lab 2026-11-27).
-        Ok(Said::Other(text)) if text.contains("detected custom") => {
-            let text = format!(
-                "its log has entries of the v2 store behind its last snapshot, on which {to} panics ({text})\n\
-                 nothing was stopped: take `enable-v2` out of the members' options, if it is on, and restart them one by one \
-                 (playbooks/etcd-restart.yml)\n\
-                 then run the playbook again; it begins with a snapshot on each"
-            );
-            return Err(refused(host, text));
-        }
-        Ok(Said::Other(text)) => text,
-        Err(failure) => failure.msg,
-    };
+    let Said::Unknown(why) = said else { return Ok(said) };
     let why = why.lines().next().unwrap_or_default();
-    let why = why.strip_prefix(&format!("{host}: ")).unwrap_or(why);
-    let text = format!("{host}: whether its log has entries of the v2 store is not known: {why}");
-    (call.say)(Kind::Warning { text })
+    Ok(Said::Unknown(why.strip_prefix(&format!("{}: ", call.host)).unwrap_or(why).to_owned()))
 }
 
 enum Said {
+    /// There is nothing.
     None,
-    Other(String),
+    /// That, in its own words.
+    Left(V2Left, String),
+    /// Something else; what.
+    Unknown(String),
 }
 
 async fn look(
@@ -100,5 +171,33 @@ async fn look(
     let text = String::from_utf8_lossy(&ran.stdout).into_owned();
     // Its log comes before, a line a word of JSON.
     let last = text.lines().rev().find(|line| line.starts_with("Error")).or_else(|| text.lines().last());
-    Ok(Said::Other(last.map_or_else(|| ran.words(), |line| line.trim().to_owned())))
+    let text = last.map_or_else(|| ran.words(), |line| line.trim().to_owned());
+    Ok(match etcd::v2_left(&text) {
+        Some(left) => Said::Left(left, text),
+        None => Said::Unknown(text),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_hop_to_3_6_is_found_behind_the_round_for_snapshots() {
+        let hop = |from: &str, to: &str| to_3_6(&json!({ "from": from, "to": to })).map(|to| to.to_string());
+        assert_eq!(hop("3.5.35", "3.6.16"), Some("3.6.16".to_owned()));
+        assert_eq!((hop("3.5.35", "3.5.35"), hop("3.6.16", "3.7.3"), hop("3.4.13", "3.5.35")), (None, None, None));
+    }
+
+    #[test]
+    fn each_kind_of_what_is_left_has_its_own_cure() {
+        let to = Version::new(3, 6, 16);
+        let of_store = content(&to, "Error: detected custom content in v2store");
+        assert!(of_store.contains("`enable-v2=true`") && of_store.contains("users and roles"), "{of_store}");
+        assert!(of_store.contains("no snapshot helps"), "{of_store}");
+        let of_log = entries(&to, "Error: detected custom v2 content in WAL records");
+        assert!(of_log.contains("take `enable-v2` out") && !of_log.contains("no snapshot helps"), "{of_log}");
+    }
 }

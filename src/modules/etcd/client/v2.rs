@@ -30,6 +30,15 @@ impl Client {
         Ok(etcd::v2_top(answer.status, &answer.body)?)
     }
 
+    /// The same of a member that may have no v2 API; `None` is for one that does not serve it.
+    pub(in crate::modules::etcd) async fn v2_top_if_served(&self) -> Result<Option<Vec<String>>, ClientError> {
+        let answer = self.get("/v2/keys/").await?;
+        if etcd::lacks_v2_api(answer.status, &answer.body) {
+            return Ok(None);
+        }
+        Ok(Some(etcd::v2_top(answer.status, &answer.body)?))
+    }
+
     /// Removes a key of the v2 store with all below it.
     pub(in crate::modules::etcd) async fn v2_delete(&self, key: &str) -> Result<(), ClientError> {
         let path = format!("/v2/keys{}?recursive=true&dir=true", escaped(key));

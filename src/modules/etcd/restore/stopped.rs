@@ -145,8 +145,7 @@ impl Stopped {
 
     /// Whether it will serve the v2 API.
     fn serves_v2(&self) -> bool {
-        let (name, told) = etcd::ENABLE_V2;
-        self.flags.get(name).map_or(!etcd::serves_v2_if_told(&self.version), |value| value == told)
+        self.flags.tells_v2().unwrap_or(!etcd::serves_v2_if_told(&self.version))
     }
 
     /// Where its peers shall reach it.

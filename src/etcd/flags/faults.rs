@@ -1,0 +1,196 @@
+//! What in the options of a member stands in the way of a version.
+
+// The addresses alone; what opens sockets is in `std`.
+use core::net::IpAddr;
+use std::time::Duration;
+
+use semver::Version;
+
+use super::super::command_line::variable_of_option;
+use super::super::config_file;
+use super::super::rules::{Gone, Rules};
+use super::super::v2_check::{SKIP_CHECK, knows_skip_check};
+use super::Flags;
+
+/// What in the options stands in the way of a roll.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FlagFault {
+    /// The member would forget its cluster at each start.
+    #[error(
+        "`force-new-cluster` is set: at the next start this member would leave its cluster and form one of its own"
+    )]
+    ForceNewCluster,
+    /// A value the target rejects.
+    #[error("`{name}` is {value}, which {target} rejects: {why}")]
+    Rejected {
+        /// The option.
+        name: String,
+        /// Its value.
+        value: String,
+        /// The version.
+        target: Version,
+        /// Why.
+        why: String,
+    },
+    /// An option that the target does not know, at which it ends at once.
+    #[error("`--{name}` stands on the command line, and {target} ends at an option that it does not know{advice}")]
+    Gone {
+        /// The option.
+        name: String,
+        /// The version.
+        target: Version,
+        /// What to say in its place.
+        advice: String,
+    },
+    /// An option said twice.
+    #[error(
+        "`--{name}` stands on the command line and as {variable} in the environment, at which etcd ends from 3.4 on; say it once"
+    )]
+    Twice {
+        /// The option.
+        name: String,
+        /// The variable.
+        variable: String,
+    },
+    /// Something in the configuration file that the target wants written otherwise.
+    #[error("`{name}` in the configuration file is in the way of {target}: {why}")]
+    InFile {
+        /// The option.
+        name: String,
+        /// The version.
+        target: Version,
+        /// Why.
+        why: &'static str,
+    },
+    /// Nothing by which a member could be asked.
+    #[error(
+        "`enable-grpc-gateway` is off, and by the gateway quorate asks members from 3.0 on; {target} would not answer: set it to `true`"
+    )]
+    NoGateway {
+        /// The version.
+        target: Version,
+    },
+    /// A proxy has no data and no vote.
+    #[error("this etcd runs as a proxy, not as a member")]
+    Proxy,
+}
+
+impl FlagFault {
+    /// The option that it is about.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::ForceNewCluster => "force-new-cluster",
+            Self::Proxy => "proxy",
+            Self::NoGateway { .. } => config_file::GATEWAY,
+            Self::InFile { name, .. } => name,
+            Self::Rejected { name, .. } | Self::Gone { name, .. } | Self::Twice { name, .. } => name,
+        }
+    }
+}
+
+impl Flags {
+    /// What stands in the way of starting `target` with these options; all of it.
+    #[must_use]
+    pub fn faults(&self, rules: &Rules, target: &Version) -> Vec<FlagFault> {
+        let mut faults = Vec::new();
+        let minor = (target.major, target.minor);
+        // With a configuration file etcd reads neither (etcd v3.0.17 etcdmain/config.go, read 2026-11-24).
+        let spoken = self.spoken.iter().filter(|_| self.get("config-file").is_none());
+        for name in spoken {
+            if let Some(gone) = rules.gone(name, target) {
+                faults.push(FlagFault::Gone { name: name.clone(), target: target.clone(), advice: advice(gone) });
+            }
+            if let Some(((major, minor), before)) = rules.too_new(name, target) {
+                let advice = before.map(|before| format!("; before it was `--{before}`")).unwrap_or_default();
+                let advice = format!("{advice} (it is known from {major}.{minor} on)");
+                faults.push(FlagFault::Gone { name: name.clone(), target: target.clone(), advice });
+            }
+            // etcd v3.4.13 pkg/flags/flag.go, read 2026-11-24.
+            if minor >= (3, 4) && self.environment.contains(name) {
+                faults.push(FlagFault::Twice { name: name.clone(), variable: variable_of_option(name) });
+            }
+        }
+        faults.extend(self.values(rules, target));
+        let reshapes = self.reshapes(target);
+        faults.extend(reshapes.iter().map(|reshape| FlagFault::InFile {
+            name: reshape.subject().to_owned(),
+            target: target.clone(),
+            why: reshape.why(),
+        }));
+        if self.get(config_file::GATEWAY).is_some() && self.lacks_gateway(target) {
+            faults.push(FlagFault::NoGateway { target: target.clone() });
+        }
+        faults.extend(self.leaves_cluster());
+        faults
+    }
+
+    /// What in the options would make no member of its cluster of it, whatever the version.
+    #[must_use]
+    pub fn leaves_cluster(&self) -> Vec<FlagFault> {
+        let forced = self.get("force-new-cluster").is_some_and(|v| !matches!(v, "false" | "0" | "f" | "F" | ""));
+        let proxy = self.get("proxy").is_some_and(|value| !matches!(value, "off" | ""));
+        [(forced, FlagFault::ForceNewCluster), (proxy, FlagFault::Proxy)]
+            .into_iter()
+            .filter_map(|(is, fault)| is.then_some(fault))
+            .collect()
+    }
+
+    /// Options with a value that the target rejects.
+    fn values(&self, rules: &Rules, target: &Version) -> Vec<FlagFault> {
+        let minor = (target.major, target.minor);
+        let mut faults = Vec::new();
+        let mut rejected = |name: &str, value: &str, why: &str| {
+            let (name, value, why) = (name.to_owned(), value.to_owned(), why.to_owned());
+            faults.push(FlagFault::Rejected { name, value, target: target.clone(), why });
+        };
+        if minor >= (2, 1) && self.election_timeout() > Duration::from_millis(50_000) {
+            let why = "2.1 on accepts at most 50000 ms (etcd v2.1.3 etcdmain/config.go, read 2026-11-24)";
+            rejected("election-timeout", self.get("election-timeout").unwrap_or_default(), why);
+        }
+        if minor >= (3, 2) {
+            let why =
+                "3.2 on listens on IP addresses and `localhost` only (etcd v3.2.32 embed/config.go, read 2026-11-24)";
+            for name in ["listen-client-urls", "listen-peer-urls"] {
+                for url in self.list(name, "").iter().filter(|url| !listens(url)) {
+                    rejected(name, url, why);
+                }
+            }
+        }
+        let (skip, check) = SKIP_CHECK;
+        let skips = self.get(skip) == Some(check) && self.file.is_none();
+        if skips && matches!(minor, (3, 5) | (3, 6)) && !knows_skip_check(target) {
+            let why = "it is known from 3.5.32 and 3.6.13 on (server/etcdmain/config.go of v3.6.8 and v3.6.16, read 2026-11-28)";
+            rejected(skip, check, why);
+        }
+        for (name, value) in &self.options {
+            if let Some(row) = rules.rejected(name, value, target) {
+                rejected(name, value, &format!("{} ({}, read {})", row.why, row.source, row.date));
+            }
+        }
+        faults
+    }
+}
+
+/// Whether 3.2 and later can listen at a URL.
+fn listens(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else { return true };
+    // A unix socket has no host.
+    if url.starts_with("unix") {
+        return true;
+    }
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']']);
+    host.is_empty() || host == "localhost" || host.parse::<IpAddr>().is_ok()
+}
+
+fn advice(gone: &Gone) -> String {
+    let new = match (&gone.becomes, &gone.gate, &gone.where_true) {
+        (Some(new), _, _) => format!("; it is `--{new}` now"),
+        (None, Some(gate), _) => format!("; it is `--feature-gates={gate}=true` now"),
+        (None, None, Some(new)) => format!("; say `--{new}` in its place"),
+        (None, None, None) if gone.drop => "; take it out".to_owned(),
+        (None, None, None) => String::new(),
+    };
+    format!("{new}{}", gone.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default())
+}
