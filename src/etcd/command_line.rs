@@ -48,7 +48,16 @@ pub fn variable_of_option(option: &str) -> String {
 /// Whether an option is either on or off, so that its flag may stand alone.
 #[must_use]
 pub fn is_switch(option: &str) -> bool {
-    BOOLS.contains(&option)
+    BOOLS.contains(&option) || IGNORED.contains(&option)
+}
+
+/// Whether a word is an option of any release and not a value.
+#[must_use]
+pub(super) fn names_option(word: &str) -> bool {
+    let Some(flag) = word.strip_prefix('-') else { return false };
+    let flag = flag.strip_prefix('-').unwrap_or(flag);
+    let name = flag.split_once('=').map_or(flag, |(name, _)| name);
+    is_switch(name) || (!name.is_empty() && OPTIONS.split_whitespace().any(|option| option == name))
 }
 
 /// Whether a value turns an option on that is either on or off, as Go reads it (`strconv.ParseBool`).
@@ -85,6 +94,7 @@ const BOOLS: &[&str] = &[
     "help",
     "initial-election-tick-advance",
     "memory-mlock",
+    "next-cluster-version-compatible",
     "peer-auto-tls",
     "peer-client-cert-auth",
     "peer-skip-client-san-verification",
@@ -95,3 +105,79 @@ const BOOLS: &[&str] = &[
     "unsafe-no-fsync",
     "version",
 ];
+
+/// Options of etcd 0.4 that every release takes and does nothing with; each of them may stand alone (`IgnoredFlag.IsBoolFlag`: etcd v2.0.5
+/// pkg/flags/flag.go to v3.7.3 pkg/flags/ignored.go, `ignored` in etcdmain/config.go of both, read 2026-11-28).
+const IGNORED: [&str; 13] = [
+    "cluster-active-size",
+    "cluster-remove-delay",
+    "cluster-sync-interval",
+    "config",
+    "force",
+    "max-result-buffer",
+    "max-retry-attempts",
+    "peer-election-timeout",
+    "peer-heartbeat-interval",
+    "retry-interval",
+    "snapshot",
+    "v",
+    "vv",
+];
+
+/// The other options of any release (etcdmain/config.go and embed/config.go of each minor from 2.0.5 to 3.7.3, read 2026-11-28).
+const OPTIONS: &str = "\
+    addr advertise-client-urls auth-token auth-token-ttl auto-compaction-mode auto-compaction-retention \
+    backend-batch-interval backend-batch-limit backend-bbolt-freelist-type bcrypt-cost bind-addr \
+    bootstrap-defrag-threshold-megabytes ca-file cert-file cipher-suites client-cert-allowed-hostname client-cert-file \
+    client-crl-file client-key-file compact-hash-check-time compaction-batch-limit compaction-sleep-interval config-file \
+    corrupt-check-time cors data-dir discovery discovery-cacert discovery-cert discovery-dial-timeout discovery-endpoints \
+    discovery-fallback discovery-keepalive-time discovery-keepalive-timeout discovery-key discovery-password discovery-proxy \
+    discovery-request-timeout discovery-srv discovery-srv-name discovery-token discovery-user distributed-tracing-address \
+    distributed-tracing-instance-id distributed-tracing-sampling-rate distributed-tracing-service-name downgrade-check-time \
+    election-timeout experimental-auto-compaction-retention experimental-backend-bbolt-freelist-type \
+    experimental-bootstrap-defrag-threshold-megabytes experimental-compact-hash-check-time \
+    experimental-compaction-batch-limit experimental-compaction-sleep-interval experimental-corrupt-check-time \
+    experimental-distributed-tracing-address experimental-distributed-tracing-instance-id \
+    experimental-distributed-tracing-sampling-rate experimental-distributed-tracing-service-name \
+    experimental-downgrade-check-time experimental-enable-v2v3 experimental-snapshot-catchup-entries \
+    experimental-warning-apply-duration experimental-warning-unary-request-duration \
+    experimental-watch-progress-notify-interval feature-gates grpc-keepalive-interval grpc-keepalive-min-time \
+    grpc-keepalive-timeout heartbeat-interval host-whitelist initial-advertise-peer-urls initial-cluster \
+    initial-cluster-state initial-cluster-token key-file listen-client-http-urls listen-client-urls listen-metrics-urls \
+    listen-peer-urls log-format log-level log-output log-outputs log-package-levels log-rotation-config-json logger \
+    max-concurrent-streams max-learners max-request-bytes max-snapshots max-txn-ops max-wals metrics name peer-addr \
+    peer-bind-addr peer-ca-file peer-cert-allowed-cn peer-cert-allowed-hostname peer-cert-file peer-client-cert-file \
+    peer-client-key-file peer-crl-file peer-key-file peer-trusted-ca-file peers peers-file proxy proxy-dial-timeout \
+    proxy-failure-wait proxy-read-timeout proxy-refresh-interval proxy-write-timeout quota-backend-bytes raft-read-timeout \
+    raft-write-timeout self-signed-cert-validity snapshot-catchup-entries snapshot-count tls-max-version tls-min-version \
+    trusted-ca-file v2-deprecation wal-dir warning-apply-duration warning-unary-request-duration \
+    watch-progress-notify-interva";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(words: &[&str]) -> Vec<(String, String)> {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        spoken(&words).into_iter().map(|option| (option.name, option.value)).collect()
+    }
+
+    #[test]
+    fn an_option_behind_one_that_stands_alone_is_not_its_value() {
+        for switch in ["next-cluster-version-compatible", "force", "snapshot", "vv", "enable-v2"] {
+            let all = values(&["etcd", &format!("--{switch}"), "--name=a"]);
+            assert_eq!(all, [(switch.to_owned(), "true".to_owned()), ("name".to_owned(), "a".to_owned())]);
+        }
+        assert_eq!(values(&["etcd", "--name", "--data-dir=/d"]), [("name".to_owned(), "--data-dir=/d".to_owned())]);
+    }
+
+    #[test]
+    fn a_word_that_names_an_option_is_known() {
+        for word in ["--data-dir=/d", "-name", "--force-new-cluster", "--feature-gates=X=true", "-vv"] {
+            assert!(names_option(word), "{word}");
+        }
+        for word in ["-1", "etcd1", "--", "-", "--no-such-option", "data-dir"] {
+            assert!(!names_option(word), "{word}");
+        }
+    }
+}

@@ -10,8 +10,12 @@ use super::config_file::{Key, Reshape, Shape, reshapes};
 use super::flags::Flags;
 use super::rules::{Gone, Rules};
 
+pub use fault::RewriteFault;
+
+mod fault;
+
 /// The option that holds gates, as `Name=true,Other=false` (etcd v3.6.16 pkg/featuregate, read 2026-11-27).
-const GATES: &str = "feature-gates";
+pub(super) const GATES: &str = "feature-gates";
 /// From here on etcd ends where an option is said by a flag and by a variable (etcd v3.4.13 pkg/flags/flag.go, read 2026-11-24).
 const ONCE: (u64, u64) = (3, 4);
 
@@ -65,74 +69,6 @@ pub enum Becomes {
     Longer(String),
 }
 
-/// Why only the operator can say what is to stand there.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RewriteFault {
-    /// It would change what the cluster is to somebody.
-    #[error("`{name}` is gone in {target}, and what becomes of it only you can say: {why}")]
-    Decide {
-        /// The option.
-        name: String,
-        /// The version.
-        target: Version,
-        /// Why.
-        why: String,
-    },
-    /// What it becomes is said already, otherwise.
-    #[error(
-        "`{name}` is gone in {target} and would be `{new}={value}`, but `{new}` is {found} already; say which holds"
-    )]
-    Both {
-        /// The option.
-        name: String,
-        /// The version.
-        target: Version,
-        /// What it becomes.
-        new: String,
-        /// With which value.
-        value: String,
-        /// What is said already.
-        found: String,
-    },
-    /// A flag and a variable with two values.
-    #[error(
-        "`--{name}` is {flag} on the command line and {variable} is {value}, at which etcd ends from 3.4 on; say which holds"
-    )]
-    Twice {
-        /// The option.
-        name: String,
-        /// The flag's value.
-        flag: String,
-        /// The variable.
-        variable: String,
-        /// Its value.
-        value: String,
-    },
-    /// The variable is put into the command line besides.
-    #[error("{variable} is gone in {target}, but the command line needs it for `--{name}`; write that one's value out")]
-    Used {
-        /// The variable.
-        variable: String,
-        /// The version.
-        target: Version,
-        /// The option whose words it is put into.
-        name: String,
-    },
-}
-
-impl RewriteFault {
-    /// The option that it is about.
-    #[must_use]
-    pub fn subject(&self) -> &str {
-        match self {
-            Self::Decide { name, .. }
-            | Self::Both { name, .. }
-            | Self::Twice { name, .. }
-            | Self::Used { name, .. } => name,
-        }
-    }
-}
-
 /// What becomes of everything that is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rewrite {
@@ -155,7 +91,7 @@ pub fn touches(flags: &Flags, rules: &Rules, target: &Version) -> bool {
         let twice = (target.major, target.minor) >= ONCE && flags.is_spoken(name) && flags.is_variable(name);
         rules.gone(name, target).is_some() || rejected || twice
     };
-    flags.names().any(gone) || !flags.reshapes(target).is_empty()
+    flags.names().any(gone) || !flags.reshapes(target).is_empty() || !flags.by_both_names(rules, target).is_empty()
 }
 
 /// What becomes of what is said, for a version.
@@ -178,6 +114,8 @@ pub fn rewrite(said: &[Said], rules: &Rules, target: &Version) -> Rewrite {
                 if let Some(row) = rules.rejected(&option.name, &option.value, target) {
                     let (name, value) = (option.name.clone(), Some(row.becomes.clone()));
                     plan.out.becomes.insert(which, Becomes::Other { name, value, also: None });
+                } else if let Some(row) = rules.renamed(&option.name, target) {
+                    plan.renamed(which, option, row);
                 }
             }
         }
@@ -269,6 +207,32 @@ impl<'a> Plan<'a> {
                 }
             }
         }
+    }
+
+    /// Of an option that is said by both of its names the old one goes, if they say the same.
+    fn renamed(&mut self, which: usize, option: &Said, row: &Gone) {
+        let new = row.becomes.as_deref().unwrap_or(GATES);
+        let Some(found) = self.value(new).filter(|found| row.gate.as_ref().is_none_or(|gate| found.contains(gate)))
+        else {
+            return;
+        };
+        let gate =
+            |gate: &String| found.split(',').filter_map(|one| one.split_once('=')).find(|(name, _)| name == gate);
+        let says_same = match &row.gate {
+            Some(name) => gate(name).is_some_and(|(_, on)| is_true(on) == is_true(&option.value)),
+            None => same(found, &option.value),
+        };
+        if says_same || option.value.is_empty() {
+            self.out.becomes.insert(which, Becomes::Nothing);
+            return;
+        }
+        self.out.faults.push(RewriteFault::BothNames {
+            name: option.name.clone(),
+            value: option.value.clone(),
+            new: new.to_owned(),
+            found: found.to_owned(),
+            target: self.target.clone(),
+        });
     }
 
     fn gone(&mut self, which: usize, option: &Said, gone: &Gone) {

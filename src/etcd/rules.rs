@@ -353,6 +353,14 @@ impl Rules {
         self.options.iter().find(|gone| gone.name == option && (version.major, version.minor) >= gone.gone)
     }
 
+    /// The row of an option that has another name, or a gate, in a version that knows it by this one too.
+    #[must_use]
+    pub fn renamed(&self, option: &str, version: &Version) -> Option<&Gone> {
+        let here = minor_of(version);
+        let is_it = |gone: &&Gone| gone.name == option && here < gone.gone;
+        self.options.iter().filter(is_it).find(|gone| gone.since.is_some_and(|since| since <= here))
+    }
+
     /// The row of a value that a version does not take any more.
     #[must_use]
     pub fn rejected(&self, option: &str, value: &str, version: &Version) -> Option<&Rejected> {

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use semver::Version;
 
-use super::super::command_line::variable_of_option;
+use super::super::command_line::{names_option, variable_of_option};
 use super::super::config_file;
+use super::super::rewrite::GATES;
 use super::super::rules::{Gone, Rules};
 use super::super::v2_check::{SKIP_CHECK, knows_skip_check};
 use super::Flags;
@@ -52,6 +53,24 @@ pub enum FlagFault {
         /// The variable.
         variable: String,
     },
+    /// An option by its old and by its new name.
+    #[error("`{name}` and `{new}` are both said, at which {target} ends; say `{new}` alone")]
+    BothNames {
+        /// The old name.
+        name: String,
+        /// The new one.
+        new: String,
+        /// The version.
+        target: Version,
+    },
+    /// An option that is taken for the value of the one before it.
+    #[error("`--{name}` stands without a value, so etcd takes `{value}`, which follows it, for that; give it one")]
+    Swallows {
+        /// The option.
+        name: String,
+        /// What is taken for its value.
+        value: String,
+    },
     /// Something in the configuration file that the target wants written otherwise.
     #[error("`{name}` in the configuration file is in the way of {target}: {why}")]
     InFile {
@@ -84,7 +103,11 @@ impl FlagFault {
             Self::Proxy => "proxy",
             Self::NoGateway { .. } => config_file::GATEWAY,
             Self::InFile { name, .. } => name,
-            Self::Rejected { name, .. } | Self::Gone { name, .. } | Self::Twice { name, .. } => name,
+            Self::Rejected { name, .. }
+            | Self::Gone { name, .. }
+            | Self::Twice { name, .. }
+            | Self::Swallows { name, .. }
+            | Self::BothNames { name, .. } => name,
         }
     }
 }
@@ -106,11 +129,16 @@ impl Flags {
                 let advice = format!("{advice} (it is known from {major}.{minor} on)");
                 faults.push(FlagFault::Gone { name: name.clone(), target: target.clone(), advice });
             }
+            if let Some(value) = self.get(name).filter(|value| names_option(value)) {
+                faults.push(FlagFault::Swallows { name: name.clone(), value: value.to_owned() });
+            }
             // etcd v3.4.13 pkg/flags/flag.go, read 2026-11-24.
             if minor >= (3, 4) && self.environment.contains(name) {
                 faults.push(FlagFault::Twice { name: name.clone(), variable: variable_of_option(name) });
             }
         }
+        let both = self.by_both_names(rules, target).into_iter();
+        faults.extend(both.map(|(name, new)| FlagFault::BothNames { name, new, target: target.clone() }));
         faults.extend(self.values(rules, target));
         let reshapes = self.reshapes(target);
         faults.extend(reshapes.iter().map(|reshape| FlagFault::InFile {
@@ -123,6 +151,23 @@ impl Flags {
         }
         faults.extend(self.leaves_cluster());
         faults
+    }
+
+    /// Options that are said by their old name and by their new one or its gate, at which a version ends that knows both (etcd v3.6.16
+    /// embed/config.go, `experimentalFlagMigrationMap` and `SetFeatureGatesFromExperimentalFlags`, read 2026-11-28): both names.
+    #[must_use]
+    pub fn by_both_names(&self, rules: &Rules, target: &Version) -> Vec<(String, String)> {
+        let said = |name: &str| self.is_spoken(name) || self.get(name).is_some_and(|value| !value.is_empty());
+        let gates = self.get(GATES).unwrap_or_default();
+        let both = |name: &str| match rules.renamed(name, target) {
+            Some(Gone { becomes: Some(new), .. }) if said(name) && said(new) => Some(new.clone()),
+            // As etcd itself looks for it: anywhere in the value.
+            Some(Gone { gate: Some(gate), .. }) if said(name) && gates.contains(gate.as_str()) => {
+                Some(GATES.to_owned())
+            }
+            _ => None,
+        };
+        self.names().filter_map(|name| Some((name.to_owned(), both(name)?))).collect()
     }
 
     /// What in the options would make no member of its cluster of it, whatever the version.

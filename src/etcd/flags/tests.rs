@@ -101,3 +101,33 @@ fn an_option_said_twice_and_a_host_name_to_listen_on_are_seen_beforehand() {
         matches!(&named.faults(Rules::built_in(), &Version::new(3, 2, 32))[..], [FlagFault::Rejected { value, .. }] if value == "http://etcd1:2379")
     );
 }
+
+#[test]
+fn both_names_of_an_option_are_seen_beforehand() {
+    let f = flags(
+        &["etcd", "--experimental-memory-mlock"],
+        &[
+            ("ETCD_MEMORY_MLOCK", "true"),
+            ("ETCD_EXPERIMENTAL_INITIAL_CORRUPT_CHECK", "true"),
+            ("ETCD_FEATURE_GATES", "InitialCorruptCheck=true"),
+            ("ETCD_EXPERIMENTAL_CORRUPT_CHECK_TIME", "1m"),
+            ("ETCD_CORRUPT_CHECK_TIME", ""),
+        ],
+    );
+    let names = |version: &str| {
+        let faults = f.faults(Rules::built_in(), &version.parse().unwrap()).into_iter();
+        let both = faults.filter(|fault| matches!(fault, FlagFault::BothNames { .. }));
+        both.map(|fault| fault.subject().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("3.6.16"), ["experimental-initial-corrupt-check", "experimental-memory-mlock"]);
+    assert!(names("3.5.35").is_empty());
+    assert!(crate::etcd::touches(&f, Rules::built_in(), &Version::new(3, 6, 16)));
+}
+
+#[test]
+fn an_option_that_etcd_takes_for_the_value_of_another_is_refused() {
+    let faults = |words: &[&str]| flags(words, &[]).faults(Rules::built_in(), &Version::new(3, 5, 35));
+    let swallowed = faults(&["etcd", "--name", "--force-new-cluster", "--data-dir=/d"]);
+    assert!(matches!(&swallowed[..], [FlagFault::Swallows { name, .. }] if name == "name"), "{swallowed:?}");
+    assert!(faults(&["etcd", "--max-wals", "-1", "--name", "a"]).is_empty());
+}

@@ -161,3 +161,34 @@ fn a_configuration_file_is_written_as_the_release_wants_it() {
     assert_eq!(run(&list, "3.4.13"), Rewrite::default());
     assert_eq!(run(&list, "3.5.35").becomes[&0], other("log-outputs", None, None));
 }
+
+#[test]
+fn of_an_option_that_is_said_by_both_of_its_names_the_old_one_goes_from_the_release_on_that_knows_both() {
+    let both = |old: &str, new: &str| {
+        [
+            said(By::Variable, &[("experimental-corrupt-check-time", old)]),
+            said(By::Variable, &[("corrupt-check-time", new)]),
+        ]
+        .concat()
+    };
+    assert_eq!(run(&both("1m", "1m"), "3.5.35"), Rewrite::default());
+    assert_eq!(run(&both("1m", "1m"), "3.6.16").becomes.into_iter().collect::<Vec<_>>(), [(0, Becomes::Nothing)]);
+    let faults = run(&both("1m", "2m"), "3.6.16").faults;
+    assert!(matches!(&faults[..], [RewriteFault::BothNames { .. }]), "{faults:?}");
+    let words = faults[0].to_string();
+    assert!(words.contains("`experimental-corrupt-check-time` is 1m and `corrupt-check-time` is 2m"), "{words}");
+    assert_eq!(flags(&[("experimental-corrupt-check-time", "1m")], "3.6.16"), [None]);
+    let gate = |on: &str| {
+        let gates = format!("InitialCorruptCheck={on}");
+        run(&said(By::Flag, &[("experimental-initial-corrupt-check", "true"), ("feature-gates", &gates)]), "3.6.16")
+    };
+    assert_eq!(gate("true").becomes.into_iter().collect::<Vec<_>>(), [(0, Becomes::Nothing)]);
+    assert!(matches!(&gate("false").faults[..], [RewriteFault::BothNames { .. }]));
+}
+
+#[test]
+fn a_proxy_to_fall_back_to_is_said_otherwise_where_there_is_none() {
+    let exit = Some(other("discovery-fallback", Some("exit"), None));
+    assert_eq!(flags(&[("discovery-fallback", "proxy")], "3.6.16"), [exit]);
+    assert_eq!(flags(&[("discovery-fallback", "proxy")], "3.5.35"), [None]);
+}
