@@ -167,6 +167,13 @@ impl Client {
         Self { probe: self.probe.once(), ..self }
     }
 
+    /// Where it is asked, as a URL.
+    pub(super) fn url(&self) -> String {
+        let scheme = if self.secure() { "https" } else { "http" };
+        let address = if self.address.contains(':') { format!("[{}]", self.address) } else { self.address.clone() };
+        format!("{scheme}://{address}:{}", self.port)
+    }
+
     /// The host it is on.
     pub(super) fn host(&self) -> &str {
         self.probe.name()

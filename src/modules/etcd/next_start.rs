@@ -125,7 +125,23 @@ pub(super) async fn next_start(probe: &Probe, facts: &Facts) -> Result<Flags, Fa
     let next = next_flags(probe, facts).await?;
     same_options(&facts.unit, &facts.flags, &next, &IDENTITY).map_err(|what| refused(probe.name(), what))?;
     stays_member(&facts.unit, &next).map_err(|what| refused(probe.name(), what))?;
+    stays_there(facts, &next).map_err(|what| refused(probe.name(), what))?;
     Ok(next)
+}
+
+/// It must answer where it is asked now, or it would be taken for a member that did not come back.
+pub(super) fn stays_there(facts: &Facts, next: &Flags) -> Result<(), String> {
+    let asked = facts.client.url();
+    if next.http_urls().iter().any(|url| is_found(&asked, url)) {
+        return Ok(());
+    }
+    Err(format!(
+        "{} would not listen where its member is asked: expected {}, found {}\n\
+         let it listen there too until all members have been restarted, then take that out in a second round",
+        facts.unit,
+        asked,
+        next.http_urls().join(",")
+    ))
 }
 
 /// The options that say which member it is must be those of the running process.
@@ -142,6 +158,20 @@ pub(super) fn same_options(unit: &str, now: &Flags, next: &Flags, options: &[&st
         }
     }
     Ok(())
+}
+
+/// Whether who is asked at the one URL is found there by listening at the other.
+fn is_found(asked: &str, listens: &str) -> bool {
+    let parts = |url: &str| -> Option<(String, String, String)> {
+        let (scheme, rest) = url.split_once("://")?;
+        let (address, port) = rest.split('/').next()?.rsplit_once(':')?;
+        let address = address.trim_matches(['[', ']']);
+        let address = if address == "localhost" { "127.0.0.1" } else { address };
+        Some((scheme.to_owned(), address.to_owned(), port.to_owned()))
+    };
+    let (Some(asked), Some(listens)) = (parts(asked), parts(listens)) else { return false };
+    let everywhere = matches!(listens.1.as_str(), "0.0.0.0" | "::" | "");
+    (&asked.0, &asked.2) == (&listens.0, &listens.2) && (everywhere || asked.1 == listens.1)
 }
 
 /// No start may take the member out of its cluster, whatever else is said otherwise with it: the old files are the way back.
@@ -178,6 +208,28 @@ mod tests {
         ] {
             let what = stays_member("etcd.service", &next).unwrap_err();
             assert!(what.starts_with("etcd.service must not start so"), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_start_that_listens_elsewhere_is_not_found_where_its_member_is_asked() {
+        for (asked, listens) in [
+            ("http://10.0.0.1:2379", "http://10.0.0.1:2379"),
+            ("http://127.0.0.1:2379", "http://0.0.0.0:2379"),
+            ("http://127.0.0.1:2379", "http://localhost:2379"),
+            ("https://[fd00::1]:2379", "https://[::]:2379"),
+            ("http://localhost:4001", "http://localhost:4001/"),
+        ] {
+            assert!(is_found(asked, listens), "{asked} {listens}");
+        }
+        for (asked, listens) in [
+            ("http://127.0.0.1:2379", "http://10.0.0.1:2379"),
+            ("http://10.0.0.1:2379", "https://10.0.0.1:2379"),
+            ("http://10.0.0.1:2379", "http://10.0.0.1:4001"),
+            ("http://10.0.0.1:2379", "unix://10.0.0.1:2379"),
+            ("http://10.0.0.1:2379", "10.0.0.1"),
+        ] {
+            assert!(!is_found(asked, listens), "{asked} {listens}");
         }
     }
 

@@ -13,7 +13,7 @@ use crate::remote::{
 use super::config_file;
 use super::facts::{Facts, refused};
 use super::files::{Changing, Files, Wanted, wanted};
-use super::next_start::{IDENTITY, is_read, same_options};
+use super::next_start::{IDENTITY, is_read, same_options, stays_there};
 use super::others;
 use super::rewriting::{self, Hop};
 use super::rules::rules;
@@ -389,6 +389,7 @@ impl Start {
         let flags = Flags::from_process(&argv, &environment);
         let flags = config_file::with_file((probe, &facts.seen), &facts.cwd, flags, all).await?;
         same_options(unit, &facts.flags, &flags, &IDENTITY).map_err(|what| refused(host, what))?;
+        stays_there(facts, &flags).map_err(|what| refused(host, what))?;
         let faults: Vec<String> = flags.faults(rules, target).iter().map(ToString::to_string).collect();
         if !faults.is_empty() {
             return Err(refused(host, format!("with the new files: {}", faults.join("\n"))));
