@@ -7,13 +7,32 @@ use super::shapes::{is_template, scalar_text};
 use crate::playbook::{Directives, Item, Play, Task};
 
 /// Modules whose failure means that the next member must not be touched; none may be told to look away.
-const GATES: [&str; 5] = ["etcd_backup", "etcd_health", "etcd_member", "etcd_preflight", "etcd_stage"];
+const GATES: [&str; 10] = [
+    "etcd_backup",
+    "etcd_defrag",
+    "etcd_downgrade",
+    "etcd_health",
+    "etcd_member",
+    "etcd_preflight",
+    "etcd_ready",
+    "etcd_restart",
+    "etcd_restore",
+    "etcd_stage",
+];
 
-/// What is inherited and would make a gate look away.
+/// Modules that take a member down, or have it do what must come to its end; none may be left in the middle of it.
+const TRANSACTIONS: [&str; 6] =
+    ["etcd_defrag", "etcd_downgrade", "etcd_member", "etcd_ready", "etcd_restart", "etcd_restore"];
+
+const NO_TIME_LIMIT: &str = "what it has begun on the host would go on unseen; its own arguments bound its waits, and `timeout: 0` here \
+    lifts a play's";
+
+/// What is inherited and would make a gate look away, or leave a transaction.
 #[derive(Clone, Copy, Default)]
 struct Inherited<'p> {
     ignore_errors: Option<&'p Node>,
     ignore_unreachable: Option<&'p Node>,
+    timeout: Option<&'p Node>,
 }
 
 impl<'p> Inherited<'p> {
@@ -21,6 +40,7 @@ impl<'p> Inherited<'p> {
         Self {
             ignore_errors: own.ignore_errors.as_ref().or(self.ignore_errors),
             ignore_unreachable: own.ignore_unreachable.as_ref().or(self.ignore_unreachable),
+            timeout: own.timeout.as_ref().or(self.timeout),
         }
     }
 }
@@ -80,7 +100,7 @@ impl Reader<'_> {
         if !GATES.contains(&task.module.as_str()) {
             return;
         }
-        let Inherited { ignore_errors, ignore_unreachable } = inherited.with(&task.directives);
+        let Inherited { ignore_errors, ignore_unreachable, timeout } = inherited.with(&task.directives);
         for (keyword, node) in [("ignore_errors", ignore_errors), ("ignore_unreachable", ignore_unreachable)] {
             // A template might say yes, and would say so too late.
             let Some(node) = node.filter(|node| !matches!(node.value, NodeValue::Bool(false))) else { continue };
@@ -93,6 +113,21 @@ impl Reader<'_> {
                 self.refuse_gate(&Node::new(&expression.place, NodeValue::Null), message, task);
             }
         }
+        if let Some(node) = timeout.filter(|_| TRANSACTIONS.contains(&task.module.as_str())) {
+            self.check_no_time_limit(node, task);
+        }
+    }
+
+    /// What is begun on a member goes on there without us, so a time limit would only make its outcome unknown; 0 is none.
+    fn check_no_time_limit(&mut self, node: &Node, task: &Task) {
+        if matches!(node.value, NodeValue::Int(0, _)) {
+            return;
+        }
+        let message = format!("`timeout` is not allowed on `{}`", task.module);
+        let problem = crate::inventory::Problem::new(&node.place, message)
+            .help(NO_TIME_LIMIT)
+            .related(&task.module_place, "called here");
+        self.problems.push(problem);
     }
 
     fn refuse_gate(&mut self, node: &Node, message: String, task: &Task) {

@@ -65,7 +65,7 @@ const fn ignored(name: &'static str, homes: &'static [Home], why: &'static str) 
 
 const NO_ROLES: &str = "write the tasks into the play, or take them in with `import_tasks`";
 const NO_INCLUDE: &str = "use `import_tasks`, which takes the file in before anything runs";
-const NO_ASYNC: &str = "a task is waited for up to its `timeout:`";
+const NO_ASYNC: &str = "a task is waited for until it ends, or up to its `timeout:` where it may have one";
 const FACTS: &str = "facts are gathered in one cheap question, or not at all";
 
 const KEYWORDS: &[Keyword] = &[
