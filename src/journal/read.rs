@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 
 use super::{Journal, JournalError, StateDir, line};
 use crate::events::{Event, Kind};
@@ -152,15 +153,24 @@ impl Journal {
     ///
     /// # Errors
     /// As for [`Journal::read`].
-    pub fn follow(state: &StateDir, id: &str, mut take: impl FnMut(Written<'_>)) -> Result<Reading, JournalError> {
+    pub fn follow(state: &StateDir, id: &str, take: impl FnMut(Written<'_>)) -> Result<Reading, JournalError> {
         let path = state.run(id)?.join("journal.jsonl");
         let file = File::open(&path).map_err(JournalError::io("open", &path))?;
-        let mut file = BufReader::new(file);
+        Self::follow_in(BufReader::new(file), &path, id, take)
+    }
+
+    /// The same in what was opened there.
+    fn follow_in(
+        mut file: impl BufRead,
+        path: &Path,
+        id: &str,
+        mut take: impl FnMut(Written<'_>),
+    ) -> Result<Reading, JournalError> {
         let first = Some(line::first_sum(id));
         let mut reader = Reader { run: id, found: Reading::default(), next: 0, prev: first, chained: None };
         for number in 1.. {
             let mut text = Vec::new();
-            (&mut file).take(LONGEST_LINE).read_until(b'\n', &mut text).map_err(JournalError::io("read", &path))?;
+            (&mut file).take(LONGEST_LINE).read_until(b'\n', &mut text).map_err(JournalError::io("read", path))?;
             let newer = if number == 1 { line::format(&text).filter(|format| *format > line::FORMAT) } else { None };
             if let Some(found) = newer {
                 reader.found.problems.push(Unsound::Newer { found });
@@ -179,7 +189,11 @@ impl Journal {
                     reader.found.problems.push(Unsound::Damaged { line: number, detail });
                     break;
                 }
-                Some(_) => reader.found.problems.push(Unsound::Torn { line: number }),
+                Some(_) => {
+                    reader.found.problems.push(Unsound::Torn { line: number });
+                    // Where the run goes on, the rest of the line may be there by now: read for itself it would look like damage.
+                    break;
+                }
             }
         }
         Ok(reader.found)
@@ -196,6 +210,56 @@ impl Journal {
             Ok(()) => Ok(false),
             Err(TryLockError::WouldBlock) => Ok(true),
             Err(TryLockError::Error(error)) => Err(JournalError::io("look at the lock of", &path)(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::events::Sink;
+
+    const RUN: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+
+    /// A file that grows while it is read: each piece is there only once its reader has come to the end of the one before.
+    struct Growing(VecDeque<Vec<u8>>);
+
+    impl Read for Growing {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            let Some(piece) = self.0.front_mut() else { return Ok(0) };
+            let read = piece.as_slice().read(into)?;
+            piece.drain(..read);
+            if read == 0 {
+                self.0.pop_front();
+            }
+            Ok(read)
+        }
+    }
+
+    #[test]
+    fn a_journal_that_is_being_written_has_at_most_a_torn_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::from_environment(Some(folder.path())).unwrap();
+        let mut journal = Journal::create(&state, RUN).unwrap();
+        for seq in 0..3 {
+            let kind = Kind::Warning { text: format!("warning {seq}") };
+            let (at, elapsed) = (jiff::Timestamp::UNIX_EPOCH, std::time::Duration::ZERO);
+            journal.write(&Event { seq, at, elapsed, kind }).unwrap();
+        }
+        let path = journal.folder().join("journal.jsonl");
+        let whole = std::fs::read(&path).unwrap();
+        for size in 1..whole.len() {
+            let (head, tail) = whole.split_at(size);
+            let file = BufReader::new(Growing([head.to_vec(), tail.to_vec()].into()));
+            let mut events = 0;
+            let reading = Journal::follow_in(file, &path, RUN, |_| events += 1).unwrap();
+            let ends = head.iter().filter(|byte| **byte == b'\n').count();
+            assert_eq!(events, ends, "at {size}");
+            let torn = head.last() != Some(&b'\n');
+            let expected = torn.then_some(Unsound::Torn { line: ends + 1 });
+            assert_eq!(reading.problems, expected.into_iter().collect::<Vec<_>>(), "at {size}");
         }
     }
 }
