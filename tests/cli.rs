@@ -3,6 +3,8 @@
 
 #[path = "cli/past_runs.rs"]
 mod past_runs;
+#[path = "cli/readers.rs"]
+mod readers;
 #[path = "cli/resume.rs"]
 mod resume;
 

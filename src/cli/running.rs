@@ -284,6 +284,8 @@ pub(super) fn perform(
     });
     // What a detached run left behind must not keep this process: hosts end their transactions by themselves.
     runtime.shutdown_timeout(Duration::from_secs(1));
+    // What is shown must be whole before this process ends, or another run shows something.
+    emitter.drain();
     let warnings = gate.ssh.warnings().into_iter();
     for text in warnings.chain(emitter.lost().iter().map(|lost| format!("{lost}; the run went on without it"))) {
         console::say(&format!("[WARNING]: {}", escaped_line(&text)));

@@ -1,6 +1,7 @@
 //! The one stream of what happens; terminal, JSON and journal are readers of it, and a run's state is its fold.
 
 mod emitter;
+mod queued;
 mod sink;
 mod state;
 mod stream;

@@ -9,6 +9,11 @@ pub trait Sink: Send {
     /// # Errors
     /// When the event could not be written. Whether that ends the run is the [`super::Emitter`]'s decision.
     fn write(&mut self, event: &Event) -> Result<(), SinkError>;
+
+    /// What it is called in a [`SinkError`].
+    fn name(&self) -> &'static str {
+        "output"
+    }
 }
 
 /// Why a sink could not take an event.

@@ -92,6 +92,10 @@ impl<W: Write + Send> Folded<W> {
 }
 
 impl<W: Write + Send> Sink for Folded<W> {
+    fn name(&self) -> &'static str {
+        "terminal"
+    }
+
     fn write(&mut self, event: &Event) -> Result<(), SinkError> {
         let written = match &event.kind {
             Kind::TaskEnded { host, status, changed, result, .. } => {

@@ -37,6 +37,10 @@ impl<W: Write + Send> JsonLines<W> {
 }
 
 impl<W: Write + Send> Sink for JsonLines<W> {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
     fn write(&mut self, event: &Event) -> Result<(), SinkError> {
         let json = serde_json::to_string(event).map_err(|error| lost("json", &error.into()))?;
         self.write_as_read(event, &json)

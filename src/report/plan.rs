@@ -222,6 +222,10 @@ fn seconds(time: Duration) -> String {
 }
 
 impl<W: Write + Send> Sink for Plan<W> {
+    fn name(&self) -> &'static str {
+        "plan"
+    }
+
     fn write(&mut self, event: &Event) -> Result<(), SinkError> {
         let text = self.text(event);
         self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).map_err(|error| lost("plan", &error))

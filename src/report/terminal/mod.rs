@@ -76,6 +76,10 @@ impl<W: Write + Send> Terminal<W> {
 }
 
 impl<W: Write + Send> Sink for Terminal<W> {
+    fn name(&self) -> &'static str {
+        "terminal"
+    }
+
     fn write(&mut self, event: &Event) -> Result<(), SinkError> {
         let mut text = self.progress.follow(event);
         text.push_str(&self.lines.of_event(event));
