@@ -1,5 +1,7 @@
 //! One call of a module: arguments rendered, the host connected, the task's `become` and environment in force.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 use crate::events::{Fault, Kind};
@@ -80,17 +82,35 @@ impl Ready<'_> {
         let answer = match limit {
             Some(limit) if !limit.is_zero() => match tokio::time::timeout(limit, module.run(call)).await {
                 Ok(answer) => answer,
-                Err(_) => {
-                    let mut result = Map::new();
-                    result.insert("timedout".to_owned(), Value::from(true));
-                    let msg = format!("the task did not end within its timeout of {} s", limit.as_secs_f64());
-                    Err(Failure::new(Fault::Failed, msg).with(result))
-                }
+                Err(_) => Err(self.out_of_time(scope.host, limit)),
             },
             _ => module.run(call).await,
         };
-        self.engine.progress(|progress| progress.at_work.remove(scope.host));
+        self.engine.progress(|progress| {
+            progress.at_work.remove(scope.host);
+            if answer.as_ref().is_err_and(|failure| failure.fault == Fault::OutcomeUnknown) {
+                progress.in_doubt.insert(scope.host.to_owned());
+            }
+        });
         answer
+    }
+
+    /// The task is waited for no longer. What it has begun as an act goes on there, and nobody sees how it ends.
+    fn out_of_time(&self, host: &str, limit: Duration) -> Failure {
+        let mut result = Map::new();
+        result.insert("timedout".to_owned(), Value::from(true));
+        let msg = format!("the task did not end within its timeout of {} s", limit.as_secs_f64());
+        let failure = match self.engine.progress(|progress| progress.at_work.get(host).cloned()) {
+            None => Failure::new(Fault::Failed, msg),
+            Some(act) => {
+                let msg = format!(
+                    "{msg}: on {host} it was begun to {act}; that goes on there by itself, and how it ends is not known\n\
+                     no later host is touched; `quorate resume` sees to it and goes on"
+                );
+                Failure::new(Fault::OutcomeUnknown, msg)
+            }
+        };
+        failure.with(result)
     }
 
     /// What may be asked of the host, and done to it.

@@ -25,10 +25,10 @@ impl Ready<'_> {
         let mut ends = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
-                if self.engine.stop_if_asked().is_err() {
-                    break;
-                }
                 self.pause(scope).await;
+                if let Err(halt) = self.engine.stop_if_asked() {
+                    return Ok(TaskResult::of_items(ends).cut_short(halt.fault, &halt.reason, index, items.len()));
+                }
             }
             let mut scope = scope.clone();
             scope.local.insert(name.to_owned(), item.clone());
@@ -85,13 +85,14 @@ impl Ready<'_> {
             Some(node) => self.rendered(scope, node).unwrap_or_else(|_| item.clone()),
             None => item.clone(),
         };
-        self.engine.emit(Kind::ItemEnded {
+        let told = self.engine.emit(Kind::ItemEnded {
             host: scope.host.to_owned(),
             item: if secret { Value::from("(censored)") } else { label },
             status: if self.ignores(scope, end) { Status::Ignored } else { end.status },
             changed: end.changed(),
             result: if secret { end.censored() } else { end.result.clone() },
-        })?;
+        });
+        told.map_err(|halt| end.unwritten(scope.host, secret, halt))?;
         Ok(end.fault.is_some_and(halts))
     }
 }

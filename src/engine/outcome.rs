@@ -5,6 +5,11 @@ use serde_json::{Map, Value};
 use crate::events::{Fault, Status};
 use crate::modules::{Failure, Outcome};
 
+use super::run::Halt;
+
+/// What is said in place of a result with `no_log`.
+const CENSORED: &str = "hidden because of no_log";
+
 /// The worst of them, if there is any.
 pub(super) fn worst(faults: &[Fault]) -> Option<Fault> {
     faults.iter().copied().reduce(Fault::gravest)
@@ -41,6 +46,8 @@ pub(super) struct TaskResult {
     pub(super) delegated_to: Option<String>,
     /// Handlers that it names, rendered; called if the whole task changed something.
     pub(super) notify: Vec<String>,
+    /// Whether items of its loop were not begun because the run is to stop.
+    pub(super) cut: bool,
 }
 
 impl TaskResult {
@@ -55,7 +62,7 @@ impl TaskResult {
     }
 
     fn of(status: Status, fault: Option<Fault>, result: Map<String, Value>) -> Self {
-        Self { status, fault, result, diff: Vec::new(), delegated_to: None, notify: Vec::new() }
+        Self { status, fault, result, diff: Vec::new(), delegated_to: None, notify: Vec::new(), cut: false }
     }
 
     /// A module's answer.
@@ -160,10 +167,36 @@ impl TaskResult {
         all
     }
 
+    /// A loop that was left because the run stops: the task is not done, and if no item failed that is all that is wrong.
+    pub(super) fn cut_short(mut self, fault: Fault, why: &str, ended: usize, of: usize) -> Self {
+        let msg = format!("{why}: {ended} of {of} items came to their end, the others were not begun");
+        self.result.shift_remove("skipped");
+        self.result.insert("failed".to_owned(), Value::from(true));
+        self.result.insert("msg".to_owned(), Value::from(msg));
+        self.status = Status::Failed;
+        self.fault = self.fault.or(Some(fault));
+        self.cut = true;
+        self
+    }
+
+    /// What it says.
+    pub(super) fn message(&self) -> &str {
+        self.result.get("msg").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Why the run stops if this could not be written down: a failure is a failure also without the journal, and may be the graver one.
+    pub(super) fn unwritten(&self, host: &str, secret: bool, halt: Halt) -> Halt {
+        let said = if secret { CENSORED } else { self.message() };
+        match self.fault {
+            Some(fault) => Halt::of_host(fault, host, said).joined(halt),
+            None => halt,
+        }
+    }
+
     /// The result as it may be shown of a task with `no_log`.
     pub(super) fn censored(&self) -> Map<String, Value> {
         let mut shown = Map::new();
-        shown.insert("censored".to_owned(), Value::from("hidden because of no_log"));
+        shown.insert("censored".to_owned(), Value::from(CENSORED));
         for key in ["changed", "failed", "skipped", "unreachable"] {
             if let Some(flag) = self.result.get(key).filter(|value| value.is_boolean()) {
                 shown.insert(key.to_owned(), flag.clone());
@@ -203,6 +236,19 @@ mod tests {
         assert_eq!(worst(&[Fault::Failed, Fault::Unreachable]), Some(Fault::Unreachable));
         assert_eq!(worst(&[Fault::Stopped, Fault::MemberDown, Fault::QuorumLost]), Some(Fault::QuorumLost));
         assert_eq!(worst(&[]), None);
+    }
+
+    #[test]
+    fn a_loop_that_is_cut_short_is_no_success_and_no_skip() {
+        let items = vec![TaskResult::skipped("false"), TaskResult::skipped("false")];
+        let cut = TaskResult::of_items(items).cut_short(Fault::Stopped, "asked to stop", 2, 5);
+        assert_eq!((cut.status, cut.fault, cut.failed()), (Status::Failed, Some(Fault::Stopped), true));
+        assert!(!cut.result.contains_key("skipped"), "{:?}", cut.result);
+        let msg = "asked to stop: 2 of 5 items came to their end, the others were not begun";
+        assert_eq!(cut.result["msg"], msg);
+        let failed = vec![TaskResult::failure(Fault::Failed, "why")];
+        let cut = TaskResult::of_items(failed).cut_short(Fault::Stopped, "asked to stop", 1, 2);
+        assert_eq!((cut.fault, cut.cut), (Some(Fault::Failed), true), "the item failed, and that is not hidden");
     }
 
     #[test]

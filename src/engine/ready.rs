@@ -112,8 +112,10 @@ impl<'t> Ready<'t> {
         if ignored {
             end.status = Status::Ignored;
         }
-        self.tell(host, &end, secret, &scope)?;
-        Ok(end)
+        match self.tell(host, &end, secret, &scope) {
+            Ok(()) => Ok(end),
+            Err(halt) => Err(end.unwritten(host, secret, halt)),
+        }
     }
 
     /// Calls `act` for the host, or for all that share a task that runs once.

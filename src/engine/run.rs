@@ -74,6 +74,30 @@ pub(super) struct Halt {
     pub(super) next: String,
 }
 
+impl Halt {
+    /// Because of what came to pass on a host: the first line of its message, with the host's name before it once. The whole was said where
+    /// the task failed.
+    pub(super) fn of_host(fault: Fault, host: &str, msg: &str) -> Self {
+        let first = msg.lines().next().unwrap_or_default();
+        let named = first.starts_with(&format!("{host}: "));
+        let reason = if named { first.to_owned() } else { format!("{host}: {first}") };
+        let next = match fault {
+            Fault::Stopped => "run again when wanted",
+            _ => "look at the cluster, then run again: every step is asked anew",
+        };
+        Self { fault, reason, next: next.to_owned() }
+    }
+
+    /// Two reasons to stop at once: the graver decides, with its next step, and both are said. Of two of the same kind one is enough.
+    pub(super) fn joined(self, other: Self) -> Self {
+        let (first, second) = if self.fault.gravest(other.fault) == self.fault { (self, other) } else { (other, self) };
+        if first.fault == second.fault || first.reason.contains(&second.reason) {
+            return first;
+        }
+        Self { reason: format!("{}; and {}", first.reason, second.reason), ..first }
+    }
+}
+
 impl From<SinkError> for Halt {
     fn from(error: SinkError) -> Self {
         let next = "nothing more was changed; make room, then run again".to_owned();
@@ -115,6 +139,8 @@ pub(super) struct Progress {
     pub(super) slowest: Option<Duration>,
     /// What was begun on hosts and has not ended.
     pub(super) at_work: BTreeMap<String, String>,
+    /// Hosts on which something may be at work still, since nobody saw how it ended.
+    pub(super) in_doubt: BTreeSet<String>,
     /// Whether the play in hand was ended by `meta: end_play`.
     pub(super) play_ended: bool,
     /// Whether `--start-at-task` was reached.
@@ -200,7 +226,7 @@ impl Run {
             progress: Mutex::new(Progress { started: self.options.start_at.is_none(), ..Progress::default() }),
         };
         let (code, over) = tokio::select! {
-            code = engine.perform() => (code, code != Fault::OutcomeUnknown.exit_code()),
+            code = engine.perform() => (code, engine.nothing_at_work(code)),
             code = engine.let_go(&interrupt) => (code, false),
             code = engine.renew_locks() => (code, false),
         };
@@ -268,6 +294,12 @@ impl Engine<'_> {
         })
     }
 
+    /// Whether a run that ends with this code leaves nothing at work on any host, as far as it can know: another host's graver fault may
+    /// stand before one whose outcome is not known.
+    fn nothing_at_work(&self, code: u8) -> bool {
+        code != Fault::OutcomeUnknown.exit_code() && self.progress(|progress| progress.in_doubt.is_empty())
+    }
+
     async fn all_plays(&self) -> Result<(), Halt> {
         let options = &self.run.options;
         let hosts: BTreeSet<&String> = self.run.plays.iter().flat_map(|play| &play.hosts).collect();
@@ -289,6 +321,8 @@ impl Engine<'_> {
         for warning in &self.run.warnings {
             self.emit(Kind::Warning { text: warning.clone() })?;
         }
+        // Between two playbooks of one command somebody may have asked to stop.
+        self.stop_if_asked()?;
         self.window_of_run()?;
         self.lock().await?;
         let mut plays = self.run.playbook.plays.iter().zip(&self.run.plays).peekable();
@@ -320,14 +354,18 @@ impl Engine<'_> {
     /// Tells modules and guards what their word came to. An act that is announced must not begin without the journal; what is only told
     /// does not end what was begun before the journal failed: a member that is down is waited for. The task's own end fails then.
     pub(super) fn told(&self, kind: Kind) -> Result<(), Failure> {
-        let begins = matches!(kind, Kind::ActBegins { .. });
-        if let Kind::ActBegins { host, act } = &kind {
-            self.progress(|progress| progress.at_work.insert(host.clone(), act.clone()));
+        let act = match &kind {
+            Kind::ActBegins { host, act } => Some((host.clone(), act.clone())),
+            _ => None,
+        };
+        match (self.emit(kind), act) {
+            (Err(halt), Some(_)) => return Err(Failure::new(halt.fault, halt.reason)),
+            (Ok(()), Some((host, act))) => {
+                self.progress(|progress| progress.at_work.insert(host, act));
+            }
+            (_, None) => {}
         }
-        match self.emit(kind) {
-            Err(halt) if begins => Err(Failure::new(halt.fault, halt.reason)),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// The wish to stop, as a halt.
@@ -344,7 +382,7 @@ impl Engine<'_> {
         }
         Err(Halt {
             fault: Fault::Stopped,
-            reason: "asked to stop; the task in hand was finished".to_owned(),
+            reason: "asked to stop; what was begun was finished".to_owned(),
             next: "run again when wanted".to_owned(),
         })
     }

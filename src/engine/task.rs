@@ -20,6 +20,33 @@ use super::scope::HostScope;
 /// How the task ended on a host; nothing if it was not begun there.
 type HostEnd = Result<Option<(String, TaskResult)>, Halt>;
 
+/// How it ended on all of them.
+#[derive(Debug, Default)]
+struct AllEnds {
+    results: Vec<(String, TaskResult)>,
+    /// Whether it was not begun on one of them, or not with all items, because the run is to stop.
+    left: bool,
+    /// Why the run cannot go on, if it is for more than a result: of several reasons the gravest first.
+    halt: Option<Halt>,
+}
+
+impl AllEnds {
+    fn of(ends: Vec<HostEnd>) -> Self {
+        let mut all = Self::default();
+        for end in ends {
+            match end {
+                Ok(Some((host, end))) => {
+                    all.left |= end.cut;
+                    all.results.push((host, end));
+                }
+                Ok(None) => all.left = true,
+                Err(halt) => all.halt = Some(joined(all.halt, halt)),
+            }
+        }
+        all
+    }
+}
+
 impl<'b> Batch<'b> {
     /// Runs the task on the hosts, so many at a time as `--forks` and `throttle` say, and takes in how they end.
     pub(super) async fn task(
@@ -92,11 +119,17 @@ impl<'b> Batch<'b> {
         let name = ready.name.clone();
         let fatal = self.is_fatal(&ready, &scope);
         drop(ready);
-        let mut results = Vec::with_capacity(ends.len());
-        for end in ends {
-            results.extend(end?);
+        let AllEnds { results, left, mut halt } = AllEnds::of(ends);
+        // First what the others came to: their failures count, whatever the run stops for.
+        let taken = self.take_in(task, &name, hosts, results, once, fatal, rescuable);
+        if left && let Err(stop) = self.engine.stop_if_asked() {
+            halt = Some(joined(halt, stop));
         }
-        self.take_in(task, &name, hosts, results, once, fatal, rescuable)
+        match (halt, taken) {
+            (None, taken) => taken,
+            (Some(halt), Err(Break::Run(other))) => Err(other.joined(halt).into()),
+            (Some(halt), _) => Err(halt.into()),
+        }
     }
 
     /// How the results change the hosts' part in the play.
@@ -167,16 +200,9 @@ impl<'b> Batch<'b> {
     }
 
     fn grave(&self, fault: Fault, results: &[(String, TaskResult)]) -> Halt {
-        let (host, msg) = results
-            .iter()
-            .find(|(_, end)| end.fault == Some(fault))
-            .map(|(host, end)| (host.as_str(), end.result.get("msg").and_then(Value::as_str).unwrap_or_default()))
-            .unwrap_or_default();
-        let next = match fault {
-            Fault::Stopped => "run again when wanted",
-            _ => "look at the cluster, then run again: every step is asked anew",
-        };
-        Halt { fault, reason: of_host(host, msg), next: next.to_owned() }
+        let of = results.iter().find(|(_, end)| end.fault == Some(fault));
+        let (host, msg) = of.map(|(host, end)| (host.as_str(), end.message())).unwrap_or_default();
+        Halt::of_host(fault, host, msg)
     }
 
     /// Stops the run once more of the batch failed than `max_fail_percentage` allows; as many as that is still allowed.
@@ -244,22 +270,22 @@ pub(super) fn starts_at(task: &Task, name: &str) -> bool {
     own == name || wildmatch::WildMatch::new(name).matches(own)
 }
 
+fn joined(known: Option<Halt>, more: Halt) -> Halt {
+    match known {
+        Some(known) => known.joined(more),
+        None => more,
+    }
+}
+
 /// Whether a host that ended so takes no more tasks.
 fn is_lost(status: Status) -> bool {
     matches!(status, Status::Failed | Status::Unreachable)
 }
 
-/// The first line of a host's message, with the host's name before it once: the whole was said where the task failed.
-fn of_host(host: &str, msg: &str) -> String {
-    let first = msg.lines().next().unwrap_or_default();
-    if first.starts_with(&format!("{host}: ")) { first.to_owned() } else { format!("{host}: {first}") }
-}
-
 fn unreachable_in_roll(host: &str, end: &TaskResult, fault: Fault) -> Halt {
-    let msg = end.result.get("msg").and_then(Value::as_str).unwrap_or_default();
     Halt {
         fault,
-        reason: format!("{host} is not reached in the middle of a roll: {msg}"),
+        reason: format!("{host} is not reached in the middle of a roll: {}", end.message()),
         next: "look at the host and its member; then run again: every host is asked anew".to_owned(),
     }
 }
@@ -276,5 +302,43 @@ pub(super) fn input(reason: String) -> Halt {
 impl From<Failure> for Halt {
     fn from(failure: Failure) -> Self {
         Self { fault: failure.fault, reason: failure.msg, next: "read the reason, then run again".to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn halt(fault: Fault, reason: &str) -> Halt {
+        Halt { fault, reason: reason.to_owned(), next: format!("after {reason}") }
+    }
+
+    #[test]
+    fn the_ends_of_all_hosts_count_whatever_the_first_one_says() {
+        let failed = TaskResult::failure(Fault::Failed, "why");
+        let ends = vec![
+            Err(halt(Fault::Disk, "full")),
+            Ok(Some(("h2".to_owned(), failed))),
+            Ok(None),
+            Err(halt(Fault::MemberDown, "h4: down")),
+            Err(halt(Fault::Disk, "full")),
+        ];
+        let all = AllEnds::of(ends);
+        assert_eq!((all.results.len(), all.left), (1, true));
+        let halt = all.halt.unwrap();
+        assert_eq!((halt.fault, halt.next.as_str()), (Fault::MemberDown, "after h4: down"));
+        assert_eq!(halt.reason, "h4: down; and full");
+    }
+
+    #[test]
+    fn an_end_that_could_not_be_written_is_still_what_it_was() {
+        let down = TaskResult::failure(Fault::MemberDown, "h1: does not come up\nmore");
+        let full = || halt(Fault::Disk, "full");
+        let told = down.unwritten("h1", false, full());
+        assert_eq!((told.fault, told.reason.as_str()), (Fault::MemberDown, "h1: does not come up; and full"));
+        assert_eq!(down.unwritten("h1", true, full()).reason, "h1: hidden because of no_log; and full");
+        let told = TaskResult::failure(Fault::Failed, "why").unwritten("h1", false, full());
+        assert_eq!((told.fault, told.reason.as_str()), (Fault::Disk, "full; and h1: why"));
+        assert_eq!(TaskResult::no_items().unwritten("h1", false, full()).reason, "full");
     }
 }

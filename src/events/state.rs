@@ -319,6 +319,8 @@ impl State {
                 line.ignored += 1;
             }
             Status::Skipped => line.skipped += 1,
+            // Somebody asked the run to stop: nothing is wrong with the host, and what was changed until then stays changed.
+            Status::Failed if fault == Some(Fault::Stopped) => line.changed += u32::from(changed),
             Status::Failed => line.failed += 1,
             Status::Unreachable => line.unreachable += 1,
         }

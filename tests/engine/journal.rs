@@ -3,6 +3,22 @@
 use super::*;
 
 #[tokio::test]
+async fn a_journal_that_cannot_be_written_stops_before_the_next_task() {
+    let playbook = "
+- hosts: h1
+  tasks:
+  - {name: one, command: echo first-act}
+  - {name: two, command: echo second-act}
+";
+    // 0 run, 1 how it was asked for, 2 play, 3 task, 4 its end.
+    let done = perform(playbook, Lab::default(), |_| {}, Some(4)).await;
+    assert_eq!(done.code, 7);
+    assert_eq!((done.ran("first-act"), done.ran("second-act")), (1, 0));
+    let done = perform(playbook, Lab::default(), |_| {}, Some(3)).await;
+    assert_eq!((done.code, done.ran("first-act")), (7, 0), "no act whose intent is not on disk");
+}
+
+#[tokio::test]
 async fn no_host_is_begun_once_the_end_of_another_could_not_be_written() {
     let playbook = "
 - hosts: g

@@ -189,7 +189,8 @@ impl State {
         self.hosts.iter().map(|host| (host.clone(), self.standing(host))).collect()
     }
 
+    /// Whether the host has a fault of its own: a stop that was asked for is none.
     fn faults_of(&self, host: &str) -> bool {
-        self.faults.get(host).is_some_and(|faults| !faults.is_empty())
+        self.faults.get(host).is_some_and(|faults| faults.iter().any(|fault| *fault != Fault::Stopped))
     }
 }

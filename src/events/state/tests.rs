@@ -74,6 +74,15 @@ fn a_failed_task_never_counts_as_changed() {
 }
 
 #[test]
+fn a_task_that_was_stopped_is_no_failure_and_what_it_changed_counts() {
+    let stopped = || ended(Status::Failed, true, Some(Fault::Stopped));
+    assert_eq!(line(vec![stopped()]), Counters { changed: 1, ..Counters::default() });
+    let over = Kind::RunEnded { code: 20, untouched: Vec::new() };
+    let state = State::of(&events(vec![started(), stopped(), halted(Fault::Stopped), over]));
+    assert_eq!((state.standing("n1"), state.worst()), (Standing::Begun, Some(Fault::Stopped)));
+}
+
+#[test]
 fn a_rescued_failure_is_no_failure_and_a_failed_rescue_is_one() {
     let failed = || ended(Status::Failed, false, Some(Fault::Failed));
     assert_eq!(line(vec![failed(), rescued()]), Counters { rescued: 1, ..Counters::default() });

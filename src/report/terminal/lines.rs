@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::{Look, summary};
-use crate::events::{Diff, Event, Kind, State, Status};
+use crate::events::{Diff, Event, Fault, Kind, State, Status};
 use crate::report::diff;
 use crate::report::style::Tone;
 use crate::report::value::{self, line};
@@ -27,6 +27,8 @@ struct Ended<'e> {
     host: String,
     item: Option<&'e Value>,
     status: Status,
+    /// Whether it did not come to its end only because the run was asked to stop.
+    stopped: bool,
     changed: bool,
     result: &'e Map<String, Value>,
     diff: &'e [Diff],
@@ -96,16 +98,18 @@ impl Lines {
                 .say(Tone::Dim, &format!("FAILED - RETRYING: [{}]: {} ({left} retries left).", line(host), line(task))),
             Kind::ItemEnded { host, item, status, changed, result } => {
                 let host = line(host);
-                self.ended(&Ended { host, item: Some(item), status: *status, changed: *changed, result, diff: &[] })
+                let (status, changed) = (*status, *changed);
+                self.ended(&Ended { host, item: Some(item), status, stopped: false, changed, result, diff: &[] })
             }
-            Kind::TaskEnded { host, status, changed, result, diff, delegated_to, .. } => {
+            Kind::TaskEnded { host, status, changed, fault, result, diff, delegated_to, .. } => {
                 let went_well = matches!(status, Status::Ok | Status::Skipped);
                 let said = self.itemised.contains(host) && went_well;
                 let host = match delegated_to.as_ref().filter(|other| *other != host) {
                     Some(other) => format!("{} -> {}", line(host), line(other)),
                     None => line(host),
                 };
-                let ended = Ended { host, item: None, status: *status, changed: *changed, result, diff };
+                let stopped = *fault == Some(Fault::Stopped);
+                let ended = Ended { host, item: None, status: *status, stopped, changed: *changed, result, diff };
                 if said { self.diffs(diff) } else { self.ended(&ended) }
             }
             Kind::Rescued { host } => self.say(Tone::Changed, &format!("rescued: [{}]", line(host))),
@@ -172,7 +176,11 @@ impl Lines {
 
     fn went_wrong(&self, ended: &Ended<'_>) -> String {
         let word = if ended.item.is_some() { "failed" } else { "fatal" };
-        let what = if ended.status == Status::Unreachable { "UNREACHABLE!" } else { "FAILED!" };
+        let what = match ended.status {
+            Status::Unreachable => "UNREACHABLE!",
+            _ if ended.stopped => "STOPPED!",
+            _ => "FAILED!",
+        };
         let msg = ended.result.get("msg").and_then(Value::as_str).unwrap_or_default();
         let mut msg = msg.trim_end_matches('\n').splitn(2, '\n');
         let (first, rest) = (msg.next().unwrap_or_default(), msg.next());

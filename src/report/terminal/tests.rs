@@ -115,6 +115,16 @@ fn an_ignored_failure_says_so() {
 }
 
 #[test]
+fn a_task_that_was_stopped_did_not_fail() {
+    let mut stopped = ended("n1", Status::Failed, true, json!({"msg": "asked to stop: 2 of 5 items"}));
+    if let Kind::TaskEnded { fault, .. } = &mut stopped {
+        *fault = Some(Fault::Stopped);
+    }
+    let text = printed(vec![task("command"), stopped]);
+    assert!(text.ends_with("fatal: [n1]: STOPPED! => asked to stop: 2 of 5 items\n"), "{text}");
+}
+
+#[test]
 fn items_have_their_own_lines_and_the_whole_task_none() {
     let text = printed(vec![
         task("copy"),
