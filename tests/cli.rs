@@ -7,6 +7,8 @@ mod past_runs;
 mod readers;
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/signals.rs"]
+mod signals;
 
 use std::fs::{File, OpenOptions};
 use std::process::{Command, Output, Stdio};

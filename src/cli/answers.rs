@@ -9,6 +9,7 @@ use super::arguments::{Connection, Output};
 use super::console;
 use super::exit::{DETACHED, Exit};
 use super::running::{self, OneTask, Passwords};
+use super::signals::Signals;
 use crate::events::{Event, Fault, Kind, Sink, SinkError, Status};
 use crate::inventory::Source;
 use crate::report::harmless;
@@ -121,7 +122,8 @@ pub(super) fn asked(
         OneTask::new(play, what, (connection, output), |options| options.check = true)?;
     let passwords = passwords(running::passwords(connection)?)?;
     let answers = Answers::default();
-    let exit = running::perform(&run, &state, &gate, passwords, Box::new(answers.clone()), Vec::new());
+    let interrupt = Signals::default().caught()?;
+    let exit = running::perform(&run, &state, &gate, passwords, interrupt, (Box::new(answers.clone()), Vec::new()));
     let mut asked = std::mem::take(&mut *answers.asked());
     asked.exit = Some(exit);
     Ok(asked)

@@ -224,7 +224,7 @@ pub(super) struct Plan {
 /// `quorate run`.
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// The playbooks, run one after the other until one does not end well.
+    /// The playbooks, run one after the other until one does not end well or somebody asks to stop.
     #[arg(required = true, value_name = "PLAYBOOK")]
     pub(super) playbooks: Vec<PathBuf>,
     #[command(flatten)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::arguments::Exec as Arguments;
 use super::exit::Exit;
 use super::running::{self, OneTask};
+use super::signals::Signals;
 use crate::inventory::Source;
 use crate::report::{Folded, Style};
 
@@ -21,7 +22,8 @@ fn prepared(arguments: &Arguments) -> Result<Exit, Exit> {
     let (journal, _) = running::journal(&state, &id)?;
     let folded = |_| Box::new(Folded::new(stdout(), Style::for_terminal(stdout().is_terminal()))) as _;
     let readers = running::reader(output, running::head(&journal), folded);
-    Ok(running::perform(&run, &state, &gate, passwords, Box::new(journal), readers))
+    let interrupt = Signals::default().caught()?;
+    Ok(running::perform(&run, &state, &gate, passwords, interrupt, (Box::new(journal), readers)))
 }
 
 /// The play as text. JSON is YAML; `!unsafe` keeps every word as it was typed, braces and all.

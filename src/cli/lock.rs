@@ -8,6 +8,7 @@ use super::arguments::{Cluster, LockBreak};
 use super::exit::Exit;
 use super::running;
 use super::running::OneTask;
+use super::signals::Signals;
 use crate::events::Fault;
 use crate::report::{Look, Terminal, escaped_line};
 
@@ -39,7 +40,8 @@ pub(super) fn r#break(arguments: &LockBreak) -> Exit {
         let (journal, path) = running::journal(&state, &id)?;
         let people = |head| Box::new(Terminal::on_stdout(Look::of_stdout(output.verbose, Some(path), head))) as _;
         let readers = running::reader(output, running::head(&journal), people);
-        Ok(running::perform(&run, &state, &gate, passwords, Box::new(journal), readers))
+        let interrupt = Signals::default().caught()?;
+        Ok(running::perform(&run, &state, &gate, passwords, interrupt, (Box::new(journal), readers)))
     };
     broken().unwrap_or_else(|exit| exit)
 }

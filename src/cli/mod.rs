@@ -21,6 +21,7 @@ mod running;
 mod runs;
 mod secret;
 mod show_inventory;
+mod signals;
 mod window;
 
 use std::panic::catch_unwind;

@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, stdout};
 use super::arguments::Plan as Arguments;
 use super::exit::Exit;
 use super::run::Prepared;
+use super::signals::Signals;
 use crate::journal::{Journal, StateDir};
 use crate::report::{History, Plan, Style};
 
@@ -23,7 +24,7 @@ fn planned(arguments: &Arguments) -> Result<Exit, Exit> {
         options.check = true;
         options.diff = true;
     })?;
-    prepared.perform(output, login, |prepared, _, _| {
+    prepared.perform(output, login, &Signals::default(), |prepared, _, _| {
         let history = history(&prepared.state, &prepared.id);
         Box::new(Plan::new(stdout(), Style::for_terminal(stdout().is_terminal()), history))
     })

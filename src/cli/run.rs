@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::arguments::{Connection, EtcdLogin, Output, Part, Run as Arguments};
 use super::exit::Exit;
+use super::signals::Signals;
 use super::{console, diagnostic, listing, running};
 use crate::engine::{Options, Run};
 use crate::events::Sink;
@@ -42,18 +43,26 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 
 /// Runs its playbooks from the `first` on, counted from 0, which goes on with a run.
 pub(super) fn all(arguments: &Arguments, first: usize, resumed: Option<&Resumed<'_>>) -> Exit {
+    let signals = Signals::default();
     let mut row = Row { began: jiff::Zoned::now(), number: 0, follows: None, resumed };
-    for (number, path) in (1..).zip(&arguments.playbooks).skip(first) {
-        row.number = number;
-        let exit = one(arguments, path, &mut row).unwrap_or_else(|exit| exit);
+    let mut left = arguments.playbooks.get(first..).unwrap_or_default();
+    while let Some((path, rest)) = left.split_first() {
+        row.number = (arguments.playbooks.len() - rest.len()) as u64;
+        let exit = one(arguments, path, &mut row, &signals).unwrap_or_else(|exit| exit);
+        left = rest;
+        // A stop is one of the whole command, also where the run that it came in had nothing left to do.
+        let stopped = signals.stop(left);
         if exit != Exit::DONE {
             return exit;
+        }
+        if let Some(stopped) = stopped {
+            return stopped;
         }
     }
     Exit::DONE
 }
 
-fn one(arguments: &Arguments, path: &Path, row: &mut Row<'_>) -> Result<Exit, Exit> {
+fn one(arguments: &Arguments, path: &Path, row: &mut Row<'_>, signals: &Signals) -> Result<Exit, Exit> {
     let output = &arguments.output;
     let prepared = Prepared::new(&arguments.connection, output, &arguments.part, path, |options| {
         options.check = arguments.check;
@@ -72,7 +81,7 @@ fn one(arguments: &Arguments, path: &Path, row: &mut Row<'_>) -> Result<Exit, Ex
         return Ok(console::answer(&text));
     }
     row.follows = Some(prepared.id.clone());
-    prepared.perform(output, &arguments.login, |_, journal, head| {
+    prepared.perform(output, &arguments.login, signals, |_, journal, head| {
         Box::new(Terminal::on_stdout(Look::of_stdout(output.verbose, Some(journal), head)))
     })
 }
@@ -113,6 +122,7 @@ impl<'a> Prepared<'a> {
         self,
         output: &Output,
         login: &EtcdLogin,
+        signals: &Signals,
         people: impl FnOnce(&Self, String, Head) -> Box<dyn Sink>,
     ) -> Result<Exit, Exit> {
         running::somebody(&self.run)?;
@@ -120,7 +130,8 @@ impl<'a> Prepared<'a> {
         let passwords = running::passwords(self.connection)?.with_etcd(login)?;
         let (journal, path) = running::journal(&self.state, &self.id)?;
         let readers = running::reader(output, running::head(&journal), |head| people(&self, path, head));
-        Ok(running::perform(&self.run, &self.state, &gate, passwords, Box::new(journal), readers))
+        let interrupt = signals.caught()?;
+        Ok(running::perform(&self.run, &self.state, &gate, passwords, interrupt, (Box::new(journal), readers)))
     }
 }
 

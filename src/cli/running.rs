@@ -259,14 +259,14 @@ fn operator(state: &StateDir) -> Operator {
     }
 }
 
-/// Runs what was prepared. Without `vital` (the journal) nothing can be done; `readers` may go away.
+/// Runs what was prepared, until somebody interrupts it. Without `vital` (the journal) nothing can be done; `readers` may go away.
 pub(super) fn perform(
     run: &Run,
     state: &StateDir,
     gate: &Arc<Gate>,
     passwords: Passwords,
-    vital: Box<dyn Sink>,
-    readers: Vec<Box<dyn Sink>>,
+    interrupt: Interrupt,
+    (vital, readers): (Box<dyn Sink>, Vec<Box<dyn Sink>>),
 ) -> Exit {
     let emitter = Arc::new(Emitter::new(vital, readers));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -274,13 +274,12 @@ pub(super) fn perform(
         Err(error) => return refuse(Fault::Disk, &format!("this machine has no room for threads: {error}")),
     };
     let code = runtime.block_on(async {
-        let interrupt = Interrupt::of_signals()?;
         let connector: Arc<dyn Connector> = Arc::clone(gate) as Arc<dyn Connector>;
         let emitter = Arc::clone(&emitter);
         let Passwords { login: login_password, r#become: become_password, secrets } = passwords;
         let operator = operator(state);
         let means = Means { connector, emitter, interrupt, login_password, become_password, operator, secrets };
-        Ok::<u8, std::io::Error>(run.execute(means).await)
+        run.execute(means).await
     });
     // What a detached run left behind must not keep this process: hosts end their transactions by themselves.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -290,10 +289,7 @@ pub(super) fn perform(
     for text in warnings.chain(emitter.lost().iter().map(|lost| format!("{lost}; the run went on without it"))) {
         console::say(&format!("[WARNING]: {}", escaped_line(&text)));
     }
-    match code {
-        Ok(code) => Exit(code),
-        Err(error) => refuse(Fault::Bug, &format!("signals cannot be caught: {error}")),
-    }
+    Exit(code)
 }
 
 /// Makes sessions over SSH; what the command line says holds where neither inventory nor play says otherwise.

@@ -36,23 +36,30 @@ impl Interrupt {
         Self { wish: Arc::new(watch::Sender::new(Wish::None)) }
     }
 
-    /// One that SIGINT and SIGTERM of this process pull; SIGHUP pulls nothing and ends nothing.
+    /// One that SIGINT and SIGTERM of this process pull, from now until it ends; SIGHUP pulls nothing and ends nothing.
+    ///
+    /// A thread of its own waits for them: they count also between two runs, and while a run has no moment for them.
     ///
     /// # Errors
     /// When the signals can't be caught.
     pub fn of_signals() -> std::io::Result<Self> {
         let interrupt = Self::new();
-        // A terminal that is closed takes what reads the run away, and not the run.
-        let mut closed = signal(SignalKind::hangup())?;
-        tokio::spawn(async move { while closed.recv().await.is_some() {} });
-        for (kind, number) in [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15)] {
-            let caught = signal(kind)?;
-            tokio::spawn(interrupt.clone().follow(caught, number));
-        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let (mut closed, interrupted, terminated) = {
+            let _inside = runtime.enter();
+            (signal(SignalKind::hangup())?, signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        };
+        let pulled = interrupt.clone();
+        let wait = async move {
+            // A terminal that is closed takes what reads the run away, and not the run.
+            let closed = async { while closed.recv().await.is_some() {} };
+            tokio::join!(closed, pulled.follow(interrupted, 2), pulled.follow(terminated, 15));
+        };
+        std::thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(wait))?;
         Ok(interrupt)
     }
 
-    async fn follow(self, mut caught: Signal, number: u8) {
+    async fn follow(&self, mut caught: Signal, number: u8) {
         while caught.recv().await.is_some() {
             self.pull(number);
         }
