@@ -1,6 +1,8 @@
 //! The built command as a user calls it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot run the command should fail loudly")]
 
+#[path = "cli/on_paper.rs"]
+mod on_paper;
 #[path = "cli/past_runs.rs"]
 mod past_runs;
 #[path = "cli/readers.rs"]

@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use super::console;
 use super::exit::Exit;
 use crate::inventory::nearest;
-use crate::modules::table::{Argument, CheckMode, Place, ROWS, Row};
+use crate::modules::table::{Argument, CheckMode, NeedsTurn, Place, ROWS, Row};
 use crate::modules::{Shape, find, vocabulary};
 use crate::report::escaped_line;
 
@@ -55,6 +55,7 @@ fn described(row: &Row) -> String {
         CheckMode::Skipped(reason) => reason,
     };
     text.push_str(&format!("works: {place}\nin a check run: {check}\n"));
+    text.push_str(&turn(row));
     if row.free_form.is_some() {
         text.push_str("takes free form text\n");
     }
@@ -80,6 +81,19 @@ fn described(row: &Row) -> String {
         text.push_str(&format!("\nreturns:\n{}", drawn(&table)));
     }
     text
+}
+
+/// What it says of a host's turn; nothing where none is needed.
+fn turn(row: &Row) -> String {
+    let unless = match row.needs_turn {
+        NeedsTurn::Never => return String::new(),
+        NeedsTurn::Always => String::new(),
+        NeedsTurn::Unless(argument, value) => format!(", unless `{argument}: {value}`"),
+    };
+    format!(
+        "needs: its host's turn, in a play with `rolling: {{guard: etcd}}`{unless}\n\
+         not with it: delegate_to, run_once, loop, with_items, until, retries, timeout\n"
+    )
 }
 
 fn kind(argument: &Argument) -> String {
@@ -125,6 +139,14 @@ fn drawn(table: &Table) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_needs_its_hosts_turn_is_described_with_it() {
+        let of = |name| described(find(name).unwrap());
+        assert!(of("etcd_member").contains("in a play with `rolling: {guard: etcd}`\n"), "{}", of("etcd_member"));
+        assert!(of("etcd_restart").contains("`rolling: {guard: etcd}`, unless `phase: check`\n"));
+        assert!(!of("etcd_facts").contains("rolling"));
+    }
 
     #[test]
     fn every_module_is_listed_and_described() {

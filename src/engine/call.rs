@@ -15,6 +15,7 @@ use super::connections::{NoSession, failure_of, target, variables};
 use super::interrupt::Wish;
 use super::ready::Ready;
 use super::scope::HostScope;
+use super::turns;
 
 impl Ready<'_> {
     /// The module's answer, and the other host that gave it, if any.
@@ -44,6 +45,7 @@ impl Ready<'_> {
             Value::Object(args) => complete(self.row, args)?,
             _ => complete(self.row, Map::new())?,
         };
+        turns::hold(self.row, &args, self.play.turn, (scope.host, host))?;
         let checks = self.said(scope, |d| d.check_mode.as_ref())?.as_ref().and_then(boolean);
         if checks == Some(false) && self.engine.run.options.check && self.row.place == Place::Host {
             let place = &self.task.place;

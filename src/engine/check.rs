@@ -8,7 +8,7 @@ use crate::inventory::{Entry, Node, NodeValue, Place, Problem, ScalarStyle, Sour
 use crate::modules::arguments::{check_args, is_template, written};
 use crate::modules::guard::Guards;
 use crate::modules::{self, table};
-use crate::playbook::{Handler, Item, Play, Task};
+use crate::playbook::{Directives, Handler, Item, Play, Task};
 
 use super::connections;
 use super::meta;
@@ -17,6 +17,7 @@ use super::run::Run;
 use super::scope::{HostScope, before_play};
 use super::store::Store;
 use super::task::starts_at;
+use super::turns;
 
 /// What is wrong with tasks, handlers and rolling plays, and with what the operator named.
 pub(super) fn tasks(run: &Run) -> Vec<Problem> {
@@ -31,6 +32,7 @@ pub(super) fn tasks(run: &Run) -> Vec<Problem> {
         each(play, &mut every);
         play.handlers.iter().for_each(|handler| every(&handler.task));
         problems.extend(rolling(play, run.options.guards));
+        problems.extend(turns::on_paper(play));
         each(play, &mut |task| {
             found_start |= run.options.start_at.as_deref().is_some_and(|name| starts_at(task, name));
             names.extend(task.name.as_ref().and_then(Node::as_str).map(ToOwned::to_owned));
@@ -69,6 +71,35 @@ fn each_item<'p>(items: &'p [Item], act: &mut dyn FnMut(&'p Task)) {
     }
 }
 
+/// Calls `act` for every task and handler of the play, with what is in force for it: the play's directives, its blocks', its own.
+pub(super) fn each_with_directives<'p>(play: &'p Play, act: &mut dyn FnMut(&'p Task, &[&'p Directives])) {
+    let chain = [&play.directives];
+    for section in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
+        each_item_with_directives(section, &chain, act);
+    }
+    for handler in &play.handlers {
+        act(&handler.task, &[&play.directives, &handler.task.directives]);
+    }
+}
+
+fn each_item_with_directives<'p>(
+    items: &'p [Item],
+    chain: &[&'p Directives],
+    act: &mut dyn FnMut(&'p Task, &[&'p Directives]),
+) {
+    for item in items {
+        let within = |directives| chain.iter().copied().chain([directives]).collect::<Vec<_>>();
+        match item {
+            Item::Task(task) => act(task, &within(&task.directives)),
+            Item::Block(block) => {
+                for list in [&block.block, &block.rescue, &block.always] {
+                    each_item_with_directives(list, &within(&block.directives), act);
+                }
+            }
+        }
+    }
+}
+
 fn one(task: &Task) -> Vec<Problem> {
     let Some(row) = modules::find(&task.module) else {
         let mut problem = Problem::new(&task.module_place, format!("unknown module `{}`", task.module));
@@ -94,16 +125,16 @@ pub(super) fn local_files(run: &Run) -> Vec<Problem> {
         let first = [String::new()];
         let hosts = if planned.hosts.is_empty() { first.as_slice() } else { planned.hosts.as_slice() };
         before_play(play, planned, |shared| {
-            let mut every = |task: &Task| {
+            each_with_directives(play, &mut |task, chain| {
                 let Some((row, check)) = modules::find(&task.module).and_then(|row| Some((row, row.preflight_local?)))
                 else {
                     return;
                 };
-                let chain = [&task.directives];
                 // A template may name another file for each host; what is wrong for all of them is said once.
                 let mut seen: Vec<Value> = Vec::new();
                 for host in hosts {
-                    let scope = HostScope { play: Some(shared), chain: &chain, ..HostScope::new(run, &store, host) };
+                    let chain = chain.get(1..).unwrap_or_default();
+                    let scope = HostScope { play: Some(shared), chain, ..HostScope::new(run, &store, host) };
                     let args = filled(run, written(task, row), &scope);
                     let json = args.to_json();
                     if !seen.contains(&json) {
@@ -117,9 +148,7 @@ pub(super) fn local_files(run: &Run) -> Vec<Problem> {
                         seen.push(json);
                     }
                 }
-            };
-            each(play, &mut every);
-            play.handlers.iter().for_each(|handler| every(&handler.task));
+            });
         });
     }
     problems

@@ -25,6 +25,7 @@ mod scope;
 mod store;
 mod tags;
 mod task;
+mod turns;
 mod until;
 mod ways;
 

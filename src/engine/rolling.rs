@@ -74,7 +74,7 @@ impl Engine<'_> {
             let host = self.ask(guard, play, planned, rolling, &remaining, &done).await?;
             remaining.retain(|left| *left != host);
             self.emit(Kind::BatchStarted { hosts: vec![host.clone()] })?;
-            let turn = Turn { round, first: done.is_empty(), last: remaining.is_empty() };
+            let turn = Turn { round, host: &host, first: done.is_empty(), last: remaining.is_empty() };
             let went_on = self.batch(play, planned, Some(&turn), vec![host.clone()]).await?;
             let lost = self.progress(|p| p.failed.contains_key(&host) || p.unreachable.contains_key(&host));
             self.progress(|progress| progress.slowest = progress.slowest.max(Some(begun.elapsed())));

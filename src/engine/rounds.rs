@@ -29,6 +29,8 @@ pub(super) struct Round {
 #[derive(Clone, Debug)]
 pub(super) struct Turn<'r> {
     pub(super) round: &'r Round,
+    /// Whose it is.
+    pub(super) host: &'r str,
     /// Whether no host was before it in this round.
     pub(super) first: bool,
     /// Whether no host comes after it in this round.

@@ -35,4 +35,4 @@ pub mod wait_for;
 pub use call::{Call, Failure, Fleet, Module, Outcome};
 pub use guard::{Ask, Choice, Guard, Guards};
 pub use kept::Kept;
-pub use table::{Argument, CheckMode, Row, Shape, find, vocabulary};
+pub use table::{Argument, CheckMode, NeedsTurn, Row, Shape, find, vocabulary};

@@ -133,6 +133,28 @@ pub enum CheckMode {
     Skipped(&'static str),
 }
 
+/// Whether a module may only be called in its host's turn: in a rolling play, by leave of the guard and under its lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeedsTurn {
+    /// No: whatever it does, every member goes on.
+    Never,
+    /// Yes: it stops, restarts or blocks a member, or does something to the cluster as a whole.
+    Always,
+    /// Yes, unless that argument has that value, with which it only looks.
+    Unless(&'static str, &'static str),
+}
+
+impl NeedsTurn {
+    /// Whether it does with arguments of which `text` gives one's text. What is not known yet is taken for what acts.
+    pub fn with<'a>(self, text: impl FnOnce(&'static str) -> Option<&'a str>) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Always => true,
+            Self::Unless(argument, value) => text(argument) != Some(value),
+        }
+    }
+}
+
 /// One module.
 #[derive(Clone, Copy)]
 pub struct Row {
@@ -166,6 +188,8 @@ pub struct Row {
     pub preflight_local: Option<fn(&Node, &Path) -> Vec<Problem>>,
     /// The name of the lock that a run holds on all hosts of a play with it, if there is to be one run at a time.
     pub lock: Option<&'static str>,
+    /// Whether it needs its host's turn in a rolling play.
+    pub needs_turn: NeedsTurn,
     /// What does it; none: the engine itself (`meta`).
     pub module: Option<&'static dyn Module>,
 }
@@ -189,6 +213,7 @@ impl Row {
             once_per_batch: false,
             preflight_local: None,
             lock: None,
+            needs_turn: NeedsTurn::Never,
             module: None,
         }
     }
@@ -259,3 +284,6 @@ pub fn vocabulary() -> Vocabulary {
         free_form: ROWS.iter().filter(|row| row.free_form.is_some()).flat_map(names).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ mod reached;
 mod rounds;
 mod standing;
 mod stopped;
+mod turns;
 mod unknown;
 mod until;
 mod variables;

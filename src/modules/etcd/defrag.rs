@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::etcd::{self, Alarm, Api, MemberView, StoreState, Worth};
 use crate::events::{Fault, Kind};
-use crate::modules::table::{Argument, Row, Shape};
+use crate::modules::table::{Argument, NeedsTurn, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
 use crate::remote::HttpResponse;
 use crate::transport::BoxFuture;
@@ -48,6 +48,7 @@ pub(crate) const ROW: Row = Row {
         ("after", "bytes of its database then; not in a check run"),
         ("disarmed", "the alarms that were taken back"),
     ],
+    needs_turn: NeedsTurn::Always,
     module: Some(&EtcdDefrag),
     ..Row::new("etcd_defrag", "has a member give the free pages of its database back to the disk")
 };

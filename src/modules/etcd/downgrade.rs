@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 
 use crate::etcd::{self, ClusterVersion, ClusterView, HopRefusal, MemberView, Rules, WayBack, minor_of};
 use crate::events::{Fault, Kind};
-use crate::modules::table::{Argument, Row, Shape};
+use crate::modules::table::{Argument, NeedsTurn, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
 use crate::transport::BoxFuture;
 
@@ -27,6 +27,7 @@ const LOWERED: Duration = Duration::from_secs(60);
 pub(crate) const ROW: Row = Row {
     arguments: &[VERSION, UNIT],
     returns: &[("enabled", "whether it was this task that began it")],
+    needs_turn: NeedsTurn::Always,
     module: Some(&EtcdDowngrade),
     ..Row::new("etcd_downgrade", "has the cluster take its data down a minor, before the first lower binary")
 };

@@ -14,7 +14,7 @@ use serde_json::{Map, json};
 
 use crate::etcd::{self, WayBack};
 use crate::events::{Fault, Kind};
-use crate::modules::table::{Argument, Row, Shape};
+use crate::modules::table::{Argument, NeedsTurn, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
 use crate::remote::{Change, Judged, ReadAs, Serve, Swap, TakeBack, Window};
 use crate::transport::BoxFuture;
@@ -82,6 +82,7 @@ pub(crate) const ROW: Row = Row {
         ("rewritten", "options that are said otherwise, and in which file"),
     ],
     preflight_local: Some(on_paper),
+    needs_turn: NeedsTurn::Always,
     module: Some(&EtcdMember),
     ..Row::new("etcd_member", "stops a member, swaps its binary and files, starts it; takes all back if it fails")
 };

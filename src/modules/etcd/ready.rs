@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::etcd::{self, Api, First, MemberView};
 use crate::events::{Fault, Kind};
-use crate::modules::table::{Argument, CheckMode, Row, Shape};
+use crate::modules::table::{Argument, CheckMode, NeedsTurn, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
 use crate::transport::BoxFuture;
 
@@ -39,6 +39,7 @@ pub(crate) const ROW: Row = Row {
     arguments: &[UNIT, THEN],
     returns: &[("done", "what had to be done, by its words")],
     check: CheckMode::Runs,
+    needs_turn: NeedsTurn::Always,
     module: Some(&EtcdReady),
     ..Row::new("etcd_ready", "does what must be done on one version before the next hop")
 };

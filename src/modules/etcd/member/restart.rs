@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::etcd::{Rules, WayBack};
 use crate::events::{Fault, Kind};
-use crate::modules::table::{Argument, Row, Shape};
+use crate::modules::table::{Argument, NeedsTurn, Row, Shape};
 use crate::modules::{Call, Failure, Module, Outcome};
 use crate::remote::{Change, SURROUNDINGS, UnitAction};
 use crate::transport::BoxFuture;
@@ -43,6 +43,7 @@ pub(crate) const ROW: Row = Row {
         ("down_ms", "how long it did not answer"),
         ("reload", "whether systemd has to read the unit's files anew before"),
     ],
+    needs_turn: NeedsTurn::Unless("phase", "check"),
     module: Some(&EtcdRestart),
     ..Row::new("etcd_restart", "restarts a member as it is, and waits until it has caught up")
 };
