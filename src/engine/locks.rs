@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 
 use crate::events::{Fault, Kind};
 use crate::modules::{self, Failure};
-use crate::playbook::Play;
+use crate::playbook::{Play, Task};
 use crate::remote::{Become, Change, Fence, Held, Holder, Lock, Probe, Renewed};
 
 use super::batch::Batch;
@@ -105,10 +105,12 @@ impl Locks {
     }
 }
 
-/// The lock that a play needs: its guard's, or that of a module in it.
+/// The lock that a play needs: its guard's, or that of a module of its tasks or handlers.
 fn lock_of(play: &Play, guard: Option<&'static str>) -> Option<&'static str> {
     let mut name = guard;
-    each(play, &mut |task| name = name.or(modules::find(&task.module).and_then(|row| row.lock)));
+    let mut every = |task: &Task| name = name.or(modules::find(&task.module).and_then(|row| row.lock));
+    each(play, &mut every);
+    play.handlers.iter().for_each(|handler| every(&handler.task));
     name
 }
 
@@ -311,6 +313,8 @@ fn not_taken(failures: Vec<Failure>) -> Halt {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inventory::Source;
+    use crate::playbook;
 
     #[test]
     fn a_lock_is_taken_over_only_from_a_run_of_this_machine() {
@@ -332,5 +336,18 @@ mod tests {
         // Where neither says its name nothing is known of either.
         let nameless = Operator { machine: String::new(), ..operator };
         assert!(!nameless.knows_over(&of("01DEAD", "")));
+    }
+
+    fn lock(play: &str) -> Option<&'static str> {
+        let source = Source::new("pb.yml", format!("- hosts: all\n  {play}\n"));
+        lock_of(&playbook::from_source(&source, &modules::vocabulary()).unwrap().plays[0], None)
+    }
+
+    #[test]
+    fn a_play_needs_the_lock_of_a_module_wherever_in_it_that_stands() {
+        assert_eq!(lock("tasks: [etcd_restore: {backup: b}]"), Some("etcd"));
+        assert_eq!(lock("tasks: [{block: [debug: {}], always: [etcd_restore: {backup: b}]}]"), Some("etcd"));
+        assert_eq!(lock("handlers: [{name: h, etcd_restore: {backup: b}}]"), Some("etcd"));
+        assert_eq!(lock("tasks: [etcd_facts: {}]"), None);
     }
 }
