@@ -7,11 +7,12 @@ use serde_json::Value;
 use crate::inventory::{Entry, Node, NodeValue, Place, Problem, ScalarStyle, Source};
 use crate::modules::arguments::{check_args, is_template, written};
 use crate::modules::guard::Guards;
-use crate::modules::{self, table};
-use crate::playbook::{Directives, Handler, Item, Play, Task};
+use crate::modules::{self, Row, Shape, table};
+use crate::playbook::{Directives, Handler, Item, Play, Scope as _, Task, Variable};
 
 use super::connections;
 use super::meta;
+use super::names;
 use super::prepare::did_you_mean;
 use super::run::Run;
 use super::scope::{HostScope, before_play};
@@ -120,7 +121,7 @@ fn one(task: &Task) -> Vec<Problem> {
 /// filled from what the operator gave.
 pub(super) fn local_files(run: &Run) -> Vec<Problem> {
     let (mut problems, dir) = (Vec::new(), run.options.playbook_dir());
-    let store = Store::default();
+    let (store, late) = (Store::default(), names::set_by_tasks(run));
     for (play, planned) in run.playbook.plays.iter().zip(&run.plays) {
         let first = [String::new()];
         let hosts = if planned.hosts.is_empty() { first.as_slice() } else { planned.hosts.as_slice() };
@@ -135,7 +136,8 @@ pub(super) fn local_files(run: &Run) -> Vec<Problem> {
                 for host in hosts {
                     let chain = chain.get(1..).unwrap_or_default();
                     let scope = HostScope { play: Some(shared), chain, ..HostScope::new(run, &store, host) };
-                    let args = filled(run, written(task, row), &scope);
+                    let mut args = filled(run, written(task, row), &scope);
+                    as_numbers_were_written(&mut args, row, &scope, &late);
                     let json = args.to_json();
                     if !seen.contains(&json) {
                         for new in check(&args, &dir) {
@@ -190,6 +192,33 @@ fn filled(run: &Run, mut args: Node, scope: &HostScope<'_>) -> Node {
         true
     });
     args
+}
+
+/// Puts numbers in place of the templates that are nothing but their names, where an argument is text: with the text that was written, of
+/// which the number has lost part.
+fn as_numbers_were_written(args: &mut Node, row: &Row, scope: &HostScope<'_>, late: &BTreeSet<String>) {
+    let NodeValue::Mapping(entries) = &mut args.value else { return };
+    let is_text = |entry: &&mut Entry| row.argument(&entry.key).is_some_and(|argument| argument.shape == Shape::Text);
+    for entry in entries.iter_mut().filter(is_text) {
+        if let Some(number) = number_behind(&entry.value, scope, late) {
+            entry.value = number;
+        }
+    }
+}
+
+/// The number that an operator gave a variable, where the template is nothing but that variable's name, and no task sets it.
+fn number_behind(node: &Node, scope: &HostScope<'_>, late: &BTreeSet<String>) -> Option<Node> {
+    let mut node = node.clone();
+    // As deep as a template may go.
+    for _ in 0..40 {
+        let name = node.as_str()?.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
+        let Some(Variable::Source(behind)) = scope.get(name).filter(|_| !late.contains(name)) else { return None };
+        if matches!(behind.value, NodeValue::Int(..) | NodeValue::Float(..)) {
+            return Some(behind);
+        }
+        node = behind;
+    }
+    None
 }
 
 /// A value that a template gave, at the place where the template stands.

@@ -21,8 +21,7 @@ pub(super) fn names(run: &Run) -> Vec<Problem> {
     let set_later = defines(&run.playbook);
     known.extend(set_later.iter().cloned());
     known.extend(built_in().map(ToOwned::to_owned));
-    let facts: BTreeSet<String> = table::ROWS.iter().flat_map(|row| row.facts).map(|name| (*name).to_owned()).collect();
-    known.extend(facts.iter().cloned());
+    known.extend(facts());
     let mut all = uses(&run.playbook);
     let faults = |one: &Use, file| run.templates.faults(&one.text, &one.place, one.bare, file);
     let mut problems: Vec<Problem> = all.iter().flat_map(|one| faults(one, false)).collect();
@@ -35,9 +34,19 @@ pub(super) fn names(run: &Run) -> Vec<Problem> {
         problems = variables(run, &all, &known, &set_later);
     }
     if problems.is_empty() {
-        problems = rounds::on_paper(run, &set_later.union(&facts).cloned().collect());
+        problems = rounds::on_paper(run, &set_by_tasks(run));
     }
     problems
+}
+
+/// The names whose values tasks may set, by themselves or as facts.
+pub(super) fn set_by_tasks(run: &Run) -> BTreeSet<String> {
+    defines(&run.playbook).into_iter().chain(facts()).collect()
+}
+
+/// The names of all facts that modules set.
+fn facts() -> impl Iterator<Item = String> {
+    table::ROWS.iter().flat_map(|row| row.facts).map(|name| (*name).to_owned())
 }
 
 /// The template files that tasks name in so many words, as uses.

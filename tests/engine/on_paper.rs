@@ -85,3 +85,24 @@ fn the_variables_behind_a_template_are_looked_at_too() {
         assert!(prepare(&play("", task), extra).is_ok(), "{task}");
     }
 }
+
+#[test]
+fn a_number_that_tasks_or_blocks_set_otherwise_is_left_to_the_run() {
+    let play = |vars: &str, tasks: &str| {
+        format!("- hosts: h1\n  rolling: {{guard: etcd}}\n  vars: {{{vars}}}\n  tasks:\n{tasks}")
+    };
+    let uses = "  - etcd_downgrade: {version: '{{ v }}'}\n";
+    for vars in ["v: 3.10", "v: '{{ w }}', w: 3.10"] {
+        let said = refusals(&play(vars, uses), |_| {});
+        assert!(said.contains("found `3.10`, which YAML takes for the number 3.1"), "{said}");
+    }
+    for (vars, tasks) in [
+        ("v: 3.10", format!("  - set_fact: {{v: 3.10.1}}\n{uses}")),
+        ("v: 3.10", format!("  - {{command: id, register: v}}\n{uses}")),
+        ("v: '{{ w }}', w: 3.10", format!("  - set_fact: {{w: 3.10.1}}\n{uses}")),
+        ("v: 3.10", format!("  - vars: {{v: 3.10.1}}\n    block:\n  {uses}")),
+        ("v: 3.10", "  - {etcd_downgrade: {version: '{{ v }}'}, vars: {v: 3.10.1}}\n".to_owned()),
+    ] {
+        assert!(prepare(&play(vars, &tasks), |_| {}).is_ok(), "{tasks}");
+    }
+}

@@ -13,7 +13,7 @@ use crate::transport::BoxFuture;
 
 use super::facts::{refused, version_argument};
 use super::survey::{PAUSE, Survey, survey};
-use super::{UNIT, VERSION};
+use super::{UNIT, VERSION, written};
 
 /// The argument of modules that else refuse a lower version.
 pub(super) const DOWNGRADE: Argument =
@@ -26,6 +26,7 @@ const LOWERED: Duration = Duration::from_secs(60);
 /// Its row.
 pub(crate) const ROW: Row = Row {
     arguments: &[VERSION, UNIT],
+    preflight_local: Some(|args, _| written::version(args, "version").and_then(Result::err).into_iter().collect()),
     returns: &[("enabled", "whether it was this task that began it")],
     needs_turn: NeedsTurn::Always,
     module: Some(&EtcdDowngrade),

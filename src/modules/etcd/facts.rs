@@ -281,9 +281,14 @@ pub(super) fn version_argument(call: &Call<'_>) -> Result<Version, Failure> {
     version(call.text("version").unwrap_or_default(), "version")
 }
 
+/// A text as a full version.
+pub(super) fn parsed(text: &str) -> Option<Version> {
+    Version::parse(text.trim_start_matches('v')).ok()
+}
+
 /// A text as a version; `name` is the argument it is from.
 pub(super) fn version(text: &str, name: &str) -> Result<Version, Failure> {
-    Version::parse(text.trim_start_matches('v')).map_err(|_| {
+    parsed(text).ok_or_else(|| {
         let what = format!("{name}: expected a full version such as 2.1.1 (in quotes), found `{text}`");
         Failure::new(Fault::Input, what)
     })

@@ -15,6 +15,7 @@ use super::downgrade::DOWNGRADE;
 use super::facts::cluster_text;
 use super::same_data::same_data;
 use super::survey::{Look, survey};
+use super::written;
 
 /// etcd's leader looks every 5 s (2.1, 2.2) whether all members have the new minor (etcd v2.1.1 etcdserver/server.go, read
 /// 2026-11-24; seen within 5 s in the lab). A minute is twelve looks: an election and a slow link fit in.
@@ -41,6 +42,7 @@ pub(crate) const ROW: Row = Row {
     ],
     returns: &[("members", "by host: name, version, cluster version, leader, raft index")],
     check: CheckMode::Runs,
+    preflight_local: Some(|args, _| written::number(args, "cluster_version").into_iter().collect()),
     module: Some(&EtcdHealth),
     ..Row::new("etcd_health", "waits until every member is sound and all agree")
 };

@@ -44,6 +44,7 @@ mod usage;
 mod v2_backup;
 mod v2_entries;
 mod would_be;
+mod written;
 
 use crate::modules::table::{Argument, Shape};
 

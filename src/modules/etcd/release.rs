@@ -14,6 +14,8 @@ use crate::events::Fault;
 use crate::inventory::{Node, Problem};
 use crate::modules::{Call, Failure};
 
+use super::written;
+
 /// The largest binary etcd ever released has 27 MB; more than 512 MiB is no etcd and would fill a disk.
 const MOST: u64 = 512 * 1024 * 1024;
 /// A SHA256SUMS file has some twenty lines.
@@ -71,11 +73,14 @@ pub(super) fn on_paper(args: &Node, playbook_dir: &Path) -> Vec<Problem> {
     {
         problems.push(Problem::new(&node.place, "expected the 64 hex digits of a SHA-256"));
     }
-    let version = named("version").and_then(|node| node.as_str()).and_then(|text| Version::parse(text).ok());
-    if let Some(node) = named("version").filter(|_| version.is_none()) {
-        let found = node.as_str().unwrap_or_default();
-        problems.push(Problem::new(&node.place, format!("expected a full version such as 2.1.1, found `{found}`")));
-    }
+    let version = match written::version(args, "version") {
+        Some(Ok(version)) => Some(version),
+        Some(Err(problem)) => {
+            problems.push(problem);
+            None
+        }
+        None => None,
+    };
     if let Some(node) = named("releases") {
         problems.extend(folder_fault(&path(node), version.as_ref()).map(|what| Problem::new(&node.place, what)));
     }
