@@ -89,11 +89,9 @@ pub(super) fn on_paper(args: &Node, playbook_dir: &Path) -> Vec<Problem> {
 
 /// What a folder of releases lacks for a version on any machine.
 fn folder_fault(folder: &Path, version: Option<&Version>) -> Option<String> {
-    let list = folder.join("SHA256SUMS");
-    let sums = match std::fs::read_to_string(&list).map(|text| Checksums::from_text(&text)) {
-        Ok(Ok(sums)) => sums,
-        Ok(Err(fault)) => return Some(format!("{}: {fault}", list.display())),
-        Err(error) => return Some(format!("{}: {error}", list.display())),
+    let (list, sums) = match sums(folder) {
+        Ok(read) => read,
+        Err(fault) => return Some(fault),
     };
     let start = format!("etcd-v{}-linux-", version?);
     let listed: Vec<&str> = sums.names().filter(|name| name.starts_with(&start)).collect();
@@ -129,7 +127,7 @@ impl Origin {
     /// The versions that are at hand for that machine; of a plain binary nothing is known beforehand.
     pub(super) fn versions(&self, machine: &str) -> Result<BTreeSet<Version>, Failure> {
         let Self::Releases(folder) = self else { return Ok(BTreeSet::new()) };
-        let (_, sums) = sums(folder)?;
+        let (_, sums) = sums(folder).map_err(input)?;
         let there = sums.names().filter(|name| folder.join(name).is_file());
         Ok(there.filter_map(|name| etcd::version_of_archive(name, machine)).collect())
     }
@@ -220,21 +218,27 @@ fn compare(path: &Path, want: &[u8; 32], found: &[u8; 32], by: &str) -> Result<(
     ))
 }
 
-/// The list of a folder's sums, and where it lies.
-fn sums(folder: &Path) -> Result<(PathBuf, Checksums), Failure> {
+/// The list of a folder's sums, and where it lies; else what is wrong with it. A part of a list would lack the archives behind its end.
+fn sums(folder: &Path) -> Result<(PathBuf, Checksums), String> {
     let list = folder.join("SHA256SUMS");
-    let mut text = String::new();
-    File::open(&list)
-        .and_then(|file| file.take(SUMS_CAP).read_to_string(&mut text))
-        .map_err(|error| input(format!("{}: {error}", list.display())))?;
-    let sums = Checksums::from_text(&text).map_err(|fault| input(format!("{}: {fault}", list.display())))?;
+    let fault = |what: &dyn std::fmt::Display| format!("{}: {what}", list.display());
+    let file = File::open(&list).map_err(|error| fault(&error))?;
+    let size = file.metadata().map_err(|error| fault(&error))?.len();
+    let mut bytes = Vec::new();
+    file.take(SUMS_CAP + 1).read_to_end(&mut bytes).map_err(|error| fault(&error))?;
+    if bytes.len() as u64 > SUMS_CAP {
+        let what = format!("a list of checksums has at most {SUMS_CAP} bytes, and this file has {size}");
+        return Err(fault(&what));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| fault(&"not UTF-8"))?;
+    let sums = Checksums::from_text(&text).map_err(|what| fault(&what))?;
     Ok((list, sums))
 }
 
 /// The archive of that version, its sum compared with the one in SHA256SUMS.
 fn verified_archive(folder: &Path, version: &Version, machine: &str) -> Result<PathBuf, Failure> {
     let name = etcd::archive_name(version, machine);
-    let (list, sums) = sums(folder)?;
+    let (list, sums) = sums(folder).map_err(input)?;
     let want = sums.of(&name).ok_or_else(|| {
         let listed: Vec<&str> = sums.names().take(20).collect();
         input(format!("{}: {name} is not listed (listed: {})", list.display(), listed.join(", ")))
@@ -308,110 +312,4 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn elf(machine: u16) -> Vec<u8> {
-        let mut bytes = vec![0x7f, b'E', b'L', b'F', 2, 1, 1];
-        bytes.resize(18, 0);
-        bytes.extend(machine.to_le_bytes());
-        bytes.resize(4096, 7);
-        bytes
-    }
-
-    /// A folder with one archive of 2.1.1 that holds `etcd` and its SHA256SUMS.
-    fn releases(program: &[u8]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        let name = "etcd-v2.1.1-linux-amd64.tar.gz";
-        let file = File::create(dir.path().join(name)).unwrap();
-        let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(file, flate2::Compression::fast()));
-        let mut header = tar::Header::new_gnu();
-        header.set_size(program.len() as u64);
-        header.set_mode(0o755);
-        tar.append_data(&mut header, "etcd-v2.1.1-linux-amd64/etcd", program).unwrap();
-        tar.into_inner().unwrap().finish().unwrap();
-        let (_, sum) = digest(&dir.path().join(name)).unwrap();
-        std::fs::write(dir.path().join("SHA256SUMS"), format!("{}  {name}\n", hex(&sum))).unwrap();
-        dir
-    }
-
-    const V: Version = Version::new(2, 1, 1);
-
-    #[test]
-    fn takes_the_program_out_of_a_verified_archive() {
-        let dir = releases(&elf(62));
-        let into = tempfile::tempdir().unwrap();
-        let origin = Origin::Releases(dir.path().to_owned());
-        let binary = origin.obtain("etcd", &V, "x86_64", into.path(), &Unpacked::default()).unwrap();
-        assert_eq!((binary.size, std::fs::read(&binary.path).unwrap()), (4096, elf(62)));
-        assert!(
-            origin
-                .obtain("etcdctl", &V, "x86_64", into.path(), &Unpacked::default())
-                .unwrap_err()
-                .msg
-                .contains("no program `etcdctl`")
-        );
-    }
-
-    #[test]
-    fn an_archive_is_read_once_a_run() {
-        let (dir, into, run) = (releases(&elf(62)), tempfile::tempdir().unwrap(), Unpacked::default());
-        let origin = Origin::Releases(dir.path().to_owned());
-        let first = origin.obtain("etcd", &V, "x86_64", into.path(), &run).unwrap();
-        std::fs::write(dir.path().join("etcd-v2.1.1-linux-amd64.tar.gz"), b"another").unwrap();
-        assert_eq!(origin.obtain("etcd", &V, "x86_64", into.path(), &run).unwrap().sha256, first.sha256);
-        let again = origin.obtain("etcd", &V, "x86_64", into.path(), &Unpacked::default());
-        assert!(again.unwrap_err().msg.contains("wrong checksum"));
-    }
-
-    #[test]
-    fn refuses_a_wrong_checksum_and_a_foreign_machine() {
-        let dir = releases(&elf(62));
-        let origin = Origin::Releases(dir.path().to_owned());
-        let sums = dir.path().join("SHA256SUMS");
-        let text = std::fs::read_to_string(&sums).unwrap();
-        std::fs::write(&sums, format!("{}{}", "00", &text[2..])).unwrap();
-        let failure = origin.obtain("etcd", &V, "x86_64", dir.path(), &Unpacked::default()).unwrap_err();
-        assert_eq!((failure.fault, failure.msg.contains("wrong checksum")), (Fault::Refused, true));
-        std::fs::write(&sums, text.replace("2.1.1", "2.1.2")).unwrap();
-        assert!(
-            origin
-                .obtain("etcd", &V, "x86_64", dir.path(), &Unpacked::default())
-                .unwrap_err()
-                .msg
-                .contains("not listed")
-        );
-        let foreign = releases(&elf(183));
-        let origin = Origin::Releases(foreign.path().to_owned());
-        assert!(
-            origin
-                .obtain("etcd", &V, "x86_64", dir.path(), &Unpacked::default())
-                .unwrap_err()
-                .msg
-                .contains("another machine")
-        );
-    }
-
-    #[test]
-    fn a_plain_binary_needs_its_own_sum() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("etcd");
-        std::fs::write(&path, elf(62)).unwrap();
-        let (_, sum) = digest(&path).unwrap();
-        assert!(
-            Origin::Plain(path.clone(), sum).obtain("etcd", &V, "x86_64", dir.path(), &Unpacked::default()).is_ok()
-        );
-        let failure = Origin::Plain(path.clone(), [1; 32])
-            .obtain("etcd", &V, "x86_64", dir.path(), &Unpacked::default())
-            .unwrap_err();
-        assert_eq!(failure.fault, Fault::Refused);
-        std::fs::write(&path, "").unwrap();
-        assert!(
-            Origin::Plain(path, sum)
-                .obtain("etcd", &V, "x86_64", dir.path(), &Unpacked::default())
-                .unwrap_err()
-                .msg
-                .contains("empty")
-        );
-    }
-}
+mod tests;
