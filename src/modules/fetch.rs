@@ -60,7 +60,7 @@ impl Module for Fetch {
             let dest = destination(&call, &path)?;
             let mut result = Map::new();
             result.insert("file".to_owned(), Value::from(path.as_str()));
-            match call.probe.stat(&path, true).await? {
+            let size = match call.probe.stat(&path, true).await? {
                 None if call.flag("fail_on_missing") => {
                     return Err(failed(&call, &path, "the remote file does not exist"));
                 }
@@ -73,12 +73,12 @@ impl Module for Fetch {
                     let what = format!("is a {}; fetch takes single files", stat.kind);
                     return Err(failed(&call, &path, &what));
                 }
-                Some(_) => {}
-            }
+                Some(stat) => stat.size,
+            };
             let remote = call.probe.sha1(&path).await?;
             let changed = local_sum(&dest).await?.as_deref() != Some(&remote);
             if changed {
-                carry(&call, &path, &dest).await?;
+                carry(&call, (&path, size), &dest).await?;
             }
             let sum = local_sum(&dest).await?.unwrap_or_default();
             result.insert("dest".to_owned(), Value::from(dest.display().to_string()));
@@ -146,13 +146,13 @@ async fn local_sum(path: &Path) -> Result<Option<String>, Failure> {
 }
 
 /// Carries the file under a name of its own and gives it its name only once it is whole and on the disk.
-async fn carry(call: &Call<'_>, path: &RemotePath, dest: &Path) -> Result<(), Failure> {
+async fn carry(call: &Call<'_>, (path, size): (&RemotePath, u64), dest: &Path) -> Result<(), Failure> {
     let folder = dest.parent().unwrap_or(call.playbook_dir);
     std::fs::create_dir_all(folder).map_err(|error| own_disk(folder, &error))?;
     let partial = tempfile::Builder::new().prefix(".quorate-").suffix(".partial").tempfile_in(folder);
     let partial = partial.map_err(|error| own_disk(folder, &error))?;
     let sink = partial.reopen().map_err(|error| own_disk(dest, &error))?;
-    let (_, arrived) = call.probe.download(path, tokio::fs::File::from_std(sink)).await?;
+    let arrived = call.probe.download(path, size, tokio::fs::File::from_std(sink)).await?;
     let expected = call.probe.sha256(path).await?;
     if arrived != expected {
         let what =

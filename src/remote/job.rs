@@ -161,16 +161,26 @@ impl RemoteHost {
     pub(super) async fn perform_into(&self, job: Job<'_>, sink: Sink) -> Result<(Ran, u64, String), RemoteError> {
         let act = job.act;
         let mut handle: Option<SinkHandle> = None;
-        let (nonce, output) = self
+        let ended = self
             .exec(job, |nonce| {
                 let (framed, kept) = sink.framed(&format!("{nonce}-start\n"));
                 handle = Some(kept);
                 Drain::Stream(Box::new(framed))
             })
-            .await?;
+            .await;
+        // Asked first: to who carried them it was the sink that failed.
+        let too_many = |handle: &SinkHandle| {
+            let (most, came) = handle.too_many()?;
+            Some(self.answer(act, format!("expected {most} bytes, found {came} and maybe more to come")))
+        };
+        if let Some(error) = handle.as_ref().and_then(too_many) {
+            return Err(error);
+        }
+        let (nonce, output) = ended?;
         let ran = self.own(act, &nonce, output)?;
         let Some(handle) = handle else { return Err(self.answer(act, "no output was asked for")) };
-        let (bytes, sha256) = handle.finish().await.map_err(|error| self.local(&error))?;
+        let finished = handle.finish().await;
+        let (bytes, sha256) = finished.map_err(|error| too_many(&handle).unwrap_or_else(|| self.local(&error)))?;
         Ok((ran, bytes, sha256))
     }
 

@@ -1,4 +1,4 @@
-//! Where streamed output goes: noise before the start mark is dropped, the rest is hashed and passed on.
+//! Where streamed output goes: noise before the start mark is dropped, the rest is hashed and passed on, up to a number of bytes.
 
 use std::io;
 use std::pin::Pin;
@@ -14,6 +14,7 @@ use super::job::NOISE_CAP;
 /// A writer for what a command prints.
 pub(super) struct Sink {
     inner: Box<dyn AsyncWrite + Send + Unpin>,
+    most: u64,
 }
 
 struct State {
@@ -25,6 +26,10 @@ struct State {
     rest: Vec<u8>,
     hash: Sha256,
     bytes: u64,
+    /// How many bytes are passed on at most.
+    most: u64,
+    /// How many had come when they were too many.
+    too_many: Option<u64>,
 }
 
 /// Writes into the state that [`SinkHandle`] reads when the command has ended.
@@ -34,8 +39,9 @@ pub(super) struct Framed(Arc<Mutex<State>>);
 pub(super) struct SinkHandle(Arc<Mutex<State>>);
 
 impl Sink {
-    pub(super) fn new(inner: Box<dyn AsyncWrite + Send + Unpin>) -> Self {
-        Self { inner }
+    /// Passes on `most` bytes at most, and takes no more then: what a host sends is as long as it likes.
+    pub(super) fn new(inner: Box<dyn AsyncWrite + Send + Unpin>, most: u64) -> Self {
+        Self { inner, most }
     }
 
     /// The writer for the transport, and the handle for afterwards.
@@ -47,6 +53,8 @@ impl Sink {
             rest: Vec::new(),
             hash: Sha256::new(),
             bytes: 0,
+            most: self.most,
+            too_many: None,
         };
         let shared = Arc::new(Mutex::new(state));
         (Framed(Arc::clone(&shared)), SinkHandle(shared))
@@ -56,6 +64,11 @@ impl Sink {
 impl State {
     /// Writes once to what is inside, and counts what it took.
     fn pass(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let came = self.bytes.saturating_add(bytes.len() as u64);
+        if came > self.most {
+            self.too_many = Some(came);
+            return Poll::Ready(Err(io::Error::other("more bytes than were expected")));
+        }
         let taken = ready!(Pin::new(&mut self.inner).poll_write(cx, bytes))?;
         self.hash.update(bytes.get(..taken).unwrap_or(bytes));
         self.bytes += taken as u64;
@@ -117,8 +130,14 @@ impl AsyncWrite for Framed {
 }
 
 impl SinkHandle {
+    /// How many bytes were to come at most and how many came, if those were too many.
+    pub(super) fn too_many(&self) -> Option<(u64, u64)> {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.too_many.map(|came| (state.most, came))
+    }
+
     /// Passes on what is left, closes what is inside, and answers bytes and SHA-256 in hex.
-    pub(super) async fn finish(self) -> io::Result<(u64, String)> {
+    pub(super) async fn finish(&self) -> io::Result<(u64, String)> {
         std::future::poll_fn(|cx| {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             ready!(state.drain(cx))?;

@@ -4,6 +4,8 @@
 //! never be put under a living one by mistake (etcd v2.3.8 Documentation/admin_guide.md, read 2026-11-24); of 3.x it is a snapshot, and
 //! beside it what is in the v2 store.
 
+mod carry;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ use super::snapshot;
 use super::tool;
 use super::v2_backup::{self, V2Part};
 use super::{RELEASES, UNIT};
+use carry::carry_off;
 
 /// Where copies are made on the host until they are carried off: never inside the data directory, root's alone.
 const FOLDER: &str = "/var/lib/quorate/backups";
@@ -251,13 +254,13 @@ async fn take(
         Api::V2 => {
             let live = proof::count(&facts.client, &facts.host(), deadline).await?;
             let copy = by_tool(call, change, facts, &view.version.server, scratch, deadline).await?;
-            let size = carry_off(call, &copy, &partial).await?;
+            let size = carry_off(&call.probe, &copy, &partial).await?;
             let proof = proof::open(call, change, facts, &copy.path, scratch, live, deadline).await?;
             (copy, size, proof, None)
         }
         Api::V3 { .. } => {
             let snapshot = snapshot::save(call, change, facts, &view, scratch, deadline).await?;
-            let size = carry_off(call, &snapshot.copy, &partial).await?;
+            let size = carry_off(&call.probe, &snapshot.copy, &partial).await?;
             let v2 = v2_backup::save(facts, &view, &partial).await?;
             let proof = snapshot.prove(call, change, facts, scratch, deadline).await?;
             (snapshot.copy, size, proof, v2)
@@ -311,28 +314,6 @@ async fn by_tool(
 
 fn disk(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(Fault::Disk, format!("{}: {error}", path.display()))
-}
-
-/// Streams a copy into the folder here, under its own name; what came must have the sum that the host took.
-async fn carry_off(call: &Call<'_>, copy: &Copy, partial: &Path) -> Result<u64, Failure> {
-    let fresh = || -> std::io::Result<std::fs::File> {
-        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-        if partial.exists() {
-            std::fs::remove_dir_all(partial)?;
-        }
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(partial)?;
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(partial.join(copy.file))
-    };
-    let file = fresh().map_err(|e| disk(partial, &e))?;
-    let durable = file.try_clone().map_err(|e| disk(partial, &e))?;
-    let (size, came) = call.probe.download(&copy.path, tokio::fs::File::from_std(file)).await?;
-    if came != copy.sha256 {
-        let (host, hashed) = (call.host, &copy.sha256);
-        let text = format!("{host}: the backup did not arrive whole\nexpected {hashed}\nfound    {came}");
-        return Err(Failure::new(Fault::Failed, text));
-    }
-    durable.sync_all().map_err(|e| disk(partial, &e))?;
-    Ok(size)
 }
 
 /// Writes the manifest and gives the folder its name: from here on the backup counts.

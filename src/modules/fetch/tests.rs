@@ -48,3 +48,14 @@ async fn a_missing_file_fails_unless_told_otherwise() {
     assert!(bench.fails(&ROW, "{src: $D, dest: got}").await.msg.contains("directory"));
     assert!(matches!(ROW.check, CheckMode::Skipped(_)));
 }
+
+#[tokio::test]
+async fn nothing_is_left_of_a_file_that_is_longer_than_was_told() {
+    let bench = Bench::new();
+    let from = bench.file("x", "four");
+    bench.program("cat", "#!/bin/sh\nexec yes\n");
+    let failure = bench.fails(&ROW, "{src: $D/x, dest: got/, flat: yes}").await;
+    let told = ["h1", from.to_str().unwrap(), "expected 4 bytes, found "].map(|part| failure.msg.contains(part));
+    assert_eq!(told, [true; 3], "{}", failure.msg);
+    assert_eq!(bench.path("got").read_dir().unwrap().count(), 0);
+}

@@ -209,27 +209,27 @@ impl Probe {
         Ok(!self.ask(&act, DIFFERS, &[path.as_str(), &mode, owner, group, depth], 4096).await?.is_empty())
     }
 
-    /// Carries a regular file here, into `sink`, which is shut down at the end; answers its bytes and SHA-256 as they came.
+    /// Carries a regular file of `size` bytes here, into `sink`, which is shut down at the end; answers its SHA-256 as it came. What is longer
+    /// than was told before is cut off where it is too long, so that no host fills a disk here.
     ///
     /// # Errors
-    /// When it can't be read, is no regular file, grew shorter meanwhile, or does not come within its size at 64 KiB/s
-    /// (at least 60 s).
+    /// When it can't be read, is no regular file, has more or fewer bytes, or does not come within its size at 64 KiB/s (at least 60 s).
     pub async fn download(
         &self,
         path: &RemotePath,
+        size: u64,
         sink: impl AsyncWrite + Send + Unpin + 'static,
-    ) -> Result<(u64, String), RemoteError> {
+    ) -> Result<String, RemoteError> {
         let act = format!("download {path}");
-        let Some(stat) = self.stat(path, true).await? else { return Err(self.host.failed(&act, "no such file")) };
         let Streamed { ran, bytes, sha256 } =
-            self.stream(&act, READ, &[path.as_str()], sink, carry_deadline(stat.size)).await?;
+            self.stream(&act, READ, &[path.as_str()], sink, carry_deadline(size), size).await?;
         if !ran.success() {
             return Err(self.host.failed(&act, ran.words()));
         }
-        if bytes < stat.size {
-            return Err(self.host.answer(&act, format!("expected {} bytes, found {bytes}", stat.size)));
+        if bytes < size {
+            return Err(self.host.answer(&act, format!("expected {size} bytes, found {bytes}")));
         }
-        Ok((bytes, sha256))
+        Ok(sha256)
     }
 }
 

@@ -121,11 +121,11 @@ impl Probe {
         self.host.perform(Job::script(name, text, args).with(&options)).await
     }
 
-    /// Runs a POSIX sh text of our own source and passes its standard output on into `sink`, hashed as it comes, without
-    /// end but the deadline. The sink is shut down at the end, so a file is flushed.
+    /// Runs a POSIX sh text of our own source and passes its standard output on into `sink`, hashed as it comes, up to `most`
+    /// bytes. The sink is shut down at the end, so a file is flushed.
     ///
     /// # Errors
-    /// As [`Probe::run`], and when the sink fails; a text that ends badly is no error.
+    /// As [`Probe::run`], when more than `most` bytes come, and when the sink fails; a text that ends badly is no error.
     pub async fn stream(
         &self,
         name: &str,
@@ -133,10 +133,11 @@ impl Probe {
         args: &[&str],
         sink: impl AsyncWrite + Send + Unpin + 'static,
         deadline: Duration,
+        most: u64,
     ) -> Result<Streamed, RemoteError> {
         let mut job = Job::script(name, text, args);
         job.deadline = Some(deadline);
-        let (ran, bytes, sha256) = self.host.perform_into(job, Sink::new(Box::new(sink))).await?;
+        let (ran, bytes, sha256) = self.host.perform_into(job, Sink::new(Box::new(sink), most)).await?;
         Ok(Streamed { ran, bytes, sha256 })
     }
 

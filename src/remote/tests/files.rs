@@ -2,7 +2,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use super::Bench;
-use crate::remote::{Attributes, Content, RemoteError};
+use crate::remote::{Attributes, Content, Probe, RemoteError};
 
 #[tokio::test]
 async fn stat_says_what_the_kernel_says() {
@@ -146,9 +146,9 @@ async fn download_carries_every_byte_with_its_hash() {
     let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
     std::fs::write(bench.local("f"), &bytes).unwrap();
     let sink = tokio::fs::File::create(bench.local("copy")).await.unwrap();
-    let (count, sum) = bench.probe().download(&bench.at("f"), sink).await.unwrap();
+    let sum = bench.probe().download(&bench.at("f"), 3_000_000, sink).await.unwrap();
     assert_eq!(std::fs::read(bench.local("copy")).unwrap(), bytes);
-    assert_eq!((count, sum), (3_000_000, bench.probe().sha256(&bench.at("f")).await.unwrap()));
+    assert_eq!(sum, bench.probe().sha256(&bench.at("f")).await.unwrap());
 }
 
 #[tokio::test]
@@ -156,8 +156,29 @@ async fn download_of_nothing_is_a_failure() {
     let bench = Bench::new();
     for name in ["none", ""] {
         let sink = tokio::fs::File::create(bench.local("copy")).await.unwrap();
-        let error = bench.probe().download(&bench.at(name), sink).await.unwrap_err();
+        let error = bench.probe().download(&bench.at(name), 1, sink).await.unwrap_err();
         assert!(matches!(&error, RemoteError::Failed { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn download_takes_the_bytes_that_were_told_and_no_more() {
+    let bench = Bench::new();
+    // Whatever file it is asked for, it is one without an end.
+    bench.program("cat", "#!/bin/sh\nexec yes\n");
+    let endless = Probe::new(bench.with_programs());
+    std::fs::write(bench.local("f"), vec![7; 3_000_000]).unwrap();
+    for (probe, told) in
+        [(bench.probe(), 2_999_999), (bench.probe(), 0), (bench.probe(), 3_000_001), (endless, 5_000_000)]
+    {
+        let sink = tokio::fs::File::create(bench.local("copy")).await.unwrap();
+        let error = probe.download(&bench.at("f"), told, sink).await.unwrap_err();
+        assert!(matches!(&error, RemoteError::Answer { .. }), "{error}");
+        let text = error.to_string();
+        let parts =
+            ["h1", bench.at("f").as_str(), &format!("expected {told} bytes, found ")].map(|part| text.contains(part));
+        assert_eq!(parts, [true; 3], "{text}");
+        assert!(std::fs::metadata(bench.local("copy")).unwrap().len() <= told, "{text}");
     }
 }
 

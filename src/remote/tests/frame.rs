@@ -52,7 +52,8 @@ async fn noise_of_the_login_shell_is_cut() {
 async fn noise_is_cut_from_a_stream_too() {
     let (_, probe) = login("/bin/bash", "echo Welcome");
     let sink = tokio::fs::File::from_std(tempfile::tempfile().unwrap());
-    let streamed = probe.stream("count", "seq 1 100000", &[], sink, std::time::Duration::from_secs(20)).await.unwrap();
+    let deadline = std::time::Duration::from_secs(20);
+    let streamed = probe.stream("count", "seq 1 100000", &[], sink, deadline, 588_895).await.unwrap();
     assert_eq!(streamed.bytes, 588_895);
     assert_eq!(streamed.ran.rc, 0);
 }
