@@ -224,6 +224,10 @@ pub fn path(
     }
     if at != *to {
         let back = judge(rules, &at, to)?;
+        if let Some(patch) = rules.patch_between(&at, to) {
+            let step = Step::new(at.clone(), at.clone(), WayBack::Always, patch.why.clone());
+            steps.push(Step { then: patch.first.clone(), ..step.by(&patch.source, patch.date) });
+        }
         steps.push(Step::new(at, to.clone(), back, "another patch of its minor"));
     }
     if steps.is_empty() {
@@ -330,6 +334,14 @@ mod tests {
     fn what_the_first_hop_needs_is_a_round_of_its_own() {
         assert_eq!(walked("3.6.16", "3.7.3", &ALL).unwrap(), ["3.6.16>3.6.16 Snapshot", "3.6.16>3.7.3"]);
         assert_eq!(walked("3.7.3", "3.7.3", &ALL).unwrap(), ["3.7.3>3.7.3"]);
+    }
+
+    #[test]
+    fn a_patch_that_needs_a_write_before_it_has_a_round_of_its_own_for_that() {
+        assert_eq!(walked("3.1.5", "3.1.20", &ALL).unwrap(), ["3.1.5>3.1.5 V3Write", "3.1.5>3.1.20"]);
+        assert_eq!(walked("3.1.5", "3.1.17", &ALL).unwrap(), ["3.1.5>3.1.5 V3Write", "3.1.5>3.1.17"]);
+        assert_eq!(walked("3.1.5", "3.1.16", &ALL).unwrap(), ["3.1.5>3.1.16"]);
+        assert_eq!(walked("3.1.17", "3.1.20", &ALL).unwrap(), ["3.1.17>3.1.20"]);
     }
 
     #[test]

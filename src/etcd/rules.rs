@@ -126,6 +126,22 @@ pub struct Floor {
     pub date: Date,
 }
 
+/// A patch from which on something must have been done before, where an earlier one of its minor is left for it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Patch {
+    /// The first such patch.
+    pub at: Version,
+    /// What must be done before it.
+    pub first: Vec<First>,
+    /// Why.
+    pub why: String,
+    /// Where the rule is from.
+    pub source: String,
+    /// When it was read or seen.
+    pub date: Date,
+}
+
 /// Releases that must not be gone to.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -238,6 +254,9 @@ pub struct Rules {
     /// Least patches.
     #[serde(default, rename = "floor")]
     pub floors: Vec<Floor>,
+    /// Patches before which something must be done.
+    #[serde(default, rename = "patch")]
+    pub patches: Vec<Patch>,
     /// Known bad releases.
     #[serde(default, rename = "avoid")]
     pub avoid: Vec<Avoid>,
@@ -303,6 +322,7 @@ impl Rules {
     pub fn overlaid(mut self, other: Self) -> Self {
         lay(&mut self.hops, other.hops, |a, b| (a.from, a.to) == (b.from, b.to), |row| row.date);
         lay(&mut self.floors, other.floors, |a, b| a.minor == b.minor, |row| row.date);
+        lay(&mut self.patches, other.patches, |a, b| a.at == b.at, |row| row.date);
         lay(&mut self.avoid, other.avoid, |a, b| a.versions == b.versions, |row| row.date);
         lay(&mut self.options, other.options, |a, b| (&a.name, a.gone) == (&b.name, b.gone), |row| row.date);
         lay(&mut self.downs, other.downs, |a, b| (a.from, a.to) == (b.from, b.to), |row| row.date);
@@ -345,6 +365,13 @@ impl Rules {
     #[must_use]
     pub fn floor_of(&self, minor: Minor) -> Option<&Floor> {
         self.floors.iter().find(|floor| floor.minor == minor)
+    }
+
+    /// The patch between two of one minor before which something must be done, if there is one.
+    #[must_use]
+    pub fn patch_between(&self, from: &Version, to: &Version) -> Option<&Patch> {
+        let between = |patch: &&Patch| minor_of(&patch.at) == minor_of(from) && *from < patch.at && patch.at <= *to;
+        self.patches.iter().find(between)
     }
 
     /// The row of an option that a version does not know any more.

@@ -47,6 +47,12 @@ impl Rules {
                 floor.date
             );
         }
+        page.push_str("\n## Patches that need something first\n\nDone while an earlier patch of the minor still runs.\n\n| from | first | why | source | date |\n| --- | --- | --- | --- | --- |\n");
+        for patch in &self.patches {
+            let first: Vec<&str> = patch.first.iter().map(|first| first.word()).collect();
+            let (at, first) = (&patch.at, first.join(", "));
+            let _ = writeln!(page, "| {at} | {first} | {} | {} | {} |", patch.why, patch.source, patch.date);
+        }
         page.push_str(
             "\n## Releases that are not gone to\n\n| versions | why | source | date |\n| --- | --- | --- | --- |\n",
         );
