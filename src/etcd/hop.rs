@@ -19,7 +19,10 @@ pub enum HopRefusal {
     },
     /// Lower than what runs.
     #[error(
-        "{to} is lower than the running {from}: once the cluster version has risen etcd has no way down, and 2.0 and 2.1 would not even refuse"
+        "{to} is lower than the running {from}, and once the cluster version is {}.{} etcd has no way down from there; 2.0 and 2.1 would not \
+         even refuse\n\
+         as long as `quorate etcd status` shows it lower, since not all members run {}.{} yet, the old program may be put back by hand{}",
+        from.major, from.minor, from.major, from.minor, but_from_3_0(from)
     )]
     Downgrade {
         /// From.
@@ -71,6 +74,15 @@ pub enum HopRefusal {
         /// Which.
         version: Version,
     },
+}
+
+/// What stands against putting it back (etcd v2.3.8 etcdserver/server.go, read 2026-11-24; seen in the lab).
+fn but_from_3_0(from: &Version) -> &'static str {
+    if (from.major, from.minor) == (3, 0) {
+        ", but on no member that 3.0 has served on: 2.3 cannot read its data"
+    } else {
+        ""
+    }
 }
 
 const STOPPED: &str = "bring all members to the newest patch of its minor while they are stopped, then roll";
@@ -262,6 +274,15 @@ mod tests {
     #[test]
     fn refuses_to_go_down_and_to_go_where_no_rule_is() {
         assert!(matches!(judged("2.1.1", "2.0.5"), Err(HopRefusal::Downgrade { .. })));
+        let words = |from: &str, to: &str| judged(from, to).unwrap_err().to_string();
+        let refused = words("3.5.35", "3.4.13");
+        assert!(
+            !refused.contains("has risen") && refused.contains("once the cluster version is 3.5 etcd has no way down")
+        );
+        assert!(
+            refused.contains("the old program may be put back by hand") && !refused.contains("cannot read its data")
+        );
+        assert!(words("3.0.17", "2.3.8").contains("2.3 cannot read its data"));
         assert!(matches!(judged("3.7.3", "3.8.0"), Err(HopRefusal::NoRules { .. })));
         assert!(matches!(judged("3.7.3", "4.0.0"), Err(HopRefusal::NoRules { .. })));
         assert!(matches!(judged("2.0.5-rc.1", "2.1.1"), Err(HopRefusal::PreRelease { .. })));
