@@ -37,7 +37,10 @@ impl Signals {
             Wish::Detach(code) => Exit(code),
         };
         let names: Vec<String> = left.iter().map(|path| path.display().to_string()).collect();
-        console::say(&escaped_line(&format!("asked to stop: not begun: {}; `quorate resume` goes on with them", names.join(", "))));
+        console::say(&escaped_line(&format!(
+            "asked to stop: not begun: {}; `quorate resume` goes on with them",
+            names.join(", ")
+        )));
         Some(exit)
     }
 }
