@@ -29,7 +29,7 @@ fn nothing_is_stopped_when_another_member_goes_down_while_the_host_prepares() {
     refused.says(&[&format!("{other} did not answer in full")]);
     let down: Vec<String> =
         control.lab.status().into_iter().filter(|member| member.pid.is_none()).map(|member| member.host).collect();
-    assert_eq!(down, [other.clone()]);
+    assert_eq!(down, std::slice::from_ref(&other));
 
     control.lab.mend(&Fault::StopEtcd, &other).unwrap();
     control.lab.wait_healthy(HEALTHY).unwrap();
