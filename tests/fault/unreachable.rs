@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::TURNS;
 use super::control::{Control, NEW, OLD, nothing_lost, playbook};
-use super::window::LOAD;
+use super::window::{LOAD, Step};
 
 /// The host whose turn begins with this event.
 fn turn(event: &Value) -> Option<&str> {
@@ -52,6 +52,7 @@ fn a_host_that_is_unreachable_in_the_middle_stops_the_roll_whatever_is_to_be_ign
     upgrade.args(["-e", "etcd_start_timeout=15"]);
     let mut run = control.start(upgrade);
     let window = control.next_window(&before, &mut run);
+    window.wait(Step::Stop, &mut run);
     control.lab.fault(&cut, &window.host).unwrap();
     let ran = run.end();
     ran.exits(13);

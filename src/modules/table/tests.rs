@@ -20,7 +20,7 @@ const LEAVE_ALL_UP: [&str; 8] = [
 
 /// What takes a member away from the others, as it is written in the sources, and whose modules may write it.
 const TAKES_AWAY: [(&str, &[&str]); 2] =
-    [(".begin(window)", &["etcd_member", "etcd_restart"]), (".defragment(self.prefix", &["etcd_defrag"])];
+    [(".order(window)", &["etcd_member", "etcd_restart"]), (".defragment(self.prefix", &["etcd_defrag"])];
 
 fn needs_turn(name: &str) -> bool {
     find(name).unwrap().needs_turn != NeedsTurn::Never
