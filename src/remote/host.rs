@@ -199,3 +199,22 @@ impl RemoteHost {
         self.session.host()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_may_be_done_and_what_was_refused_before_is_not() {
+        let (host, act, detail) = (|| "h1".to_owned(), || "begin".to_owned(), String::new);
+        let lost = ExecError::Lost { host: host(), detail: detail(), started: true };
+        let late = RemoteError::Late { host: host(), act: act(), deadline: Duration::from_secs(1) };
+        // systemd-run too ends badly where systemd does not answer it in time.
+        let failed = RemoteError::Failed { host: host(), act: act(), detail: detail() };
+        assert!([lost.into(), late, failed].iter().all(RemoteError::leaves_open));
+        let refused = RemoteError::Refused { host: host(), act: act(), detail: detail() };
+        let fenced = RemoteError::Fenced { host: host(), act: act(), lock: detail(), run: detail() };
+        let wrong = ExecError::BecomeRefused { host: host() };
+        assert!(![refused, fenced, wrong.into()].iter().any(RemoteError::leaves_open));
+    }
+}
