@@ -1,5 +1,7 @@
 //! For which machine a binary was built, from the first bytes of the file.
 
+use semver::Version;
+
 /// A processor that Linux and etcd know, by the name that `uname -m` gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Architecture(pub &'static str);
@@ -67,6 +69,40 @@ pub fn architecture_of_machine(uname: &str) -> Option<Architecture> {
     row.2.first().map(|name| Architecture(name))
 }
 
+/// What Go calls a machine, by the name that `uname -m` gives (Go's `internal/syslist`; etcd compares with it).
+const GO_NAMES: &[(&str, &str)] = &[
+    ("x86_64", "amd64"),
+    ("aarch64", "arm64"),
+    ("ppc64le", "ppc64le"),
+    ("s390x", "s390x"),
+    ("riscv64", "riscv64"),
+    ("i686", "386"),
+    ("armv7l", "arm"),
+];
+
+/// The variable that has etcd run on a machine for which it is not tested.
+pub const UNSUPPORTED_ARCH: &str = "ETCD_UNSUPPORTED_ARCH";
+
+/// What that variable has to be on a machine, by the name that `uname -m` gives; `None` where no release asks for it.
+#[must_use]
+pub fn unsupported_arch(uname: &str) -> Option<&'static str> {
+    let Architecture(machine) = architecture_of_machine(uname)?;
+    GO_NAMES.iter().find(|(name, _)| *name == machine).map(|(_, go)| *go).filter(|go| *go != "amd64")
+}
+
+/// The same where a version ends at once without it: from 2.3 on, for ppc64le up to 3.1, for arm64 and s390x up to 3.4 (`checkSupportArch` in
+/// etcdmain/etcd.go of etcd v2.2.5, v2.3.8, v3.1.20, v3.2.32, v3.4.13 and v3.5.35, read 2026-11-28).
+#[must_use]
+pub fn wants_arch(uname: &str, version: &Version) -> Option<&'static str> {
+    let minor = (version.major, version.minor);
+    unsupported_arch(uname).filter(|arch| match *arch {
+        _ if minor < (2, 3) => false,
+        "ppc64le" => minor < (3, 2),
+        "arm64" | "s390x" => minor < (3, 5),
+        _ => true,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +122,18 @@ mod tests {
         assert_eq!(architecture_of_machine("i386"), Some(Architecture("i686")));
         // x32 programs say x86-64 but are 32 bit; a 64 bit etcd is not that.
         assert!(matches!(architecture(&elf(1, 62)), Err(BinaryFault::UnknownMachine { class: 1, machine: 62 })));
+    }
+
+    #[test]
+    fn releases_of_2_3_to_3_4_want_to_be_told_that_they_run_on_arm() {
+        let wants = |machine: &str, version: &str| wants_arch(machine, &version.parse().unwrap());
+        assert_eq!(
+            (wants("aarch64", "2.2.5"), wants("aarch64", "3.5.35"), wants("x86_64", "3.4.13")),
+            (None, None, None)
+        );
+        assert_eq!((wants("aarch64", "2.3.8"), wants("s390x", "3.4.13")), (Some("arm64"), Some("s390x")));
+        assert_eq!((wants("ppc64le", "3.1.20"), wants("ppc64le", "3.2.32")), (Some("ppc64le"), None));
+        assert_eq!((unsupported_arch("aarch64"), unsupported_arch("x86_64")), (Some("arm64"), None));
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub struct Flags {
     file: Option<Vec<Key>>,
 }
 
+/// The variable `ETCD_UNSUPPORTED_ARCH` by an option's name, though it is none.
+const UNSUPPORTED: &str = "unsupported-arch";
+
 /// Options that name files of certificates (etcd v2.0.5 etcdmain/config.go, v3.7.1 embed/config.go).
 const CERTIFICATES: [&str; 8] = [
     "cert-file",
@@ -63,7 +66,8 @@ impl Flags {
     /// The same where the configuration file says this: of flags and variables only its own name holds.
     #[must_use]
     pub fn with_file(self, keys: Vec<Key>) -> Self {
-        let name = self.options.into_iter().filter(|(name, _)| name == "config-file");
+        // etcd looks itself whether the environment names the machine, before it reads any option.
+        let name = self.options.into_iter().filter(|(name, _)| name == "config-file" || name == UNSUPPORTED);
         let options = name.chain(keys.iter().map(|key| (key.name.clone(), key.value.clone()))).collect();
         Self { options, file: Some(keys), ..Self::default() }
     }
@@ -167,11 +171,30 @@ impl Flags {
         (self.path("cert-file"), self.path("key-file"), ca)
     }
 
-    /// Authority, and certificate and key where clients must show some, as etcdctl takes them: paths on the host.
+    /// Certificate and key that it has for where it is a client itself (3.5 on), as paths on the host.
+    #[must_use]
+    pub fn clients_pair(&self) -> Option<(&str, &str)> {
+        self.path("client-cert-file").zip(self.path("client-key-file"))
+    }
+
+    /// Authority, and certificate and key where clients must show some, as etcdctl takes them: paths on the host. A member that names no
+    /// authority asks clients for nothing, and its own certificate stands for one: Go takes a certificate that is among the roots itself
+    /// (crypto/x509 `Certificate.Verify` of Go 1.19 and 1.26, read 2026-11-28).
     #[must_use]
     pub fn client_tls_shown(&self) -> (Option<&str>, Option<&str>, Option<&str>) {
         let (cert, key, ca) = self.client_tls();
-        (ca, ca.and(cert), ca.and(key))
+        match (ca, self.clients_pair()) {
+            (None, _) => (cert, None, None),
+            (ca, Some((cert, key))) => (ca, Some(cert), Some(key)),
+            (ca, None) => (ca, cert, key),
+        }
+    }
+
+    /// Whether the way to that version takes localhost:4001 from a member of which nothing is said: 3.0 does not listen there (etcd v2.3.8
+    /// and v3.0.17 etcdmain/config.go, read 2026-11-28).
+    #[must_use]
+    pub fn loses_4001(&self, from: &Version, to: &Version) -> bool {
+        from.major < 3 && to.major >= 3 && self.path("listen-client-urls").is_none()
     }
 
     /// Certificate and key of the peers' side, as paths on the host.

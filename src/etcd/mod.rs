@@ -38,7 +38,9 @@ pub use answer::{
     v2_deleted, v2_top,
 };
 pub use auth::{Asks, Login, asks, has_root, login, v2_asks};
-pub use binary::{Architecture, BinaryFault, architecture, architecture_of_machine};
+pub use binary::{
+    Architecture, BinaryFault, UNSUPPORTED_ARCH, architecture, architecture_of_machine, unsupported_arch, wants_arch,
+};
 pub use catch_up::{CatchUp, Lag, Stability, is_to_blame};
 pub use certificate::{Certificate, CertificateFault, Term, certificates};
 pub use command_line::{Spoken, is_switch, is_true, option_of_variable, spoken, variable_of_option};
@@ -58,7 +60,9 @@ pub use raft_status::{Progress, RaftStatus, raft_status};
 pub use readiness::{not_ready, ready, tells_ready};
 pub use release::{ChecksumFault, Checksums, archive_name, sha256_from_hex, version_of_archive};
 pub use rewrite::{Becomes, By, Rewrite, RewriteFault, Said, rewrite, touches};
-pub use rules::{Avoid, Down, First, Floor, Gone, Hop, Minor, New, Rejected, Rules, RulesFault, WayBack, minor_of};
+pub use rules::{
+    Avoid, Down, First, Floor, Gone, Hop, Minor, New, Patch, Rejected, Rules, RulesFault, WayBack, minor_of,
+};
 pub use usage::{options_of_usage, unnamed};
 pub use v2_check::{SKIP_CHECK, V2Left, knows_skip_check, skips_v2_check, v2_left};
 pub use v2_keys::{

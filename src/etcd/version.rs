@@ -83,15 +83,20 @@ pub fn from_version_body(body: &[u8]) -> Result<VersionAnswer, VersionFault> {
     Ok(VersionAnswer { server: strict(server)?, cluster })
 }
 
-/// The version in what `etcd --version` prints: `etcd version 2.0.5` up to 2.0.10, `etcd Version: 2.1.1` later.
+/// The version in what `etcd --version` prints: `etcd version 2.0.5` up to 2.0.10, `etcd Version: 2.1.1` later. On a machine for which it is
+/// not tested 3.4 says that before (etcd v3.4.13 etcdmain/etcd.go, `checkSupportArch`, read 2026-11-28).
 ///
 /// # Errors
-/// When the first line is neither.
+/// When no line is either.
 pub fn from_binary_output(stdout: &[u8]) -> Result<Version, VersionFault> {
     let text = String::from_utf8_lossy(stdout);
-    let line = text.lines().next().unwrap_or_default().trim();
-    let version = line.strip_prefix("etcd version ").or_else(|| line.strip_prefix("etcd Version: "));
-    strict(version.ok_or_else(|| fault("`etcd version …` or `etcd Version: …`", line))?)
+    let version = |line: &str| {
+        let line = line.trim();
+        line.strip_prefix("etcd version ").or_else(|| line.strip_prefix("etcd Version: ")).map(str::to_owned)
+    };
+    let first = text.lines().next().unwrap_or_default().trim();
+    let found = text.lines().find_map(version);
+    strict(&found.ok_or_else(|| fault("`etcd version …` or `etcd Version: …`", first))?)
 }
 
 /// The version in what etcdctl or etcdutl prints of itself: `etcdctl version 2.0.5` in 2.x, `etcdctl version: 3.4.0` later.
@@ -159,6 +164,8 @@ mod tests {
         assert_eq!(from_binary_output(b"etcd version 2.0.5\n").unwrap(), Version::new(2, 0, 5));
         assert_eq!(from_binary_output(b"etcd Version: 2.1.1\nGit SHA: x\n").unwrap(), Version::new(2, 1, 1));
         assert!(from_binary_output(b"etcdctl version 2.0.5\n").is_err());
+        let arm = b"running etcd on unsupported architecture \"arm64\" since ETCD_UNSUPPORTED_ARCH is set\netcd Version: 3.4.13\n";
+        assert_eq!(from_binary_output(arm).unwrap(), Version::new(3, 4, 13));
         assert_eq!(from_tool_output(b"etcdctl version 2.0.5\n").unwrap(), Version::new(2, 0, 5));
         let later = from_tool_output(b"etcdctl version: 3.4.0\nAPI version: 3.4\n");
         assert_eq!(later.unwrap(), Version::new(3, 4, 0));

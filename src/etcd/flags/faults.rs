@@ -1,17 +1,18 @@
 //! What in the options of a member stands in the way of a version.
 
 // The addresses alone; what opens sockets is in `std`.
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use semver::Version;
 
+use super::super::binary::{UNSUPPORTED_ARCH, wants_arch};
 use super::super::command_line::{names_option, variable_of_option};
 use super::super::config_file;
 use super::super::rewrite::GATES;
 use super::super::rules::{Gone, Rules};
 use super::super::v2_check::{SKIP_CHECK, knows_skip_check};
-use super::Flags;
+use super::{Flags, UNSUPPORTED};
 
 /// What in the options stands in the way of a roll.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +53,16 @@ pub enum FlagFault {
         name: String,
         /// The variable.
         variable: String,
+    },
+    /// A machine for which the target is not tested.
+    #[error(
+        "{target} ends at once on {arch} unless `{UNSUPPORTED_ARCH}={arch}` is in its environment; put it there (`Environment=`)"
+    )]
+    Architecture {
+        /// The machine, as Go calls it.
+        arch: &'static str,
+        /// The version.
+        target: Version,
     },
     /// An option by its old and by its new name.
     #[error("`{name}` and `{new}` are both said, at which {target} ends; say `{new}` alone")]
@@ -102,6 +113,7 @@ impl FlagFault {
             Self::ForceNewCluster => "force-new-cluster",
             Self::Proxy => "proxy",
             Self::NoGateway { .. } => config_file::GATEWAY,
+            Self::Architecture { .. } => UNSUPPORTED,
             Self::InFile { name, .. } => name,
             Self::Rejected { name, .. }
             | Self::Gone { name, .. }
@@ -153,6 +165,13 @@ impl Flags {
         faults
     }
 
+    /// Whether the environment lacks what `target` wants on that machine, which is named as `uname -m` does.
+    #[must_use]
+    pub fn lacks_arch(&self, machine: &str, target: &Version) -> Option<FlagFault> {
+        let arch = wants_arch(machine, target).filter(|arch| self.get(UNSUPPORTED) != Some(arch))?;
+        Some(FlagFault::Architecture { arch, target: target.clone() })
+    }
+
     /// Options that are said by their old name and by their new one or its gate, at which a version ends that knows both (etcd v3.6.16
     /// embed/config.go, `experimentalFlagMigrationMap` and `SetFeatureGatesFromExperimentalFlags`, read 2026-11-28): both names.
     #[must_use]
@@ -202,6 +221,27 @@ impl Flags {
                 }
             }
         }
+        for name in URLS {
+            for url in self.list(name, "") {
+                // Of `initial-cluster` what is behind the member's name.
+                let url =
+                    url.split_once('=').filter(|_| name == "initial-cluster").map_or(url.as_str(), |(_, url)| url);
+                if minor >= (3, 4) && name.contains("advertise") && host_of(url).is_some_and(str::is_empty) {
+                    rejected(
+                        name,
+                        url,
+                        "3.4 on end at an address to advertise without a host (etcd v3.4.13 embed/config.go, read 2026-11-28)",
+                    );
+                }
+                if refuses_bracketed(target) && host_of(url).is_some_and(is_bracketed_ipv4) {
+                    rejected(
+                        name,
+                        url,
+                        "an IPv4 address stands in no brackets, and the Go of this release ends at it (cilium issue 42818)",
+                    );
+                }
+            }
+        }
         let (skip, check) = SKIP_CHECK;
         let skips = self.get(skip) == Some(check) && self.file.is_none();
         if skips && matches!(minor, (3, 5) | (3, 6)) && !knows_skip_check(target) {
@@ -227,6 +267,39 @@ fn listens(url: &str) -> bool {
     let authority = rest.split('/').next().unwrap_or_default();
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']']);
     host.is_empty() || host == "localhost" || host.parse::<IpAddr>().is_ok()
+}
+
+/// Options that hold URLs; those of the last have a member's name before each.
+const URLS: [&str; 7] = [
+    "listen-client-urls",
+    "listen-peer-urls",
+    "listen-client-http-urls",
+    "listen-metrics-urls",
+    "advertise-client-urls",
+    "initial-advertise-peer-urls",
+    "initial-cluster",
+];
+
+/// The host of a URL as it is written, brackets and all; `None` for what has none.
+fn host_of(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://").filter(|(scheme, _)| !scheme.starts_with("unix"))?;
+    let authority = rest.split('/').next().unwrap_or_default();
+    Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host))
+}
+
+fn is_bracketed_ipv4(host: &str) -> bool {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).is_some_and(|host| host.parse::<Ipv4Addr>().is_ok())
+}
+
+/// Whether a release is built by a Go that takes no IPv4 address in brackets (1.24.10, 1.25.4: go.dev/issue/75678): 3.4.39, 3.5.25 and 3.6.6
+/// on (etcd CHANGELOG-3.4, -3.5 and -3.6; cilium issue 42818).
+fn refuses_bracketed(target: &Version) -> bool {
+    match (target.major, target.minor) {
+        (3, 4) => target.patch >= 39,
+        (3, 5) => target.patch >= 25,
+        (3, 6) => target.patch >= 6,
+        minor => minor > (3, 6),
+    }
 }
 
 fn advice(gone: &Gone) -> String {

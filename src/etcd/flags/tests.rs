@@ -131,3 +131,63 @@ fn an_option_that_etcd_takes_for_the_value_of_another_is_refused() {
     assert!(matches!(&swallowed[..], [FlagFault::Swallows { name, .. }] if name == "name"), "{swallowed:?}");
     assert!(faults(&["etcd", "--max-wals", "-1", "--name", "a"]).is_empty());
 }
+
+#[test]
+fn an_environment_that_does_not_name_the_machine_is_seen_where_the_version_wants_it() {
+    let lacks = |environment: &[(&str, &str)], version: &str| {
+        let f = flags(&["etcd"], environment).with_file(Vec::new());
+        f.lacks_arch("aarch64", &version.parse().unwrap()).map(|fault| fault.to_string())
+    };
+    assert!(lacks(&[], "2.3.8").unwrap().contains("ETCD_UNSUPPORTED_ARCH=arm64"));
+    assert!(lacks(&[("ETCD_UNSUPPORTED_ARCH", "arm")], "3.4.13").is_some());
+    let named = flags(&["etcd"], &[("ETCD_UNSUPPORTED_ARCH", "arm64"), ("ETCD_CONFIG_FILE", "/c.yml")]);
+    assert_eq!(named.lacks_arch("aarch64", &Version::new(3, 4, 13)), None);
+    assert_eq!(named.with_file(Vec::new()).lacks_arch("aarch64", &Version::new(3, 4, 13)), None);
+    assert_eq!((lacks(&[], "2.2.5"), lacks(&[], "3.5.35")), (None, None));
+}
+
+#[test]
+fn addresses_that_a_release_does_not_take_are_seen_beforehand() {
+    let names = |words: &[&str], version: &str| {
+        let faults = flags(words, &[]).faults(Rules::built_in(), &version.parse().unwrap());
+        faults.iter().map(|fault| fault.subject().to_owned()).collect::<Vec<_>>()
+    };
+    let bracketed =
+        ["etcd", "--listen-client-urls=http://[10.0.0.1]:2379", "--initial-cluster=a=http://[10.0.0.1]:2380"];
+    for version in ["3.4.39", "3.5.25", "3.6.6", "3.7.3"] {
+        assert_eq!(names(&bracketed, version), ["listen-client-urls", "initial-cluster"], "{version}");
+    }
+    for version in ["3.4.38", "3.5.24", "3.6.5"] {
+        assert!(names(&bracketed, version).is_empty(), "{version}");
+    }
+    assert!(names(&["etcd", "--listen-client-urls=http://[::1]:2379,http://10.0.0.1:2379"], "3.7.3").is_empty());
+    let empty = ["etcd", "--advertise-client-urls=http://:2379", "--listen-client-urls=http://:2379"];
+    assert_eq!(names(&empty, "3.4.13"), ["advertise-client-urls"]);
+    assert!(names(&empty, "3.3.27").is_empty());
+    assert!(names(&["etcd", "--advertise-client-urls=unix://a:2379"], "3.4.13").is_empty());
+}
+
+#[test]
+fn who_says_nothing_of_its_client_port_loses_4001_with_3_0() {
+    let loses = |words: &[&str], from: &str, to: &str| {
+        flags(words, &[]).loses_4001(&from.parse().unwrap(), &to.parse().unwrap())
+    };
+    assert!(loses(&["etcd"], "2.3.8", "3.0.17"));
+    assert!(!loses(&["etcd", "--listen-client-urls=http://10.0.0.1:2379"], "2.3.8", "3.0.17"));
+    assert!(!loses(&["etcd"], "2.2.5", "2.3.8") && !loses(&["etcd"], "3.0.17", "3.1.20"));
+}
+
+#[test]
+fn what_a_tool_on_the_host_shows_is_of_a_pair_for_clients_and_without_an_authority_the_certificate_stands_for_it() {
+    let shown = |words: &[&str]| {
+        let f = flags(words, &[]);
+        let (ca, cert, key) = f.client_tls_shown();
+        [ca, cert, key].map(|path| path.unwrap_or_default().to_owned())
+    };
+    let own = ["etcd", "--cert-file=/c", "--key-file=/k"];
+    assert_eq!(shown(&own), ["/c", "", ""]);
+    let with_ca = [&own[..], &["--trusted-ca-file=/ca"]].concat();
+    assert_eq!(shown(&with_ca), ["/ca", "/c", "/k"]);
+    let clients = [&with_ca[..], &["--client-cert-file=/cc", "--client-key-file=/ck"]].concat();
+    assert_eq!(shown(&clients), ["/ca", "/cc", "/ck"]);
+}

@@ -56,6 +56,20 @@ pub(super) struct Facts {
     pub(super) machine: String,
     /// How the member is asked.
     pub(super) client: Client,
+    /// What opens its client port over TLS.
+    pub(super) pair: Pair,
+}
+
+/// Whose certificate is shown to a member that asks clients for one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Pair {
+    /// That of the client side of its options.
+    #[default]
+    Own,
+    /// The one for peers, since its own is for servers alone.
+    Peers,
+    /// The operator's, whose key stays on this machine: a tool on the host shows the member's own.
+    Operators,
 }
 
 /// What `uname -m` says, by host: no host becomes another machine while a run lasts.
@@ -99,9 +113,9 @@ impl Facts {
         let machine = self::machine(fleet, probe).await?;
         let login = Login::of(fleet, &host, data.identity.cluster)?;
         let shown = ClientCertificate::of(fleet, &host)?;
-        let client = Self::client(probe, &process, &flags, login, shown).await?;
+        let (client, pair) = Self::client(probe, &process, &flags, login, shown).await?;
         let cwd = process.cwd;
-        Ok(Self { unit, state, flags, cwd, seen, config, data, program, machine, client })
+        Ok(Self { unit, state, flags, cwd, seen, config, data, program, machine, client, pair })
     }
 
     /// The same for who wants to hear at once that the connection to the host is lost.
@@ -115,15 +129,18 @@ impl Facts {
         flags: &Flags,
         login: Login,
         shown: Option<ClientCertificate>,
-    ) -> Result<Client, Failure> {
+    ) -> Result<(Client, Pair), Failure> {
         let host = probe.name();
         let urls = flags.http_urls();
         // Plain HTTP first if it offers any: one thing less that can be wrong.
         let url = urls.iter().find(|url| url.starts_with("http://")).or_else(|| urls.first());
         let url = url.ok_or_else(|| refused(host, "it listens for no clients"))?;
-        let tls = if url.starts_with("https://") { Some(Self::tls(probe, process, flags, shown).await?) } else { None };
+        let (tls, pair) = match url.starts_with("https://") {
+            true => Self::tls(probe, process, flags, shown).await.map(|(tls, pair)| (Some(tls), pair))?,
+            false => (None, Pair::Own),
+        };
         Client::new(probe, url, tls, login)
-            .map(|client| client.called(flags.host_name()))
+            .map(|client| (client.called(flags.host_name()), pair))
             .ok_or_else(|| refused(host, format!("`{url}` is no client URL with host and port")))
     }
 
@@ -133,7 +150,7 @@ impl Facts {
         process: &Process,
         flags: &Flags,
         shown: Option<ClientCertificate>,
-    ) -> Result<ClientTls, Failure> {
+    ) -> Result<(ClientTls, Pair), Failure> {
         let host = probe.name();
         let read = |path| Self::pem(probe, host, process, path);
         let (cert, key, ca) = flags.client_tls();
@@ -141,19 +158,26 @@ impl Facts {
         let server_pem = read(cert).await?;
         let names = names(&flags.advertise_client_urls());
         // A member that names no authority asks clients for nothing; that it is this member its own certificate says.
-        let Some(ca) = ca else { return Ok(ClientTls { ca_pem: None, server_pem, names, own: None }) };
+        let Some(ca) = ca else { return Ok((ClientTls { ca_pem: None, server_pem, names, own: None }, Pair::Own)) };
         let ca_pem = read(ca).await?;
         if let Some(ClientCertificate { cert_pem, key }) = shown {
-            return Ok(ClientTls { ca_pem: Some(ca_pem), server_pem, names, own: Some((cert_pem, key)) });
+            let tls = ClientTls { ca_pem: Some(ca_pem), server_pem, names, own: Some((cert_pem, key)) };
+            return Ok((tls, Pair::Operators));
         }
         // One for servers alone opens no port that wants clients' certificates. That for peers is for both, since they call each other.
-        let peer = flags.peer_tls();
-        let (cert_pem, key) = match peer {
-            (Some(peer_cert), peer_key) if !Tls::takes_client(&ca_pem, &server_pem) => {
+        let (own_pem, key) = match flags.clients_pair() {
+            Some((cert, key)) => (read(cert).await?, Some(key)),
+            None => (server_pem.clone(), key),
+        };
+        let (cert_pem, key, pair) = match flags.peer_tls() {
+            (Some(peer_cert), peer_key) if !Tls::takes_client(&ca_pem, &own_pem) => {
                 let peer_pem = read(peer_cert).await?;
-                if Tls::takes_client(&ca_pem, &peer_pem) { (peer_pem, peer_key) } else { (server_pem.clone(), key) }
+                match Tls::takes_client(&ca_pem, &peer_pem) {
+                    true => (peer_pem, peer_key, Pair::Peers),
+                    false => (own_pem, key, Pair::Own),
+                }
             }
-            _ => (server_pem.clone(), key),
+            _ => (own_pem, key, Pair::Own),
         };
         let own = match key {
             Some(key) => {
@@ -162,7 +186,7 @@ impl Facts {
             }
             None => None,
         };
-        Ok(ClientTls { ca_pem: Some(ca_pem), server_pem, names, own })
+        Ok((ClientTls { ca_pem: Some(ca_pem), server_pem, names, own }, pair))
     }
 
     async fn pem(probe: &Probe, host: &str, process: &Process, path: &str) -> Result<Vec<u8>, Failure> {
@@ -226,6 +250,26 @@ impl Facts {
              say so in {place}, and restart the members by hand, one after the other"
         );
         refused(&self.host(), what)
+    }
+
+    /// Authority, certificate and key by which a tool on the host asks it: paths there.
+    pub(super) fn tool_tls(&self) -> (Option<&str>, Option<&str>, Option<&str>) {
+        let (ca, cert, key) = self.flags.client_tls_shown();
+        match (self.pair, self.flags.peer_tls()) {
+            (Pair::Peers, (Some(peer_cert), Some(peer_key))) if cert.is_some() => (ca, Some(peer_cert), Some(peer_key)),
+            _ => (ca, cert, key),
+        }
+    }
+
+    /// What is to be said where such a tool was turned away.
+    pub(super) fn tool_words(&self) -> &'static str {
+        match self.pair {
+            Pair::Operators => {
+                "\nit was asked with the member's own certificate: the key of `etcd_client_cert` stays on this machine, and no tool on the \
+                 host can show it; give the member a pair for clients (`client-cert-file`, `client-key-file`, 3.5 on)"
+            }
+            Pair::Own | Pair::Peers => "",
+        }
     }
 
     /// The path of the configuration file, if the member has one.

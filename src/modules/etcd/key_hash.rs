@@ -74,9 +74,11 @@ pub(super) async fn of_member_by(
         probe: facts.client.probe(),
         tool: tool.clone(),
         url: facts.flags.advertise_client_urls().into_iter().next().unwrap_or_default(),
-        tls: facts.flags.client_tls_shown(),
+        tls: facts.tool_tls(),
     };
-    of(&facts.client, endpoint, version, revision).await
+    let by_tool = matches!(etcd::hash_by(version), Some(HashBy::Tool));
+    let words = if by_tool { facts.tool_words() } else { "" };
+    of(&facts.client, endpoint, version, revision).await.map_err(|why| format!("{why}{words}"))
 }
 
 /// The same of any member.

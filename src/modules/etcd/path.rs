@@ -269,12 +269,21 @@ async fn options(call: &Call<'_>, survey: &Survey, rules: &Rules, steps: &[Step]
     let mut faults: Vec<String> = Vec::new();
     for (host, facts) in &survey.facts {
         let Ok(facts) = facts else { continue };
+        let next = next_flags(&call.fleet.probe(host).await?, facts).await?;
+        if steps.iter().any(|step| next.loses_4001(&step.from, &step.to)) {
+            let text = format!(
+                "{host}: `listen-client-urls` is not set, and from 3.0 on etcd does not listen on localhost:4001: who asks there is cut \
+                 off; set it where that is not meant"
+            );
+            (call.say)(Kind::Warning { text })?;
+        }
+        let lacks = steps.iter().find_map(|step| next.lacks_arch(&facts.machine, &step.to));
+        faults.extend(lacks.map(|fault| format!("{host}: {fault}")));
         if call.flag(REWRITE_OPTIONS.name) {
             let against = walk(&call.fleet.probe(host).await?, facts, rules, steps).await?;
             faults.extend(against.into_iter().map(|fault| format!("{host}: {fault}")));
             continue;
         }
-        let next = next_flags(&call.fleet.probe(host).await?, facts).await?;
         let mut told: BTreeSet<String> = BTreeSet::new();
         for step in steps {
             if step.keep_v2 && lacks_v2(facts, &step.to) && told.insert(ENABLE_V2.0.to_owned()) {

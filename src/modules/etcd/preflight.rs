@@ -143,6 +143,9 @@ impl Module for EtcdPreflight {
 /// What the options of the process and of its next start say against the target; with `files`, or where they are said otherwise, those are
 /// judged that the target will be started with.
 pub(super) fn options(call: &Call<'_>, facts: &Facts, next: &Flags, hop: Hop<'_>) -> Result<(), Failure> {
+    if let Some(fault) = next.lacks_arch(&facts.machine, hop.to).filter(|_| !has_files(call)) {
+        return Err(refused(call.host, fault));
+    }
     let rules = rules(call)?;
     let faults = next_start::faults(&facts.flags, next, &rules, hop.to);
     if faults.is_empty() || has_files(call) || is_due(call, facts, &rules, hop) {

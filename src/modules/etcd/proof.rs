@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::etcd::VersionAnswer;
+use crate::etcd::{VersionAnswer, unsupported_arch};
 use crate::events::Fault;
 use crate::modules::{Call, Failure};
 use crate::remote::{Change, Probe, RemotePath};
@@ -78,14 +78,15 @@ pub(super) async fn count(client: &Client, host: &str, deadline: Duration) -> Re
     Ok(Count { keys: keys.0, index })
 }
 
-/// `$1` archive, `$2` folder to unpack into, `$3` program, `$4` user, `$5` unit, `$6` client port, `$7` peer port, `$8` seconds.
-/// The unit has a time limit of its own, so it ends also if nobody comes back for it.
+/// `$1` archive, `$2` folder to unpack into, `$3` program, `$4` user, `$5` unit, `$6` client port, `$7` peer port, `$8` seconds,
+/// `$9` the machine where releases want it named, or empty. The unit has a time limit of its own, so it ends also if nobody comes back for it.
 const OPEN: &str = r#"
 umask 077
 mkdir "$2" && tar -C "$2" --same-owner -xpf "$1" || exit 1
 if [ -n "$4" ]; then chmod 711 "$2/.." "$2/../.." "$2/../../.." "$2" && set -- "$@" "--property=User=$4"; fi
+[ -z "$9" ] || set -- "$@" "--setenv=ETCD_UNSUPPORTED_ARCH=$9"
 data=$2/copy program=$3 unit=$5 client=http://127.0.0.1:$6 peer=http://127.0.0.1:$7 seconds=$8
-shift 8
+shift 9
 exec systemd-run --unit="$unit" --property=RuntimeMaxSec="$seconds" --property=Nice=19 --property=Restart=no "$@" \
     "$program" -name quorate-proof -data-dir "$data" -force-new-cluster \
     -listen-client-urls "$client" -advertise-client-urls "$client" \
@@ -163,7 +164,8 @@ async fn begin(
     let seconds = (deadline.as_secs() * 2).to_string();
     let user = facts.state.user().unwrap_or_default();
     let program = facts.program.as_str();
-    let args = [archive.as_str(), folder.as_str(), program, user, unit, &client, &peer, &seconds];
+    let arch = unsupported_arch(&facts.machine).unwrap_or_default();
+    let args = [archive.as_str(), folder.as_str(), program, user, unit, &client, &peer, &seconds, arch];
     let ran = change.script("open the backup", OPEN, &args, None).await?;
     if !ran.success() {
         return Err(Failure::new(Fault::Failed, format!("{}: open the backup: {}", facts.host(), ran.words())));

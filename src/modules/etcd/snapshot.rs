@@ -6,7 +6,7 @@ use std::time::Duration;
 use semver::Version;
 use serde::Deserialize;
 
-use crate::etcd::{KeyCount, KeyHash, MemberView};
+use crate::etcd::{KeyCount, KeyHash, MemberView, unsupported_arch};
 use crate::events::Fault;
 use crate::modules::{Call, Failure};
 use crate::remote::{Change, RemotePath, RunOptions};
@@ -44,11 +44,11 @@ sha256sum <"$file" | cut -d' ' -f1
 /// `$1` tool, `$2` file. Prints JSON with its revision.
 const STATUS: &str = r#"ETCDCTL_API=3 exec "$1" snapshot status "$2" -w json"#;
 
-/// `$1` file, `$2` folder to restore into, `$3` tool, `$4` program, `$5` user, `$6` unit, `$7` client port, `$8` peer port, `$9` seconds.
-/// The unit has a time limit of its own, so it ends also if nobody comes back for it.
+/// `$1` file, `$2` folder to restore into, `$3` tool, `$4` program, `$5` user, `$6` unit, `$7` client port, `$8` peer port, `$9` seconds,
+/// `${10}` the machine where releases want it named, or empty. The unit has a time limit of its own, so it ends also if nobody comes back for it.
 const OPEN: &str = r#"
 umask 077
-file=$1 folder=$2 tool=$3 program=$4 user=$5 unit=$6 client=http://127.0.0.1:$7 peer=http://127.0.0.1:$8 seconds=$9
+file=$1 folder=$2 tool=$3 program=$4 user=$5 unit=$6 client=http://127.0.0.1:$7 peer=http://127.0.0.1:$8 seconds=$9 arch=${10}
 mkdir "$folder" || exit 1
 ETCDCTL_API=3 "$tool" snapshot restore "$file" --data-dir "$folder/data" --name quorate-proof \
     --initial-cluster "quorate-proof=$peer" --initial-advertise-peer-urls "$peer" >&2 || exit 1
@@ -57,6 +57,7 @@ if [ -n "$user" ]; then
     chown -R "$user" "$folder" && chmod 711 "$folder/.." "$folder/../.." "$folder/../../.." "$folder" || exit 1
     set -- "--property=User=$user"
 fi
+[ -z "$arch" ] || set -- "$@" "--setenv=ETCD_UNSUPPORTED_ARCH=$arch"
 exec systemd-run --unit="$unit" --property=RuntimeMaxSec="$seconds" --property=Nice=19 --property=Restart=no "$@" \
     "$program" --name quorate-proof --data-dir "$folder/data" --listen-client-urls "$client" --advertise-client-urls "$client" \
     --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --initial-cluster "quorate-proof=$peer"
@@ -103,7 +104,7 @@ pub(super) async fn save(
     };
     let file = scratch.join(FILE);
     let endpoint = facts.flags.advertise_client_urls().into_iter().next().unwrap_or_default();
-    let (ca, cert, key) = facts.flags.client_tls_shown();
+    let (ca, cert, key) = facts.tool_tls();
     let text = |path: Option<&str>| path.filter(|_| endpoint.starts_with("https:")).unwrap_or_default().to_owned();
     let (ca, cert, key) = (text(ca), text(cert), text(key));
     let args = [etcdctl.as_str(), file.as_str(), &endpoint, &ca, &cert, &key];
@@ -112,7 +113,7 @@ pub(super) async fn save(
     let saving = login.as_ref().map_or_else(|| change.clone(), |login| change.with_variable("ETCDCTL_USER", login));
     let ran = saving.script_with("save a snapshot", SAVE, &args, options).await?;
     if !ran.success() {
-        let mut text = format!("{}: save a snapshot: {}", call.host, ran.words());
+        let mut text = format!("{}: save a snapshot: {}{}", call.host, ran.words(), facts.tool_words());
         // 3.2.32 seen in the lab 2026-11-27; 3.1 and 3.3 on heed name and password.
         if text.contains("user not found") && (version.major, version.minor) == (3, 2) {
             text.push_str(
@@ -238,7 +239,8 @@ impl Snapshot {
         let seconds = (deadline.as_secs() * 2).to_string();
         let (user, program) = (facts.state.user().unwrap_or_default(), facts.program.as_str());
         let (file, tool) = (self.copy.path.as_str(), self.tool.as_str());
-        let args = [file, folder.as_str(), tool, program, user, unit, &client, &peer, &seconds];
+        let arch = unsupported_arch(&facts.machine).unwrap_or_default();
+        let args = [file, folder.as_str(), tool, program, user, unit, &client, &peer, &seconds, arch];
         let options = RunOptions { deadline: Some(deadline), ..RunOptions::default() };
         let ran = change.script_with("open the snapshot", OPEN, &args, options).await?;
         if !ran.success() {

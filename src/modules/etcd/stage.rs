@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::etcd::{from_binary_output, from_tool_output};
+use crate::etcd::{from_binary_output, from_tool_output, unsupported_arch};
 use crate::events::{Fault, Kind};
 use crate::modules::table::Row;
 use crate::modules::{Call, Failure, Module, Outcome};
@@ -229,9 +229,10 @@ pub(super) async fn room(probe: &Probe, staged: &RemotePath, missing: &[Part<'_>
     Ok(size)
 }
 
-/// `$1` user or empty, `$2` the program. Run as the unit's user, so that a `noexec` mount or a label shows now and not in the window.
+/// `$1` user or empty, `$2` the program, `$3` the machine where releases want it named, or empty. Run as the unit's user, so that a `noexec` mount or a label shows now and not in the window.
 const ASK_VERSION: &str = r#"
 cd / || exit 1
+[ -z "$3" ] || export ETCD_UNSUPPORTED_ARCH="$3"
 if [ -n "$1" ] && command -v runuser >/dev/null; then exec runuser -u "$1" -- "$2" --version; fi
 said=$("$2" --version 2>&1) && { printf '%s\n' "$said"; exit 0; }
 # etcdctl from 3.4 on says it by a command.
@@ -242,8 +243,8 @@ exec "$2" version
 async fn prove(probe: &Probe, facts: &Facts, place: &Place, version: &semver::Version) -> Result<(), Failure> {
     let is_etcd = place.target == facts.program;
     let (staged, user) = (&place.staged, facts.state.user().filter(|_| is_etcd).unwrap_or_default());
-    let ran = probe.script(&format!("ask {staged} for its version"), ASK_VERSION, &[user, staged.as_str()], None).await;
-    let ran = ran?;
+    let args = [user, staged.as_str(), unsupported_arch(&facts.machine).unwrap_or_default()];
+    let ran = probe.script(&format!("ask {staged} for its version"), ASK_VERSION, &args, None).await?;
     if !ran.success() {
         let user = if user.is_empty() { String::new() } else { format!(" as user `{user}`") };
         return Err(refused(probe.name(), format!("{staged} --version does not run{user}: {}", ran.words())));

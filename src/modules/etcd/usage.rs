@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 
 use semver::Version;
 
-use crate::etcd::{Flags, Rules, options_of_usage, unnamed, variable_of_option};
+use crate::etcd::{Flags, Rules, options_of_usage, unnamed, unsupported_arch, variable_of_option};
 use crate::events::Kind;
 use crate::modules::{Call, Failure};
 
 use super::facts::Facts;
 use super::place::Place;
 
-/// `$1` user or empty, `$2` the program. As the unit's user, as it is asked for its version; it only prints, but a program that is none
+/// `$1` user or empty, `$2` the program, `$3` the machine where releases want it named, or empty. As the unit's user, as it is asked for its version; it only prints, but a program that is none
 /// of etcd's may do anything with the word, so not for long.
 const ASK_USAGE: &str = r#"
 cd / || exit 1
+[ -z "$3" ] || export ETCD_UNSUPPORTED_ARCH="$3"
 if [ -n "$1" ] && command -v runuser >/dev/null; then exec timeout 10 runuser -u "$1" -- "$2" --help 2>&1; fi
 exec timeout 10 "$2" --help 2>&1
 "#;
@@ -32,8 +33,8 @@ pub(super) async fn compare(
 ) -> Result<(), Failure> {
     let user = facts.state.user().unwrap_or_default();
     let (host, staged) = (call.host, &place.staged);
-    let ran =
-        call.probe.script(&format!("ask {staged} for its options"), ASK_USAGE, &[user, staged.as_str()], None).await?;
+    let args = [user, staged.as_str(), unsupported_arch(&facts.machine).unwrap_or_default()];
+    let ran = call.probe.script(&format!("ask {staged} for its options"), ASK_USAGE, &args, None).await?;
     let warn = |text: String| (call.say)(Kind::Warning { text: format!("{host}: {text}") });
     let Some(usage) = options_of_usage(&String::from_utf8_lossy(&ran.stdout)) else {
         return warn(format!(

@@ -390,7 +390,8 @@ impl Start {
         let flags = config_file::with_file((probe, &facts.seen), &facts.cwd, flags, all).await?;
         same_options(unit, &facts.flags, &flags, &IDENTITY).map_err(|what| refused(host, what))?;
         stays_there(facts, &flags).map_err(|what| refused(host, what))?;
-        let faults: Vec<String> = flags.faults(rules, target).iter().map(ToString::to_string).collect();
+        let faults = flags.faults(rules, target).into_iter().chain(flags.lacks_arch(&facts.machine, target));
+        let faults: Vec<String> = faults.map(|fault| fault.to_string()).collect();
         if !faults.is_empty() {
             return Err(refused(host, format!("with the new files: {}", faults.join("\n"))));
         }

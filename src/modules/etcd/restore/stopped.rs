@@ -91,7 +91,12 @@ impl Stopped {
         let log = log.map(|named| directory(host, &named, found.0, found.1)).transpose()?;
         let running: Vec<&str> = lines.collect();
         Self::is_stopped(host, &unit, &state, &running)?;
-        let said = probe.run(&[program.as_str(), "--version"]).await?;
+        // What the unit says of the machine, without which some releases end before they say their version.
+        let arch = environment.get(etcd::UNSUPPORTED_ARCH).map(|arch| format!("{}={arch}", etcd::UNSUPPORTED_ARCH));
+        let named = arch.as_deref().map(|arch| ["env", arch]);
+        let argv_of_version: Vec<&str> =
+            named.iter().flatten().copied().chain([program.as_str(), "--version"]).collect();
+        let said = probe.run(&argv_of_version).await?;
         let version = etcd::from_binary_output(&said.stdout).map_err(|e| refused(host, format!("{program}: {e}")))?;
         let stopped = Self { unit, state, argv, environment, flags, program, version, data_dir, place, log };
         stopped.known_settings(host)?;
