@@ -48,6 +48,9 @@ pub struct Planned {
     pub(super) files: HashMap<String, Vars>,
 }
 
+/// How long connections may take to be closed: a goodbye is one packet.
+const CLOSES: Duration = Duration::from_secs(3);
+
 /// What a run needs from outside while it works.
 pub struct Means {
     /// Makes the sessions.
@@ -236,7 +239,8 @@ impl Run {
         let untouched = engine.untouched();
         // The exit code is the answer even if the journal can't take it any more.
         let told = emitter.emit(Kind::RunEnded { code, untouched });
-        engine.connections.close().await;
+        // Who lets go does not wait for a login that is under way, which may take as long as its time-out.
+        let _ = tokio::time::timeout(CLOSES, engine.connections.close()).await;
         match told {
             Err(error) if code == 0 => error.fault.exit_code(),
             _ => code,

@@ -15,9 +15,6 @@ use super::rounds::Turn;
 const ONCE: &str = "it acts once in its host's turn, and the guard is asked before each";
 /// Why it may be said to no other host.
 const ITS_OWN: &str = "it acts on the host whose turn it is, and on no other";
-/// Why it may not be given up.
-const TO_ITS_END: &str =
-    "what it has begun on the host goes on without it, and how that ends must be known before the next turn";
 
 /// What is wrong with tasks and handlers that need their host's turn: the play gives none, or keywords would have them act on another host,
 /// more than once, or for a while only.
@@ -66,7 +63,6 @@ fn inherited<'p>(chain: &[&'p Directives]) -> Vec<(&'p Place, &'static str, &'st
     let all = [
         (said(|d| d.delegate_to.as_ref()), "delegate_to", ITS_OWN),
         (said(|d| d.run_once.as_ref()), "run_once", ITS_OWN),
-        (said(|d| d.timeout.as_ref()), "timeout", TO_ITS_END),
     ];
     all.into_iter().filter_map(|(place, keyword, why)| Some((place?, keyword, why))).collect()
 }

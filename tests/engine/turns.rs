@@ -90,7 +90,6 @@ fn a_task_that_needs_a_turn_is_told_to_act_on_no_other_host_and_not_twice() {
             ("delegate_to", "'{{ r }}'"),
             ("run_once", "true"),
             ("run_once", "'{{ r }}'"),
-            ("timeout", "5"),
             ("loop", "[1, 2]"),
             ("with_items", "[1]"),
             ("until", "r == 'x'"),
@@ -98,7 +97,7 @@ fn a_task_that_needs_a_turn_is_told_to_act_on_no_other_host_and_not_twice() {
         ] {
             let of_task = play(&format!("{task}, {keyword}: {value}"), "name: b");
             let of_block = play(task, &format!("{keyword}: {value}"));
-            let inherits = ["delegate_to", "run_once", "timeout"].contains(&keyword);
+            let inherits = ["delegate_to", "run_once"].contains(&keyword);
             for playbook in std::iter::once(of_task).chain(inherits.then_some(of_block)) {
                 let problems = said_of_turns(&playbook, extra);
                 assert_eq!(problems.len(), 1, "{playbook}");
