@@ -2,7 +2,8 @@
 //! cluster, one of them killed at any step and gone on with, locks that an operator breaks under a living run, a host without power.
 //!
 //! What it stands for: taking locks in one order and the fence (`remote/lock.rs`), the transaction (`remote/window/`), waiting for one that
-//! is at work (`modules/etcd/at_work.rs`), the guard and the gate. Each of the first three is taken out in turn, and two members are down.
+//! is at work (`modules/etcd/at_work.rs`), the guard and the gate. Each of the first three is taken out in turn, and two members are down. And
+//! leave to stop (`modules/etcd/member/leave.rs`): without it a member is stopped although another had gone long before.
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it should be")]
 
@@ -26,13 +27,15 @@ struct Roll {
     fence: bool,
     /// A run waits, once it has its locks, until no transaction is at work.
     waits: bool,
-    /// A run looks at all its locks before it asks for leave to stop a host.
+    /// A run looks at all its locks before it asks the guard.
     renews: bool,
+    /// A host that has prepared everything waits until its run has looked at the others once more.
+    leave: bool,
     /// How often the power of a host fails.
     power_cuts: u8,
 }
 
-const ALL: Roll = Roll { locks: true, fence: true, waits: true, renews: true, power_cuts: 2 };
+const ALL: Roll = Roll { locks: true, fence: true, waits: true, renews: true, leave: true, power_cuts: 2 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Binary {
@@ -47,6 +50,10 @@ enum Step {
     Ordered,
     /// The lock was found to be the run's.
     Allowed,
+    /// Everything is prepared.
+    Ready,
+    /// There is leave to stop.
+    Leave,
     Stopped,
     Swapped,
     Started,
@@ -65,6 +72,8 @@ struct Host {
     installed: Binary,
     running: Option<Binary>,
     powered: bool,
+    /// Whether its power failed while no transaction had leave to stop yet, or was behind that.
+    early: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,6 +106,8 @@ struct World {
     kills: u8,
     power_cuts: u8,
     bad_starts: u8,
+    /// Whether a member was stopped although another host had gone before there was leave.
+    blind: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,6 +219,12 @@ impl World {
             Run::Watching(at) => {
                 let host = self.host(at);
                 match (host.window, host.running) {
+                    (Some((by, Step::Ready)), _) if by == run && host.powered => {
+                        let well = (0..HOSTS).all(|other| other == at || self.host(other).is_up());
+                        // Nothing was stopped where there is none.
+                        self.of(at).window = well.then_some((run, Step::Leave));
+                        return Some(());
+                    }
                     // Without power there is no answer; and what comes back has no receipt: the outcome is not known.
                     _ if !host.powered => return None,
                     (Some((by, _)), _) if by == run => return None,
@@ -235,13 +252,20 @@ impl World {
 
     /// The next step of a transaction, which nobody has to wait for.
     fn window(&mut self, at: usize, roll: Roll) -> Option<()> {
+        let gone = (0..HOSTS).any(|other| other != at && self.host(other).early && !self.host(other).powered);
         let host = self.of(at);
         let (run, step) = host.window.filter(|_| host.powered)?;
+        let mut blind = false;
         let next = match step {
             Step::Ordered if roll.fence && !host.allows(run) => None,
             Step::Ordered => Some(Step::Allowed),
-            Step::Allowed => {
+            Step::Allowed if roll.leave => Some(Step::Ready),
+            // Nobody answers in time.
+            Step::Ready => None,
+            Step::Leave if roll.fence && !host.allows(run) => None,
+            Step::Allowed | Step::Leave => {
                 host.running = None;
+                blind = gone;
                 Some(Step::Stopped)
             }
             Step::Stopped => {
@@ -263,6 +287,7 @@ impl World {
             }
         };
         host.window = next.map(|step| (run, step));
+        self.blind |= blind;
         Some(())
     }
 }
@@ -273,13 +298,14 @@ impl Model for Roll {
 
     fn init_states(&self) -> Vec<World> {
         let (installed, running) = (Binary::Old, Some(Binary::Old));
-        let host = Host { lock: None, broken: 0, window: None, installed, running, powered: true };
+        let host = Host { lock: None, broken: 0, window: None, installed, running, powered: true, early: false };
         vec![World {
             hosts: [host; HOSTS],
             runs: [Run::NotBegun; RUNS],
             kills: 1,
             power_cuts: self.power_cuts,
             bad_starts: 1,
+            blind: false,
         }]
     }
 
@@ -330,13 +356,16 @@ impl Model for Roll {
             }
             Act::PowerCut(at) => {
                 next.power_cuts -= 1;
+                let at_work = |host: &Host| matches!(host.window, Some((_, step)) if step >= Step::Leave);
+                let early = !next.hosts.iter().any(at_work);
                 let host = next.of(at);
+                host.early = early;
                 // The lock is in memory; what was broken is written down.
                 (host.powered, host.running, host.window, host.lock) = (false, None, None, None);
             }
             Act::Boot(at) => {
                 let host = next.of(at);
-                (host.powered, host.running) = (true, Some(host.installed));
+                (host.powered, host.running, host.early) = (true, Some(host.installed), false);
             }
         }
         Some(next)
@@ -346,9 +375,10 @@ impl Model for Roll {
         vec![
             Property::always("never two members down because of us", |_, world: &World| world.down() <= 1),
             Property::always("never two transactions at work", |_, world: &World| {
-                world.hosts.iter().filter(|host| matches!(host.window, Some((_, step)) if step > Step::Allowed)).count()
+                world.hosts.iter().filter(|host| matches!(host.window, Some((_, step)) if step > Step::Leave)).count()
                     <= 1
             }),
+            Property::always(BLIND, |_, world: &World| !world.blind),
             // One whose lock was broken speaks of what it saw, and no longer of what is.
             Property::always("no run that has its locks says done while a member is old", |_, world: &World| {
                 let kept = |run: u8| world.hosts.iter().all(|host| host.broken & (1 << run) == 0);
@@ -361,6 +391,8 @@ impl Model for Roll {
         ]
     }
 }
+
+const BLIND: &str = "none is stopped while another host is gone since before there was leave";
 
 /// The names of the properties that do not hold.
 fn broken(roll: Roll) -> Vec<&'static str> {
@@ -392,4 +424,10 @@ fn without_locks_or_the_fence_or_the_wait_two_members_are_down() {
     for without in without_each {
         assert!(broken(without).contains(&two), "{without:?}");
     }
+}
+
+#[test]
+fn without_leave_a_member_is_stopped_although_another_had_gone_before() {
+    assert_eq!(broken(Roll { power_cuts: 1, leave: false, ..ALL }), [BLIND]);
+    assert!(broken(Roll { power_cuts: 1, ..ALL }).is_empty());
 }
