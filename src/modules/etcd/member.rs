@@ -106,7 +106,7 @@ pub(super) struct Roll<'c> {
     pub(super) from: Version,
     pub(super) to: Version,
     pub(super) member: String,
-    /// The name of its window.
+    /// The name of its first window.
     pub(super) window: String,
     pub(super) way_back: WayBack,
     /// SHA-256 of the new program.
@@ -274,7 +274,9 @@ impl Roll<'_> {
         let act = act(&self.facts.unit, self.swapped.then_some((&self.from, &self.to)), &self.files);
         let mut tries = 0;
         loop {
-            let window = self.window().await?;
+            // Another try is another window, with a folder of its own.
+            let name = if tries == 0 { self.window.clone() } else { window_name(self.call, &self.to) };
+            let window = self.window(name).await?;
             (self.call.say)(Kind::ActBegins { host: self.host().to_owned(), act: act.clone() })?;
             self.begin(&window).await?;
             let watched = self.watch(&window, &self.to).await?;
@@ -293,17 +295,11 @@ impl Roll<'_> {
         if self.only_restarted { "stop, start" } else { "stop, swap, start" }
     }
 
-    /// The window's name.
-    fn name(&self) -> String {
-        self.window.clone()
-    }
-
     /// The transaction to the new program.
-    async fn window(&self) -> Result<Window, Failure> {
+    async fn window(&self, name: String) -> Result<Window, Failure> {
         let program = self.swapped.then(|| self.place.swap(&self.from, &self.want));
         let swaps = program.into_iter().chain(self.tool.as_ref().map(Tool::swap)).chain(self.files.swaps()).collect();
         let take_back = self.take_back().await;
-        let name = self.name();
         let (read, reload) = match &self.files.read_as {
             Some((then, now)) => (now.clone(), Some(then.clone())),
             None => (self.read_now()?, None),

@@ -238,7 +238,7 @@ impl Roll<'_> {
         let mut judged = self.facts.seen.judged();
         judged.retain(|file| !swaps.iter().any(|swap| swap.target == file.path));
         judged.extend((!self.swapped).then(|| self.program_as_it_runs()));
-        let name = format!("{}-back", self.name());
+        let name = format!("{}-back", self.window);
         let invocation = now.invocation_id().unwrap_or_default();
         let window = self.plan(name, swaps, (read, reload, judged), TakeBack::Closed, invocation);
         let act = format!("put {} back in place of {}", self.from, self.to);
