@@ -77,9 +77,11 @@ fn is_meant(line: &str, pair: &Pair) -> bool {
 
 /// A window's folder, or a file in it that is whole.
 fn is_trace(below: &str) -> bool {
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 15] = [
         "companions",
         "confirmed",
+        "leave",
+        "no-leave",
         "files",
         "intent",
         "journal",

@@ -8,9 +8,11 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod alone;
 mod archive;
 mod auth;
 mod by_hand;
+mod companions;
 mod downgrade;
 mod files;
 mod hops;

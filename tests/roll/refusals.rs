@@ -213,6 +213,52 @@ fn refuses_when_the_next_start_would_use_another_data_directory() {
 }
 
 #[test]
+fn refuses_a_next_start_that_leaves_the_cluster_or_is_not_found_where_its_member_is_asked() {
+    let _turn = turn();
+    let lab = lab();
+    let back = "mv /root/etcd.before /etc/default/etcd";
+    for (edit, words) in [
+        (
+            "echo ETCD_FORCE_NEW_CLUSTER=true >>/etc/default/etcd",
+            ["etcd.service must not start so", "force-new-cluster"],
+        ),
+        (
+            "sed -i '/^ETCD_LISTEN_CLIENT_URLS=/s,:2379,:2390,g' /etc/default/etcd",
+            ["would not listen where its member is asked", ":2390"],
+        ),
+    ] {
+        let edit = format!("cp -p /etc/default/etcd /root/etcd.before && {edit}");
+        let _fault = with_script(lab, "etcd2", &edit, back);
+        roll_is_refused(lab, &words);
+    }
+}
+
+#[test]
+fn refuses_a_unit_that_takes_no_orders() {
+    let _turn = turn();
+    let lab = lab();
+    let folder = "/etc/systemd/system/etcd.service.d";
+    let edit = format!("mkdir -p {folder} && printf '[Unit]\\nRefuseManualStop=yes\\n' >{folder}/orders.conf");
+    let back = format!("rm -r {folder}; systemctl daemon-reload");
+    let _fault = with_script(lab, "etcd2", &format!("{edit} && systemctl daemon-reload"), &back);
+    roll_is_refused(lab, &["etcd2: systemd refuses an order to stop etcd.service (RefuseManualStop=yes)"]);
+}
+
+#[test]
+fn refuses_a_program_that_another_unit_runs_too() {
+    let _turn = turn();
+    let lab = lab();
+    let urls = "-listen-client-urls http://127.0.0.1:4990 -advertise-client-urls http://127.0.0.1:4990 \
+                -listen-peer-urls http://127.0.0.1:4991 -initial-advertise-peer-urls http://127.0.0.1:4991";
+    let start = format!(
+        "systemd-run --unit=second /usr/local/bin/etcd -name second -data-dir /run/second {urls} \
+         -initial-cluster second=http://127.0.0.1:4991"
+    );
+    let _fault = with_script(lab, "etcd2", &start, "systemctl stop second; rm -rf /run/second");
+    roll_is_refused(lab, &["etcd2: /usr/local/bin/etcd is the program of etcd.service", "(second.service)"]);
+}
+
+#[test]
 fn refuses_where_nothing_can_be_written_beside_the_program() {
     let _turn = turn();
     let lab = lab();
