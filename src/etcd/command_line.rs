@@ -108,7 +108,7 @@ const BOOLS: &[&str] = &[
 
 /// Options of etcd 0.4 that every release takes and does nothing with; each of them may stand alone (`IgnoredFlag.IsBoolFlag`: etcd v2.0.5
 /// pkg/flags/flag.go to v3.7.3 pkg/flags/ignored.go, `ignored` in etcdmain/config.go of both, read 2026-11-28).
-const IGNORED: [&str; 13] = [
+pub(super) const IGNORED: [&str; 13] = [
     "cluster-active-size",
     "cluster-remove-delay",
     "cluster-sync-interval",
@@ -151,7 +151,7 @@ const OPTIONS: &str = "\
     proxy-failure-wait proxy-read-timeout proxy-refresh-interval proxy-write-timeout quota-backend-bytes raft-read-timeout \
     raft-write-timeout self-signed-cert-validity snapshot-catchup-entries snapshot-count tls-max-version tls-min-version \
     trusted-ca-file v2-deprecation wal-dir warning-apply-duration warning-unary-request-duration \
-    watch-progress-notify-interva";
+    watch-progress-notify-interval";
 
 #[cfg(test)]
 mod tests {

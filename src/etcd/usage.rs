@@ -6,29 +6,14 @@ use std::collections::BTreeSet;
 
 use semver::Version;
 
+use super::command_line::IGNORED;
 use super::flags::Flags;
 use super::rules::Rules;
 
 /// Fewer options than this no release names (2.0.5 names 27): then the text is not etcd's.
 const LEAST: usize = 20;
-/// Options of 0.4 that every release from 2.0 to 3.7 takes, does nothing with, and does not name (etcdmain/config.go, `ignored`, read
-/// 2026-11-27); and what the text itself is asked for with.
-const UNNAMED: [&str; 14] = [
-    "cluster-active-size",
-    "cluster-remove-delay",
-    "cluster-sync-interval",
-    "config",
-    "experimental-snapshot-catchup-entries",
-    "force",
-    "max-result-buffer",
-    "max-retry-attempts",
-    "peer-election-timeout",
-    "peer-heartbeat-interval",
-    "retry-interval",
-    "snapshot",
-    "v",
-    "vv",
-];
+/// An option that some releases take and do not name, beside those of 0.4 (etcdmain/config.go, read 2026-11-27).
+const UNNAMED: &str = "experimental-snapshot-catchup-entries";
 /// Variables that are no options (etcd v3.7.3 server/etcdmain/etcd.go, read 2026-11-27).
 const NO_OPTIONS: [&str; 1] = ["unsupported-arch"];
 
@@ -51,7 +36,8 @@ pub fn options_of_usage(text: &str) -> Option<BTreeSet<String>> {
 pub fn unnamed(flags: &Flags, usage: &BTreeSet<String>, rules: &Rules, version: &Version) -> Vec<String> {
     let known = |name: &str| {
         usage.contains(name)
-            || UNNAMED.contains(&name)
+            || name == UNNAMED
+            || IGNORED.contains(&name)
             || NO_OPTIONS.contains(&name)
             || rules.gone(name, version).is_some()
     };
