@@ -220,7 +220,7 @@ fn refuses_a_next_start_that_leaves_the_cluster_or_is_not_found_where_its_member
     for (edit, words) in [
         (
             "echo ETCD_FORCE_NEW_CLUSTER=true >>/etc/default/etcd",
-            ["etcd.service must not start so", "force-new-cluster"],
+            ["etcd2: `force-new-cluster` is set", "at the next start this member would leave its cluster"],
         ),
         (
             "sed -i '/^ETCD_LISTEN_CLIENT_URLS=/s,:2379,:2390,g' /etc/default/etcd",
