@@ -232,7 +232,7 @@ pub(crate) fn reach(cell: &Cell, control: &Control, run: &mut Running) -> Spot {
         window.wait(step, run);
         return Spot { host: window.host.clone(), window: Some(window) };
     }
-    let found = run.wait_for(&format!("{step:?}"), |events| find(step, events));
+    let found = run.wait_for(&format!("{step:?}"), |events| find((step, &cell.pair.new), events));
     let first = || control.lab.members().remove(0).name;
     Spot { host: found["host"].as_str().map_or_else(first, str::to_owned), window: None }
 }
@@ -245,7 +245,7 @@ fn first_window_to(version: &str, control: &Control, run: &mut Running) -> Windo
 }
 
 /// The event with which a step is reached, if it has come.
-fn find(step: Step, events: &[Value]) -> Option<Value> {
+fn find((step, new): (Step, &str), events: &[Value]) -> Option<Value> {
     let is = |event: &Value, kind: &str, field: &str, begin: &str| {
         event["event"] == kind && event[field].as_str().is_some_and(|text| text.starts_with(begin))
     };
@@ -257,7 +257,8 @@ fn find(step: Step, events: &[Value]) -> Option<Value> {
         Step::Checksum => is(event, "task_ended", "task", "Stage the binaries"),
         Step::Backup => is(event, "act_begins", "act", "back up "),
         Step::Leader => event["event"] == "guard_asked",
-        Step::Record | Step::Finalise => event["event"] == "member_rolled",
+        // On the new version: some hops begin with a restart of every member.
+        Step::Record | Step::Finalise => is(event, "member_rolled", "to", new),
         Step::Stop | Step::Swap | Step::Start | Step::Gate => false,
     };
     // The last of three members.
