@@ -129,18 +129,19 @@ impl<'a> Job<'a> {
 impl RemoteHost {
     /// Runs it and waits for its end. A question that is lost with its connection is asked again, if the session says so.
     pub(super) async fn perform(&self, job: Job<'_>) -> Result<Ran, RemoteError> {
-        let (first, mut asked) = (Instant::now(), 0);
-        let mut job = Some(job);
-        while let Some(now) = job.take() {
-            job = if self.repeats { now.again() } else { None };
+        let (first, mut asked, mut job) = (Instant::now(), 0, job);
+        loop {
+            let again = if self.repeats { job.again() } else { None };
             asked += 1;
-            match self.perform_once(now).await {
-                Err(RemoteError::Exec(lost @ ExecError::Lost { .. }))
-                    if job.is_some() && self.session.again(&lost, asked, first).await => {}
-                ran => return ran,
+            let ran = self.perform_once(job).await;
+            let (Err(RemoteError::Exec(lost @ ExecError::Lost { .. })), Some(again)) = (&ran, again) else {
+                return ran;
+            };
+            if !self.session.again(lost, asked, first).await {
+                return ran;
             }
+            job = again;
         }
-        Err(self.refused("ask", "nothing was asked"))
     }
 
     async fn perform_once(&self, job: Job<'_>) -> Result<Ran, RemoteError> {

@@ -41,10 +41,11 @@ pub struct Attributes {
 }
 
 impl Change {
-    /// What may be done to `host`, by leave.
+    /// What may be done to `host`, by leave. Nothing of it is told twice, also where the host was one for questions: what is lost with its
+    /// connection may have been done.
     #[must_use]
     pub fn new(host: RemoteHost, _permit: &Permit) -> Self {
-        Self { probe: Probe { host } }
+        Self { probe: Probe { host }.once() }
     }
 
     /// What may be asked of it.
@@ -62,7 +63,7 @@ impl Change {
     /// The same leave, with as whom and with what environment the given host says (`become`, `environment` of a task).
     #[must_use]
     pub fn with_host(&self, host: RemoteHost) -> Self {
-        Self { probe: Probe { host } }
+        Self { probe: Probe { host }.once() }
     }
 
     /// The same leave with one more variable for what is run. It is in no argument and on no disk: only root and the user who runs it can

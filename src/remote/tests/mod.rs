@@ -1,5 +1,6 @@
 //! Everything on a real shell, in folders of the test.
 
+mod again;
 mod become_user;
 mod commands;
 mod files;
