@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::etcd::{ClusterVersion, WayBack, is_to_blame, may_stop, refuses_risen};
+use crate::etcd::{ClusterVersion, ClusterView, WayBack, is_to_blame, may_stop, refuses_risen};
 use crate::events::{Fault, Kind};
 use crate::modules::{Failure, Outcome};
 use crate::remote::{Receipt, Swap, TakeBack, Window, WindowEnd};
@@ -54,28 +54,31 @@ impl Roll<'_> {
             Ok(()) => self.caught_up(&receipt).await,
             Err(failure) if failure.fault == Fault::MemberDown => match self.unreached().await {
                 Some(lost) => Err(self.not_seen(&failure.msg, &lost)),
-                None if self.is_passed_over().await => Err(self.not_its_doing(&failure.msg).await),
-                None if self.only_restarted => Err(self.down(&self.nothing_to_go_back_to(&failure.msg), window).await),
-                None => Err(self.go_back(&failure.msg, window, &receipt).await),
+                None => {
+                    let view = self.survey.look().await;
+                    Err(match is_to_blame(&view, self.host()) {
+                        // To stop it again would make that worse.
+                        false => self.not_its_doing(&failure.msg, &view),
+                        true if self.only_restarted => {
+                            self.down(&self.nothing_to_go_back_to(&failure.msg), window).await
+                        }
+                        true => self.go_back(&failure.msg, window, &receipt).await,
+                    })
+                }
             },
             Err(failure) => Err(failure),
         }
     }
 
-    /// Whether the gate stays shut for something that is not this member's: to stop it again would make that worse.
-    async fn is_passed_over(&self) -> bool {
-        !is_to_blame(&self.survey.look().await, self.host())
-    }
-
-    async fn not_its_doing(&self, why: &str) -> Failure {
-        let view = self.survey.look().await;
-        let (host, to, of, sound) = (self.host(), &self.to, view.hosts.len(), serving(&view));
+    /// The gate stays shut for something that is not this member's.
+    fn not_its_doing(&self, why: &str, view: &ClusterView) -> Failure {
+        let (host, to, of, sound) = (self.host(), &self.to, view.hosts.len(), serving(view));
         let text = format!(
             "{why}\n{host} runs {to}, and that is not its doing: it is left as it is, and no later member is touched\n\
              {sound} of {of} members answer reads through raft\n\
              next: see to what the wait ended for, then run again"
         );
-        Failure::new(fault_of(&view), text)
+        Failure::new(fault_of(view), text)
     }
 
     /// A host of the cluster that cannot be reached now: then nobody can say whether the member has caught up.
