@@ -72,7 +72,12 @@ fn a_reader_that_is_late_gets_all_of_it() {
     let quorate = Quorate::new();
     let mut child = loud(&quorate).spawn().unwrap();
     let mut late = child.stdout.take().unwrap();
-    std::thread::sleep(Duration::from_secs(2));
+    // Every task has ended by then, and nothing was read.
+    let since = Instant::now();
+    while !quorate.folder.path().join("mark").exists() {
+        assert!(since.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let mut text = String::new();
     late.read_to_string(&mut text).unwrap();
     let output = child.wait_with_output().unwrap();

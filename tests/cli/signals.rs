@@ -25,21 +25,29 @@ fn signalled(child: &Child, signal: &str) {
     assert!(sent.success());
 }
 
+fn until(mut so: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !so() {
+        assert!(since.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Runs `WAITS` and then `NEXT`; so many signals come while the first waits, which then ends well, unless it is let go of.
 fn stopped(signals: usize) -> (Quorate, Output) {
     let quorate = Quorate::new();
     let dir = format!("dir={}", quorate.folder.path().display());
     quorate.file("a.yml", WAITS).file("b.yml", NEXT).file("c.yml", NEXT);
     let mut command = quorate.command(&["run", "a.yml", "b.yml", "c.yml", "-i", "h1,", "-e", &dir]);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let since = Instant::now();
-    while !quorate.has("begun") {
-        assert!(since.elapsed() < Duration::from_secs(30));
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    for _ in 0..signals {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until(|| quorate.has("begun"));
+    if signals > 0 {
         signalled(&child, "-TERM");
-        std::thread::sleep(Duration::from_millis(300));
+        until(|| stdout(&quorate.run(&["report", "last", "--format", "json"])).contains("asked to stop"));
+    }
+    if signals > 1 {
+        signalled(&child, "-TERM");
+        until(|| child.try_wait().unwrap().is_some());
     }
     std::fs::write(quorate.folder.path().join("go"), "").unwrap();
     let output = child.wait_with_output().unwrap();
