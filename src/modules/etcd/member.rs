@@ -204,7 +204,7 @@ async fn roll(call: &Call<'_>) -> Result<Outcome, Failure> {
     for text in &rewritten {
         (call.say)(Kind::OptionRewritten { host: call.host.to_owned(), what: text.clone() })?;
     }
-    // The last thing before the stop: what it says is true for a moment only.
+    // Before anything is laid out on the host; what it says is true for a moment only, so the host asks for leave again right before the stop.
     survey.still_may_stop(call.host, call.flag("accept_downtime")).await?;
     let act = act(&facts.unit, swapped.then_some((&from, &to)), &files);
     let Some(change) = call.change.clone() else {

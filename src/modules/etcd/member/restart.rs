@@ -91,7 +91,7 @@ async fn restart(call: &Call<'_>) -> Result<Outcome, Failure> {
         Some(change) => reread(call, change, &facts, &version).await?,
         None => facts,
     };
-    // The last thing before the stop: what it says is true for a moment only.
+    // Before anything is laid out on the host; what it says is true for a moment only, so the host asks for leave again right before the stop.
     survey.still_may_stop(call.host, call.flag("accept_downtime")).await?;
     let Some(change) = call.change.clone() else {
         return Ok(told(true, outcome(&view.name, &version, &version, None)));
