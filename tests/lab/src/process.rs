@@ -57,6 +57,17 @@ pub(crate) fn of_host(site: &Site, host: &str) -> Vec<Pid> {
     found.into_iter().filter_map(Pid::from_raw).collect()
 }
 
+/// The processes of a host as `proc(5)` tells them: name, state and what each waits for in the kernel. For the words of an error.
+pub(crate) fn states(site: &Site, host: &str) -> String {
+    let told = of_host(site, host).into_iter().map(|pid| {
+        let file = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let status = file("status");
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
+        format!("{pid} {} {} {}", field("Name:"), field("State:"), file("wchan"))
+    });
+    told.collect::<Vec<String>>().join(", ")
+}
+
 fn in_group(group: &Path, found: &mut BTreeSet<i32>) {
     let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
     found.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|pid| *pid > 0));
