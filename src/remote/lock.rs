@@ -112,15 +112,18 @@ const RENEW: &str = r#"
 if [ -e "$1" ] || grep -q "^$2	" "$3" 2>/dev/null; then echo lost; else echo none; fi
 "#;
 
-/// `$1` the lock, `$2` whose it must be. By rename first: between a look and a removal it might become somebody else's.
+/// `$1` the lock, `$2` whose it must be. One that is seen to be another's is not touched; and it is taken away by a rename, and looked at
+/// again behind that: between a look and a removal it might become somebody else's.
 const LEAVE: &str = r#"
+whose() { sed -n 's/^run=//p' "$1" | head -n 1; }
 gone=$1.gone.$$
+if [ -r "$1" ] && [ "$(whose "$1")" != "$2" ]; then echo other; exit 0; fi
 if ! mv -f "$1" "$gone"; then
     # Not there, or it cannot be taken away: a lock that stays is never called gone.
     [ -e "$1" ] && exit 1
     echo none; exit 0
 fi
-if [ "$(sed -n 's/^run=//p' "$gone" | head -n 1)" != "$2" ]; then
+if [ "$(whose "$gone")" != "$2" ]; then
     ln "$gone" "$1"; rm -f "$gone"; echo other; exit 0
 fi
 rm -f "$gone"; rmdir "$1.over" 2>/dev/null

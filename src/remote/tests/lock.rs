@@ -1,5 +1,6 @@
 //! Locks, on a real shell and a real disk.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use super::Bench;
@@ -30,7 +31,12 @@ async fn a_lock_is_one_runs_until_it_is_given_back() {
     assert_eq!(bench.probe().lock(&lock).await.unwrap().unwrap().holder, told);
     assert_eq!(change.renew(&lock, "A").await.unwrap(), Renewed::Ours);
     assert_eq!(change.renew(&lock, "B").await.unwrap(), Renewed::Lost);
+    // Another's lock stays where it is all the while: a rename and back would show here.
+    let changed =
+        || std::fs::metadata(bench.local("locks/etcd")).map(|told| (told.ctime(), told.ctime_nsec())).unwrap();
+    let before = changed();
     assert!(!change.leave(&lock, "B").await.unwrap());
+    assert_eq!(changed(), before);
     assert!(change.leave(&lock, "A").await.unwrap());
     assert!(!change.leave(&lock, "A").await.unwrap());
     assert_eq!(change.take(&lock, &holder("B"), None).await.unwrap(), None);
