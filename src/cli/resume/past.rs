@@ -56,12 +56,28 @@ impl Past {
         [&self.state.resumes, &self.state.follows].into_iter().any(|id| id.as_deref() == Some(&earlier.id))
     }
 
-    /// Whether it ran well what the other left: the same playbook on all of its hosts, or the next playbook of its command.
+    /// The tasks that it was told to keep to: tags, those to leave out, and the one to begin at.
+    fn tasks(&self) -> (&[String], &[String], Option<&str>) {
+        let part = self
+            .asked
+            .as_ref()
+            .map(|asked| (&*asked.part.tags, &*asked.part.skip_tags, asked.start_at_task.as_deref()));
+        part.unwrap_or_default()
+    }
+
+    /// Whether it was told to keep to some of the tasks, and the other was not told the same.
+    fn is_less_than(&self, other: &Self) -> bool {
+        let tasks = self.tasks();
+        tasks != Default::default() && tasks != other.tasks()
+    }
+
+    /// Whether it ran well what the other left: the same playbook, no fewer of its tasks, on all of its hosts, or the next playbook of its command.
     fn did(&self, earlier: &Self) -> bool {
         let (here, there) = (&self.state, &earlier.state);
         let left = earlier.left().first().map_or_else(|| there.playbook.clone(), |path| path.display().to_string());
         let of_another = there.ended == Some(0);
         here.ended == Some(0)
+            && !self.is_less_than(earlier)
             && lies(here, &here.playbook) == lies(there, &left)
             && (of_another || there.hosts.iter().all(|host| here.hosts.contains(host)))
     }
