@@ -1,6 +1,6 @@
 //! One call of a module: arguments rendered, the host connected, the task's `become` and environment in force.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
@@ -30,14 +30,31 @@ impl Ready<'_> {
             }
             Err(failure) => return (Err(failure), None),
         };
-        let answer = self.call_on(scope, delegate.as_deref().unwrap_or(scope.host)).await;
-        if matches!(&answer, Err(failure) if failure.fault == Fault::Unreachable) {
-            self.engine.connections.forget(delegate.as_deref().unwrap_or(scope.host)).await;
-        }
+        let (host, mut attempt) = (delegate.as_deref().unwrap_or(scope.host), 1);
+        let mut lost = None;
+        let answer = loop {
+            let answer = self.call_on(scope, host, attempt).await;
+            let Some(failure) = answer.as_ref().err().filter(|failure| failure.fault == Fault::Unreachable) else {
+                break answer;
+            };
+            self.engine.connections.forget(host).await;
+            let (since, why) = (*lost.get_or_insert_with(Instant::now), self.anew(failure));
+            if !self.row.begins_anew || !self.engine.connections.once_more(attempt, since, &why).await {
+                break answer;
+            }
+            // Whatever the lost one did: "before any change" is not said any more.
+            self.engine.progress(|progress| progress.changed |= !self.engine.run.options.check);
+            attempt += 1;
+        };
         (answer, delegate)
     }
 
-    async fn call_on(&self, scope: &HostScope<'_>, host: &str) -> Result<Outcome, Failure> {
+    /// Why the task is begun anew, in a line.
+    fn anew(&self, failure: &Failure) -> String {
+        format!("{}; `{}` is begun anew", failure.msg.lines().next().unwrap_or_default(), self.row.name)
+    }
+
+    async fn call_on(&self, scope: &HostScope<'_>, host: &str, attempt: u32) -> Result<Outcome, Failure> {
         let Some(module) = self.row.module else {
             return Err(Failure::new(Fault::Bug, format!("`{}` is not a module that can be called", self.row.name)));
         };
@@ -73,6 +90,7 @@ impl Ready<'_> {
             playbook_dir: &playbook_dir,
             run_dir: options.run_dir.clone(),
             run: &options.run,
+            attempt,
             resumes: options.resumes.as_deref(),
             diff: options.diff,
             verbosity: options.verbosity,

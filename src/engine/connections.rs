@@ -112,6 +112,11 @@ impl Connections {
         (hosts.entry(target.name.clone()).or_insert_with(new).clone(), target)
     }
 
+    /// Waits before something is begun anew that was lost with its connection at `since`; whether it is to be, as for a host that is not reached.
+    pub(super) async fn once_more(&self, tried: u32, since: Instant, why: &str) -> bool {
+        self.patience.once_more(tried, since, why).await
+    }
+
     /// Closes the host's connection, so that the next task opens a new one.
     pub(super) async fn forget(&self, host: &str) {
         let lasting = self.hosts.lock().unwrap_or_else(PoisonError::into_inner).get(host).cloned();

@@ -10,6 +10,8 @@ use x509_cert::time::Time;
 
 /// `id-at-commonName` (RFC 5280, appendix A.1).
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+/// `id-ce-subjectAltName` (RFC 5280, 4.2.1.6).
+const ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 /// How long before its end a certificate is spoken of: the usual 90 days of a short one are renewed by then.
 const SOON: i64 = 30;
 const DAY: i64 = 24 * 60 * 60;
@@ -21,6 +23,8 @@ pub struct Certificate {
     pub subject: String,
     /// The common name in it.
     pub common_name: Option<String>,
+    /// Whether it says in a subjectAltName whom it is for.
+    pub alt_names: bool,
     /// From when it holds.
     pub begins: Timestamp,
     /// Until when.
@@ -102,6 +106,7 @@ fn parsed(der: &[u8]) -> Result<Certificate, x509_cert::der::Error> {
     Ok(Certificate {
         subject: body.subject().to_string(),
         common_name: common,
+        alt_names: body.extensions().is_some_and(|all| all.iter().any(|one| one.extn_id == ALT_NAME)),
         begins: moment(&body.validity().not_before),
         ends: moment(&body.validity().not_after),
     })
@@ -130,6 +135,18 @@ AyEA6vfliXoilK2/mhQbLnM5qhKHGwT4hQMiepyPeSmiXFcwBQYDK2VwA0EAAwPy
 -----END CERTIFICATE-----
 ";
 
+    /// `openssl req -x509 -newkey ed25519 -nodes -subj /CN=etcd1 -addext subjectAltName=IP:10.0.0.1`.
+    const ALSO_BY_ADDRESS: &str = "-----BEGIN CERTIFICATE-----
+MIIBRzCB+qADAgECAhQarC5sgb1weZAhgk9y1xr1KYitKDAFBgMrZXAwEDEOMAwG
+A1UEAwwFZXRjZDEwIBcNMjYxMTI4MTk1OTMxWhgPMjEwOTAxMTcxOTU5MzFaMBAx
+DjAMBgNVBAMMBWV0Y2QxMCowBQYDK2VwAyEAp7hhn+rPx/gN5iA3n4J5t4kWE0QL
+ZrT9yx2aThSWrXajZDBiMB0GA1UdDgQWBBTvMSCrvRtvpea4A11Omcj9NRJkvzAf
+BgNVHSMEGDAWgBTvMSCrvRtvpea4A11Omcj9NRJkvzAPBgNVHRMBAf8EBTADAQH/
+MA8GA1UdEQQIMAaHBAoAAAEwBQYDK2VwA0EAVE6fW533/3iGOSvMe2OunYlOy+6C
+FIEwKF7TeelqEM9dr4t/BjvJffQhkux2XbyvnjdUdqDLe9LhYhTWAP6xAw==
+-----END CERTIFICATE-----
+";
+
     fn one(pem: &str) -> Certificate {
         certificates(pem.as_bytes()).unwrap().remove(0)
     }
@@ -142,6 +159,7 @@ AyEA6vfliXoilK2/mhQbLnM5qhKHGwT4hQMiepyPeSmiXFcwBQYDK2VwA0EAAwPy
         assert_eq!(found.begins.to_string(), "2026-01-01T00:00:00Z");
         assert_eq!(found.ends.to_string(), "2026-04-01T00:00:00Z");
         assert_eq!(one(NAMELESS).common_name, None);
+        assert_eq!((found.alt_names, one(ALSO_BY_ADDRESS).alt_names), (false, true));
         assert_eq!(certificates(format!("{NAMED}{NAMELESS}").as_bytes()).unwrap().len(), 2);
     }
 

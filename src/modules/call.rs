@@ -78,6 +78,9 @@ pub struct Call<'a> {
     pub run_dir: PathBuf,
     /// The run's ID.
     pub run: &'a str,
+    /// How many times it has been begun on this host for this task, with this one: more than 1 where the connection was lost. What an
+    /// earlier one began may be at work there still.
+    pub attempt: u32,
     /// The run that it goes on with, which is dead.
     pub resumes: Option<&'a str>,
     /// Whether `--diff` was asked for.

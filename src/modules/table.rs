@@ -190,6 +190,9 @@ pub struct Row {
     pub lock: Option<&'static str>,
     /// Whether it needs its host's turn in a rolling play.
     pub needs_turn: NeedsTurn,
+    /// Whether it may be begun anew from its front when the connection to its host is lost while it works: what it left half-done it
+    /// finds and makes whole, and what is still at work there for it does the new one no harm ([`Call::attempt`](super::Call)).
+    pub begins_anew: bool,
     /// What does it; none: the engine itself (`meta`).
     pub module: Option<&'static dyn Module>,
 }
@@ -214,6 +217,7 @@ impl Row {
             preflight_local: None,
             lock: None,
             needs_turn: NeedsTurn::Never,
+            begins_anew: false,
             module: None,
         }
     }

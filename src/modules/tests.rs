@@ -144,6 +144,7 @@ impl Bench {
             diff: true,
             verbosity: 0,
             written: &written,
+            attempt: 1,
             stopping: &|| self.stopping,
             say: &|kind| {
                 self.said.lock().unwrap().push(kind);

@@ -1,11 +1,11 @@
 //! The control machine gone while a member is stopped, swapped, started or waited for: the host ends what was begun, no acknowledged
 //! write is lost, and the roll is finished.
 
-use quorate_lab::{HEALTHY, Lab};
+use quorate_lab::{HEALTHY, Lab, wait_until};
 use serde_json::Value;
 
 use super::TURNS;
-use super::control::{NEW, nothing_lost};
+use super::control::{Control, NEW, OLD, nothing_lost};
 use super::window::{LOAD, STEPS, Step, five};
 
 /// What a run says while it waits for what an earlier one began.
@@ -55,4 +55,25 @@ fn a_run_killed_at_any_step_leaves_the_host_to_finish_and_the_next_run_goes_on()
     assert!(again.events.is_empty(), "{}", again.text);
     again.says(&["is done; nothing is left to do"]);
     nothing_lost(&control, load);
+}
+
+#[test]
+fn an_etcd_that_a_killed_run_left_to_prove_a_backup_stands_in_nobodys_way() {
+    let _turn = TURNS.own();
+    let control = Control::new(Lab::builder().etcd(OLD).start().unwrap());
+    let mut run = control.start(control.upgrade());
+    let members = control.lab.members();
+    let list = "systemctl list-units --no-legend --state=active 'quorate-proof-*'; true";
+    let proving = || -> String { members.iter().map(|host| control.said(&host.name, &["sh", "-c", list])).collect() };
+    wait_until("a backup to be proven", HEALTHY, || {
+        assert!(!run.ended(), "{}", run.text());
+        let found = proving();
+        if found.is_empty() { Err("none is".to_owned()) } else { Ok(()) }
+    })
+    .unwrap();
+    run.kill();
+    // It stays until its time is over, and it runs the very program that is to be swapped.
+    assert!(proving().contains("quorate-proof-"));
+    control.run(control.resume()).exits(0);
+    control.all_on(NEW);
 }

@@ -130,6 +130,16 @@ fn scripts(cell: &Cell) -> Option<(String, String)> {
             let take = format!("mkdir {folder}; cd {folder}; seq {left} | xargs touch || true");
             (format!("{take}; [ {left} -lt 16 ]"), format!("rm -r {folder}"))
         }
+        Inject::DataDiskLow => {
+            let (disk, low) = ("/var/lib/etcd", "/var/lib/etcd/low");
+            let free = format!("$(df --block-size=1 --output=avail {disk} | tail -n 1)");
+            (format!("fallocate -l $(({free} - (40 << 20))) {low}"), format!("rm {low}"))
+        }
+        Inject::LittleMemory => {
+            let (memory, little) = ("/proc/meminfo", "/run/meminfo");
+            let write = format!("sed 's/^MemAvailable:.*/MemAvailable: 10 kB/' {memory} >{little}");
+            (format!("{write}; mount --bind {little} {memory}"), format!("umount {memory}; rm {little}"))
+        }
         Inject::NoExec => {
             let (mount, options) = (format!("mount --bind {PROGRAM_DIR} {PROGRAM_DIR}"), "remount,bind,noexec");
             (
@@ -338,6 +348,8 @@ pub(crate) fn put(
         | Inject::StagedSpoiled
         | Inject::Masked
         | Inject::NoInodes
+        | Inject::DataDiskLow
+        | Inject::LittleMemory
         | Inject::NoExec
         | Inject::OtherData
         | Inject::OtherDropIn

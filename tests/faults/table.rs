@@ -267,6 +267,10 @@ pub(crate) enum Inject {
     SystemDiskFull,
     /// The other disk of its host has no inode left.
     NoInodes,
+    /// The disk of the first member's data has 40 MiB left.
+    DataDiskLow,
+    /// The first member's host says that it has hardly any memory left.
+    LittleMemory,
     /// Nothing can be run out of the folder of the programs on the first member's host.
     NoExec,
     /// The other disk of its host takes no more writes.
@@ -394,8 +398,8 @@ fn the_table_is_in_itself_as_it_should_be() {
     assert_eq!(ids.len(), cells.len(), "an id is there twice");
     for cell in &cells {
         assert!(!cell.new.is_empty() && cell.new.iter().all(|new| *new <= 3), "{}", cell.id);
-        // The way to 3.6 has a round of restarts before the hop, so the first guard is not what it is elsewhere.
-        let of_the_hop = cell.step.in_window() || cell.step == Step::Record;
+        // The way to 3.6 has a round of restarts before the hop, so the first guard is not what it is elsewhere; the preflight is before both.
+        let of_the_hop = cell.step.in_window() || matches!(cell.step, Step::Record | Step::Preflight);
         assert!(cell.pair == Pair::first() || of_the_hop, "{}", cell.id);
         // The programs that are none say that they are of the first pair.
         let program = cell.inject.program().is_some();

@@ -147,17 +147,22 @@ fn refuses_a_member_whose_certificate_its_authority_has_not_signed() {
 
 /// A certificate for etcd2's key by the lab's authority that holds between these moments.
 fn issue_between(lab: &Lab, begins: &str, ends: &str) -> String {
+    let address = lab.host("etcd2").unwrap().address;
+    issue_named(lab, &format!("subjectAltName=IP:{address}\n"), begins, ends)
+}
+
+/// The same with that to say whom it is for, beside its common name.
+fn issue_named(lab: &Lab, names: &str, begins: &str, ends: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let text = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let tls = |name: &str| lab.site().path("tls").join(name).to_str().unwrap().to_owned();
     let config = format!(
         "[ca]\ndefault_ca=lab\n[lab]\ndatabase={}\nserial={}\nnew_certs_dir={}\ndefault_md=sha256\npolicy=any\n\
          x509_extensions=both\n[any]\ncommonName=optional\n\
-         [both]\nbasicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=IP:{}\n",
+         [both]\nbasicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth,clientAuth\n{names}",
         text("index"),
         text("serial"),
         folder.path().display(),
-        lab.host("etcd2").unwrap().address
     );
     for (name, content) in [("config", config.as_str()), ("index", ""), ("serial", "01\n")] {
         fs::write(text(name), content).unwrap();
@@ -185,6 +190,8 @@ fn refuses_a_certificate_that_is_over_and_speaks_of_one_that_ends_soon() {
     let ends = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(10 * 24 + 1);
     put(&issue_between(lab, "20250101000000Z", &ends.strftime("%Y%m%d%H%M%SZ").to_string()));
     let soon = Roll::to_2_1_1(lab, state.path()).run();
+    put(&issue_named(lab, "", "20250101000000Z", "20360401000000Z"));
+    let nameless = Roll::to_2_1_1(lab, state.path()).run();
     said(lab, "etcd2", "mv /etc/etcd/tls/kept.crt /etc/etcd/tls/member.crt");
     assert_eq!(starts(lab), before);
     over.ended(3).says(&[
@@ -196,4 +203,8 @@ fn refuses_a_certificate_that_is_over_and_speaks_of_one_that_ends_soon() {
     let words =
         format!("etcd2: cert-file: /etc/etcd/tls/member.crt: the certificate of CN=etcd2 ends on {day}, in 10 days");
     assert_eq!(soon.ended(0).to_string().matches(&words).count(), 1, "{soon}");
+    // The lab's builds would not start with that one; nothing is started here.
+    nameless
+        .ended(0)
+        .says(&["etcd2: cert-file: /etc/etcd/tls/member.crt: the certificate of CN=etcd2 has no subjectAltName"]);
 }

@@ -103,6 +103,7 @@ pub(crate) const ROW: Row = Row {
         ("sha256", "its SHA-256"),
         ("proof", "how it was proven"),
     ],
+    begins_anew: true,
     module: Some(&EtcdBackup),
     ..Row::new("etcd_backup", "copies a running member, proves the copy by opening it, and carries it off")
 };
@@ -127,7 +128,7 @@ impl Module for EtcdBackup {
             };
             let host = call.host.to_owned();
             (call.say)(Kind::ActBegins { host, act })?;
-            let scratch = scratch(call.run);
+            let scratch = scratch(&name(&call));
             let made = take(&call, &change, &facts, view, &scratch, &path, size).await;
             // The scratch copy goes, whatever came out of it.
             let cleaned = change.remove(&scratch, true).await;
@@ -175,7 +176,21 @@ fn folder(call: &Call<'_>) -> Result<PathBuf, Failure> {
     state.map(|state| state.join("backups")).ok_or_else(|| Failure::new(Fault::Bug, "the run has no state folder"))
 }
 
-/// Where a run's copies are made on the host.
+/// What a call's copies are called on the host. What a lost call began may still write to its own.
+pub(super) fn name(call: &Call<'_>) -> String {
+    name_of_attempt(call.run, call.attempt)
+}
+
+/// Those of the calls before it that were lost.
+pub(super) fn lost_names(call: &Call<'_>) -> impl Iterator<Item = String> {
+    (1..call.attempt).map(|attempt| name_of_attempt(call.run, attempt))
+}
+
+fn name_of_attempt(run: &str, attempt: u32) -> String {
+    if attempt == 1 { run.to_owned() } else { format!("{run}-{attempt}") }
+}
+
+/// Where the copies of that name are made on the host.
 pub(super) fn scratch(run: &str) -> RemotePath {
     RemotePath::root().join(FOLDER).join(run)
 }
@@ -219,6 +234,13 @@ tar -C "$scratch" --numeric-owner -cf "$scratch/copy.tar" copy && sync "$scratch
 sha256sum <"$scratch/copy.tar" | cut -d' ' -f1
 "#;
 
+/// `$1` folder of the scratch copies, `$2` a run that is over, or whose call was lost, `$3` the unit in which it opened a backup: whatever it was
+/// begun for goes, with its further attempts.
+const LEFT: &str = r#"
+systemctl stop "$3" "$3-*" 2>/dev/null
+rm -rf -- "$1/$2" "$1/$2"-*
+"#;
+
 /// `$1` folder of the scratch copies. Those that killed runs have left go after a day: longer than any backup takes, and not sooner,
 /// since a run from another control machine may be at work.
 const SWEEP: &str = r#"exec find "$1" -mindepth 1 -maxdepth 1 -type d -mmin +1440 -exec rm -rf -- {} +"#;
@@ -238,8 +260,16 @@ async fn take(
     change.remove(scratch, true).await?;
     change.mkdir(scratch, &private, false).await?;
     // Of the run that this one goes on with it is known that nobody comes back for it.
-    if let Some(dead) = call.resumes {
-        change.remove(&self::scratch(dead), true).await?;
+    let lost = (call.attempt > 1).then_some(call.run);
+    for run in call.resumes.into_iter().chain(lost) {
+        let ran =
+            change.script("remove what was left of a backup", LEFT, &[FOLDER, run, &proof::unit(run)], None).await?;
+        if !ran.success() {
+            return Err(Failure::new(
+                Fault::Failed,
+                format!("{}: what was left of a backup: {}", call.host, ran.words()),
+            ));
+        }
     }
     let swept = change.script("remove old scratch copies", SWEEP, &[FOLDER], None).await?;
     if !swept.success() {

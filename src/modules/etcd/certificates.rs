@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use semver::Version;
 
-use crate::etcd::{self, Certificate, Term};
+use crate::etcd::{self, Certificate, Flags, Term};
 use crate::modules::Failure;
 use crate::remote::{Probe, RemotePath};
 
@@ -42,6 +43,52 @@ pub(super) async fn hold(probe: &Probe, facts: &Facts, there: Timestamp) -> Resu
     Ok(soon)
 }
 
+/// Looks whether the certificates that the member shows, by the options of its next start, say in a subjectAltName whom they are for: Go looks
+/// nowhere else from 1.15 on. Gives what should be said of them where it is not certain that the program is built with such a one.
+///
+/// # Errors
+/// A refusal where it is.
+pub(super) async fn name_their_member(
+    probe: &Probe,
+    (cwd, next): (&str, &Flags),
+    to: &Version,
+) -> Result<Vec<String>, Failure> {
+    let mut said = Vec::new();
+    for (option, path) in next.certificate_files() {
+        if !matches!(option, "cert-file" | "peer-cert-file") {
+            continue;
+        }
+        let text = if path.starts_with('/') { path.to_owned() } else { format!("{cwd}/{path}") };
+        let none = || refused(probe.name(), format!("{option}: `{path}` is no path"));
+        let path = RemotePath::from_absolute(&text).ok_or_else(none)?;
+        let pem = probe.read(&path, PEM_CAP).await.map_err(|error| refused(probe.name(), error))?;
+        let found =
+            etcd::certificates(&pem).map_err(|fault| refused(probe.name(), format!("{option}: {path}: {fault}")))?;
+        match found.first().map(|shown| names_nobody(shown, to)) {
+            Some(Err(what)) => return Err(refused(probe.name(), format!("{option}: {path}: {what}"))),
+            Some(Ok(Some(what))) => said.push(format!("{}: {option}: {path}: {what}", probe.name())),
+            Some(Ok(None)) | None => {}
+        }
+    }
+    Ok(said)
+}
+
+/// What is to be said of a certificate that has a common name at most; the error is why it does not do for the version. From 3.5.0 on releases are
+/// built with Go 1.16 or later (etcd's CHANGELOG-3.5); before that it hangs on who built it.
+fn names_nobody(shown: &Certificate, to: &Version) -> Result<Option<String>, String> {
+    if shown.alt_names {
+        return Ok(None);
+    }
+    let what = format!("the certificate of {} has no subjectAltName", shown.subject);
+    if (to.major, to.minor) < (3, 5) {
+        return Ok(Some(format!(
+            "{what}: etcd that is built with Go 1.15 or later does not take it from a member or server"
+        )));
+    }
+    let next = "give it one with the host's names and addresses in subjectAltName, then run again";
+    Err(format!("{what}, and etcd {to} takes none from a member or server by its common name\n{next}"))
+}
+
 /// What is to be said of the certificates of one file; the error is why they do not do. Of authorities one that holds is enough: a file may
 /// have the old one beside the new one.
 fn judge(option: &str, found: &[Certificate], now: Timestamp) -> Result<Vec<String>, String> {
@@ -74,7 +121,13 @@ mod tests {
     fn certificate(name: &str, begins: &str, ends: &str) -> Certificate {
         let moment = |day: &str| format!("{day}T00:00:00Z").parse().unwrap();
         let subject = format!("CN={name}");
-        Certificate { subject, common_name: Some(name.to_owned()), begins: moment(begins), ends: moment(ends) }
+        Certificate {
+            subject,
+            common_name: Some(name.to_owned()),
+            alt_names: true,
+            begins: moment(begins),
+            ends: moment(ends),
+        }
     }
 
     fn judged(option: &str, found: &[Certificate]) -> Result<Vec<String>, String> {
@@ -94,6 +147,16 @@ mod tests {
         );
         let later = certificate("new", "2026-07-01", "2027-01-01");
         assert!(judged("peer-cert-file", &[later]).unwrap_err().contains("does not hold before 2026-07-01"));
+    }
+
+    #[test]
+    fn one_without_a_subject_alternative_name_does_not_do_for_3_5_and_later() {
+        let good = certificate("etcd1", "2026-01-01", "2026-12-31");
+        let old = Certificate { alt_names: false, ..good.clone() };
+        let of = |shown: &Certificate, to: &str| names_nobody(shown, &to.parse().unwrap());
+        assert_eq!(of(&good, "3.5.35"), Ok(None));
+        assert!(of(&old, "3.4.13").unwrap().unwrap().contains("CN=etcd1 has no subjectAltName: etcd that is built"));
+        assert!(of(&old, "3.5.35").unwrap_err().contains("etcd 3.5.35 takes none"));
     }
 
     #[test]

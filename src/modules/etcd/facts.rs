@@ -22,6 +22,7 @@ use super::client_certificate::ClientCertificate;
 use super::config_file;
 use super::data::Data;
 use super::login::Login;
+use super::quorum;
 use super::seen::Seen;
 use super::{UNIT, at_work};
 
@@ -355,8 +356,11 @@ impl Module for EtcdFacts {
         Box::pin(async move {
             let unit = call.text("unit").unwrap_or("etcd");
             at_work::wait(&call, unit).await?;
-            let facts = Facts::gather(call.fleet, &call.probe, unit).await?;
-            let view = facts.view().await?;
+            let asked = async {
+                let facts = Facts::gather(call.fleet, &call.probe, unit).await?;
+                facts.view().await.map(|view| (facts, view))
+            };
+            let (facts, view) = quorum::or_lost(call.fleet, unit, asked.await).await?;
             let alarms: Vec<String> = view.alarms.iter().map(ToString::to_string).collect();
             let note = view
                 .read

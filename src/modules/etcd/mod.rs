@@ -28,6 +28,7 @@ mod path;
 mod place;
 mod preflight;
 mod proof;
+mod quorum;
 mod ready;
 mod release;
 mod restore;

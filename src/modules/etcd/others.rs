@@ -6,6 +6,7 @@ use crate::modules::Failure;
 use crate::remote::{Probe, RemotePath};
 
 use super::facts::{Facts, refused};
+use super::proof;
 
 /// `$1` a program, `$2` a control group, `$3` a process. Prints the processes that run this very file, or one that stood in its place before, and
 /// that are neither that process nor in that group: for each its number and the last part of its own group, which systemd names after the unit.
@@ -54,11 +55,17 @@ async fn running(probe: &Probe, program: &RemotePath, group: &str, pid: u32) -> 
     if !ran.success() {
         return Err(Failure::new(Fault::Failed, format!("{}: {ACT}: {}", probe.name(), ran.words())));
     }
+    Ok(told(&String::from_utf8_lossy(&ran.stdout)))
+}
+
+/// Each process for people, but for etcds that prove a backup: a run that was killed leaves one to its time limit, and it starts no second time.
+fn told(printed: &str) -> Vec<String> {
     let named = |line: &str| match line.split_once(' ') {
-        Some((pid, unit)) if !unit.is_empty() => format!("process {pid} ({unit})"),
-        _ => format!("process {}", line.trim()),
+        Some((_, unit)) if proof::is_proof(unit) => None,
+        Some((pid, unit)) if !unit.is_empty() => Some(format!("process {pid} ({unit})")),
+        _ => Some(format!("process {}", line.trim())),
     };
-    Ok(String::from_utf8_lossy(&ran.stdout).lines().map(named).collect())
+    printed.lines().filter_map(named).collect()
 }
 
 /// No other instance of a template goes by the unit's file.
@@ -102,6 +109,13 @@ mod tests {
     use super::*;
     use crate::remote::RemoteHost;
     use crate::transport::LocalSession;
+
+    #[test]
+    fn an_etcd_that_a_run_left_to_prove_a_backup_stands_in_nobodys_way() {
+        let left = format!("{}.service", proof::unit("01M8HS6WQ08EXVMQRVG7FNWYX6"));
+        let printed = format!("12 {left}\n13 etcd-events.service\n14 \n");
+        assert_eq!(told(&printed), ["process 13 (etcd-events.service)", "process 14"]);
+    }
 
     #[tokio::test]
     async fn who_else_runs_the_program_is_found_by_the_file_and_not_by_its_name() {

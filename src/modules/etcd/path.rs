@@ -17,6 +17,7 @@ use super::facts::{Facts, refused, version_argument};
 use super::files::{FILES, has_files};
 use super::next_start::{self, next_flags};
 use super::often;
+use super::quorum;
 use super::release::{self, Origin};
 use super::rewriting::{REWRITE_OPTIONS, lacks_v2, walk};
 use super::rules::{RULES, rules};
@@ -68,11 +69,12 @@ impl Module for EtcdPath {
         Box::pin(async move {
             let to = version_argument(&call)?;
             let rules = rules(&call)?;
-            let survey = survey(call.fleet, call.text("unit").unwrap_or("etcd"), None).await;
+            let unit = call.text("unit").unwrap_or("etcd");
+            let survey = survey(call.fleet, unit, None).await;
             if let Some(failure) = survey.unreachable() {
                 return Err(failure.clone());
             }
-            let view = whole(&survey).await?;
+            let view = quorum::or_lost(call.fleet, unit, whole(&survey).await).await?;
             let running = view.values().map(|member| member.version.server.clone()).collect();
             let mut steps = steps(&call, &survey, &rules, running, &to)?;
             without_young_snapshots(&call, &survey, &mut steps).await?;

@@ -18,12 +18,13 @@ use super::backup;
 use super::certificates;
 use super::companions;
 use super::downgrade::{DOWNGRADE, judged};
-use super::facts::{Facts, cluster_text, refused, version_argument};
+use super::facts::{Facts, cluster_text, parsed, refused, version_argument};
 use super::files::{FILES, Files, has_files, on_paper};
 use super::next_start::{self, is_read, next_start, see};
 use super::others;
 use super::outlook;
 use super::place::Place;
+use super::quorum;
 use super::rewriting::{Hop, KEEP_V2, REWRITE_OPTIONS, is_due};
 use super::room;
 use super::rules::{RULES, rules};
@@ -57,6 +58,7 @@ pub(crate) const ROW: Row = Row {
     facts: &["etcd_roll"],
     check: CheckMode::Runs,
     preflight_local: Some(on_paper),
+    begins_anew: true,
     module: Some(&EtcdPreflight),
     ..Row::new("etcd_preflight", "finds everything that stands against the roll, before anything is changed")
 };
@@ -66,78 +68,97 @@ struct EtcdPreflight;
 impl Module for EtcdPreflight {
     fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
         Box::pin(async move {
-            let target = version_argument(&call)?;
-            let unit = call.text("unit").unwrap_or("etcd");
-            at_work::wait(&call, unit).await?;
-            let facts = Facts::gather(call.fleet, &call.probe, unit).await?;
-            let view = facts.view().await?;
-            let version = view.version.server.clone();
-            if version != target {
-                let rules = rules(&call)?;
-                judged(&call, &rules, &version, &target).map_err(|refusal| refused(call.host, refusal))?;
-                auth_hop::allowed(&call, &rules, &facts, (&version, &target)).await?;
-            }
-            let clock = outlook::say(&call).await?;
-            for text in certificates::hold(&call.probe, &facts, clock).await? {
-                (call.say)(Kind::Warning { text })?;
-            }
-            let hop = Hop::from(&version, &target);
-            self::unit(&call, &facts, &target)?;
-            companions::tell(&call, &facts).await?;
-            is_read(&call.probe, &facts.unit, &facts.state).await?;
-            see(&call.probe, &facts).await?;
-            let next = next_start(&call.probe, &facts).await?;
-            self::options(&call, &facts, &next, hop)?;
-            data_dir(&call, &facts)?;
-            let files = Files::plan(&call, &facts, hop).await?;
-            let binary = stage::obtain_unless_running(&call, &facts, &target).await?;
-            let place = Place::find(&call.probe, &facts, &target).await?;
-            if let Some(binary) = binary.as_ref().filter(|b| b.sha256 == place.running && version != target) {
-                let path = binary.path.display();
-                let what = format!("{path} is the program that runs already\nexpected {target}\nfound    {version}");
-                return Err(refused(call.host, what));
-            }
-            let binary = binary.filter(|binary| binary.sha256 != place.running);
-            let swapped = binary.is_some();
-            // Bytes that staging will take before the backup is made.
-            let mut to_stage = 0;
-            if let Some(binary) = &binary {
-                same_program(&call, &place)?;
-                others::program_is_its_own(&call.probe, &facts).await?;
-                let tool = Tool::find(&call, &facts, &target).await?;
-                let parts = stage::missing(&call.probe, stage::parts(&place, binary, tool.as_ref())).await?;
-                to_stage = stage::room(&call.probe, &place.staged, &parts).await?;
-            }
-            let survey = survey(call.fleet, unit, Some(&facts)).await;
-            let view = whole_cluster(&call, &survey, &target).await?;
-            // One answer for the whole cluster.
-            if call.fleet.hosts().first().is_some_and(|host| host == call.host) {
-                same_data(&survey).await.map_err(|reason| refused(call.host, reason))?.say(&call)?;
-            }
-            let needed = swapped || files.needed();
-            let cluster_needed = needed || cluster_needed(&view, &target);
-            one_way(&call, &survey, &version, &target)?;
-            if cluster_needed {
-                let size = facts.data.size(&call.probe).await?;
-                backup::room(&call.probe, size, to_stage).await?;
-                if let Some(change) = &call.change {
-                    // Beside the program, and where copies and receipts are written.
-                    room::takes_writes(change, [&place.staged, &backup::scratch(call.run)]).await?;
-                    let hops = call.args.get("path").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-                    v2_entries::no_content(&call, change, (&facts, &next), &version, hops).await?;
-                }
-            }
-            let roll = json!({
-                "from": version.to_string(),
-                "to": target.to_string(),
-                "needed": needed,
-                "cluster_needed": cluster_needed,
-            });
-            let mut result = Map::new();
-            result.insert("ansible_facts".to_owned(), json!({ "etcd_roll": roll }));
-            Ok(Outcome { result, ..Outcome::default() })
+            let found = look(&call).await;
+            quorum::or_lost(call.fleet, call.text("unit").unwrap_or("etcd"), found).await
         })
     }
+}
+
+async fn look(call: &Call<'_>) -> Result<Outcome, Failure> {
+    let target = version_argument(call)?;
+    let unit = call.text("unit").unwrap_or("etcd");
+    at_work::wait(call, unit).await?;
+    let facts = Facts::gather(call.fleet, &call.probe, unit).await?;
+    let view = facts.view().await?;
+    let version = view.version.server.clone();
+    if version != target {
+        let rules = rules(call)?;
+        judged(call, &rules, &version, &target).map_err(|refusal| refused(call.host, refusal))?;
+        auth_hop::allowed(call, &rules, &facts, (&version, &target)).await?;
+    }
+    let clock = outlook::say(call).await?;
+    for text in certificates::hold(&call.probe, &facts, clock).await? {
+        (call.say)(Kind::Warning { text })?;
+    }
+    let hop = Hop::from(&version, &target);
+    self::unit(call, &facts, &target)?;
+    companions::tell(call, &facts).await?;
+    is_read(&call.probe, &facts.unit, &facts.state).await?;
+    see(&call.probe, &facts).await?;
+    let next = next_start(&call.probe, &facts).await?;
+    self::options(call, &facts, &next, hop)?;
+    data_dir(call, &facts)?;
+    for text in certificates::name_their_member(&call.probe, (&facts.cwd, &next), &last(call, &target)).await? {
+        (call.say)(Kind::Warning { text })?;
+    }
+    let files = Files::plan(call, &facts, hop).await?;
+    let binary = stage::obtain_unless_running(call, &facts, &target).await?;
+    let place = Place::find(&call.probe, &facts, &target).await?;
+    if let Some(binary) = binary.as_ref().filter(|b| b.sha256 == place.running && version != target) {
+        let path = binary.path.display();
+        let what = format!("{path} is the program that runs already\nexpected {target}\nfound    {version}");
+        return Err(refused(call.host, what));
+    }
+    let binary = binary.filter(|binary| binary.sha256 != place.running);
+    let swapped = binary.is_some();
+    // Bytes that staging will take before the backup is made.
+    let mut to_stage = 0;
+    if let Some(binary) = &binary {
+        same_program(call, &place)?;
+        others::program_is_its_own(&call.probe, &facts).await?;
+        let tool = Tool::find(call, &facts, &target).await?;
+        let parts = stage::missing(&call.probe, stage::parts(&place, binary, tool.as_ref())).await?;
+        to_stage = stage::room(&call.probe, &place.staged, &parts).await?;
+    }
+    let survey = survey(call.fleet, unit, Some(&facts)).await;
+    let view = whole_cluster(call, &survey, &target).await?;
+    // One answer for the whole cluster.
+    if call.fleet.hosts().first().is_some_and(|host| host == call.host) {
+        same_data(&survey).await.map_err(|reason| refused(call.host, reason))?.say(call)?;
+    }
+    let needed = swapped || files.needed();
+    let cluster_needed = needed || cluster_needed(&view, &target);
+    one_way(call, &survey, &version, &target)?;
+    if cluster_needed {
+        let size = facts.data.size(&call.probe).await?;
+        room::for_the_member(&call.probe, &facts.data).await?;
+        backup::room(&call.probe, size, to_stage).await?;
+        if let Some(text) = room::little_memory(&call.probe, &facts.data).await? {
+            (call.say)(Kind::Warning { text })?;
+        }
+        if let Some(change) = &call.change {
+            // Beside the program, and where copies and receipts are written.
+            room::takes_writes(change, [&place.staged, &backup::scratch(call.run)]).await?;
+            let hops = call.args.get("path").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            v2_entries::no_content(call, change, (&facts, &next), &version, hops).await?;
+        }
+    }
+    let roll = json!({
+        "from": version.to_string(),
+        "to": target.to_string(),
+        "needed": needed,
+        "cluster_needed": cluster_needed,
+    });
+    let mut result = Map::new();
+    result.insert("ansible_facts".to_owned(), json!({ "etcd_roll": roll }));
+    Ok(Outcome { result, ..Outcome::default() })
+}
+
+/// The highest version on the way of the run.
+fn last(call: &Call<'_>, target: &Version) -> Version {
+    let hops = call.args.get("path").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let to = hops.iter().filter_map(|hop| parsed(hop.get("to")?.as_str()?));
+    to.chain([target.clone()]).max().unwrap_or_else(|| target.clone())
 }
 
 /// What the options of the process and of its next start say against the target; with `files`, or where they are said otherwise, those are

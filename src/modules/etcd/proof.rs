@@ -9,6 +9,7 @@ use crate::events::Fault;
 use crate::modules::{Call, Failure};
 use crate::remote::{Change, Probe, RemotePath};
 
+use super::backup;
 use super::client::Client;
 use super::facts::Facts;
 
@@ -78,8 +79,22 @@ pub(super) async fn count(client: &Client, host: &str, deadline: Duration) -> Re
     Ok(Count { keys: keys.0, index })
 }
 
+/// What the units of throw-away etcds are called; the run's ID follows.
+const UNITS: &str = "quorate-proof-";
+
+/// The unit, without its kind, in which the backup of that name is opened on a host.
+pub(super) fn unit(name: &str) -> String {
+    format!("{UNITS}{}", name.to_lowercase())
+}
+
+/// Whether a unit is such a one, of whichever run.
+pub(super) fn is_proof(unit: &str) -> bool {
+    unit.starts_with(UNITS) && unit.ends_with(".service")
+}
+
 /// `$1` archive, `$2` folder to unpack into, `$3` program, `$4` user, `$5` unit, `$6` client port, `$7` peer port, `$8` seconds,
-/// `$9` the machine where releases want it named, or empty. The unit has a time limit of its own, so it ends also if nobody comes back for it.
+/// `$9` the machine where releases want it named, or empty. The unit has a time limit of its own, so it ends also if nobody comes back for it; and where
+/// memory is short the kernel ends it, and never the member beside it (proc_pid_oom_score_adj(5)).
 const OPEN: &str = r#"
 umask 077
 mkdir "$2" && tar -C "$2" --same-owner -xpf "$1" || exit 1
@@ -87,7 +102,8 @@ if [ -n "$4" ]; then chmod 711 "$2/.." "$2/../.." "$2/../../.." "$2" && set -- "
 [ -z "$9" ] || set -- "$@" "--setenv=ETCD_UNSUPPORTED_ARCH=$9"
 data=$2/copy program=$3 unit=$5 client=http://127.0.0.1:$6 peer=http://127.0.0.1:$7 seconds=$8
 shift 9
-exec systemd-run --unit="$unit" --property=RuntimeMaxSec="$seconds" --property=Nice=19 --property=Restart=no "$@" \
+exec systemd-run --unit="$unit" --property=RuntimeMaxSec="$seconds" --property=Restart=no \
+    --property=Nice=19 --property=OOMScoreAdjust=1000 "$@" \
     "$program" -name quorate-proof -data-dir "$data" -force-new-cluster \
     -listen-client-urls "$client" -advertise-client-urls "$client" \
     -listen-peer-urls "$peer" -initial-advertise-peer-urls "$peer" -initial-cluster "quorate-proof=$peer"
@@ -113,7 +129,7 @@ pub(super) async fn open(
     live: Count,
     deadline: Duration,
 ) -> Result<Proof, Failure> {
-    let (unit, folder) = (format!("quorate-proof-{}", call.run.to_lowercase()), scratch.join("proof"));
+    let (unit, folder) = (unit(&backup::name(call)), scratch.join("proof"));
     let opened = begin(change, facts, archive, &folder, &unit, deadline).await;
     let counted = match opened {
         Ok(client) => wait_and_count(&client, change.probe(), &format!("{unit}.service"), deadline).await,

@@ -11,7 +11,7 @@ use crate::events::Fault;
 use crate::modules::{Call, Failure};
 use crate::remote::{Change, RemotePath, RunOptions};
 
-use super::backup::Copy;
+use super::backup::{self, Copy};
 use super::client::Client;
 use super::facts::Facts;
 use super::key_hash::{self, Endpoint, Told};
@@ -45,7 +45,8 @@ sha256sum <"$file" | cut -d' ' -f1
 const STATUS: &str = r#"ETCDCTL_API=3 exec "$1" snapshot status "$2" -w json"#;
 
 /// `$1` file, `$2` folder to restore into, `$3` tool, `$4` program, `$5` user, `$6` unit, `$7` client port, `$8` peer port, `$9` seconds,
-/// `${10}` the machine where releases want it named, or empty. The unit has a time limit of its own, so it ends also if nobody comes back for it.
+/// `${10}` the machine where releases want it named, or empty. The unit has a time limit of its own, so it ends also if nobody comes back for it; and where
+/// memory is short the kernel ends it, and never the member beside it (proc_pid_oom_score_adj(5)).
 const OPEN: &str = r#"
 umask 077
 file=$1 folder=$2 tool=$3 program=$4 user=$5 unit=$6 client=http://127.0.0.1:$7 peer=http://127.0.0.1:$8 seconds=$9 arch=${10}
@@ -58,7 +59,8 @@ if [ -n "$user" ]; then
     set -- "--property=User=$user"
 fi
 [ -z "$arch" ] || set -- "$@" "--setenv=ETCD_UNSUPPORTED_ARCH=$arch"
-exec systemd-run --unit="$unit" --property=RuntimeMaxSec="$seconds" --property=Nice=19 --property=Restart=no "$@" \
+exec systemd-run --unit="$unit" --property=RuntimeMaxSec="$seconds" --property=Restart=no \
+    --property=Nice=19 --property=OOMScoreAdjust=1000 "$@" \
     "$program" --name quorate-proof --data-dir "$folder/data" --listen-client-urls "$client" --advertise-client-urls "$client" \
     --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --initial-cluster "quorate-proof=$peer"
 "#;
@@ -149,7 +151,7 @@ impl Snapshot {
         scratch: &RemotePath,
         deadline: Duration,
     ) -> Result<Proof, Failure> {
-        let (unit, folder) = (format!("quorate-proof-{}", call.run.to_lowercase()), scratch.join("proof"));
+        let (unit, folder) = (proof::unit(&backup::name(call)), scratch.join("proof"));
         let counted = match self.open(change, facts, &folder, &unit, deadline).await {
             Ok((client, url)) => self.counted(&client, &url, change, &format!("{unit}.service"), deadline).await,
             Err(failure) => Err(failure),

@@ -45,6 +45,7 @@ pub(crate) const ROW: Row = Row {
         ("files", "where the files that change with it are staged"),
     ],
     preflight_local: Some(on_paper),
+    begins_anew: true,
     module: Some(&EtcdStage),
     ..Row::new("etcd_stage", "puts the new binary, and the files that go with it, beside the old")
 };

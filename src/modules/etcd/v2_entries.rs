@@ -127,7 +127,11 @@ fn entries(to: &Version, text: &str) -> String {
 
 /// Looks, and takes the copy away again.
 async fn looked(call: &Call<'_>, change: &Change, facts: &Facts, version: &Version) -> Result<Said, Failure> {
-    let scratch = backup::scratch(&format!("{}-v2", call.run));
+    let folder = |name: String| backup::scratch(&format!("{name}-v2"));
+    for lost in backup::lost_names(call) {
+        change.remove(&folder(lost), true).await?;
+    }
+    let scratch = folder(backup::name(call));
     let said = look(call, change, facts, version, &scratch).await;
     let cleaned = change.remove(&scratch, true).await;
     let said = match said {

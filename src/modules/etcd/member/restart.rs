@@ -18,7 +18,7 @@ use super::super::next_start::{is_read, next_start, see};
 use super::super::place::Place;
 use super::super::survey::survey;
 use super::super::would_be::judge_unread;
-use super::super::{ACCEPT_DOWNTIME, UNIT, at_work, preflight};
+use super::super::{ACCEPT_DOWNTIME, UNIT, at_work, preflight, room};
 use super::{CATCH_UP_TIMEOUT, Roll, Times, outcome, window_name};
 
 /// Its row.
@@ -67,6 +67,7 @@ async fn restart(call: &Call<'_>) -> Result<Outcome, Failure> {
     let version = view.version.server.clone();
     preflight::unit(call, &facts, &version)?;
     certificates::hold(&call.probe, &facts, call.probe.outlook().await?.clock).await?;
+    room::for_the_member(&call.probe, &facts.data).await?;
     let place = Place::find(&call.probe, &facts, &version).await?;
     same_program(call, &place).await?;
     let unread = call.probe.unread_drop_ins(&facts.state).await?;
