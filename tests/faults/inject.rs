@@ -30,6 +30,8 @@ pub(crate) struct Put {
     mend: Vec<(Fault, String)>,
     /// The host whose data were hidden.
     hidden: Option<String>,
+    /// A file that takes room.
+    filler: Option<PathBuf>,
     /// What takes a change of a host back: the host, and a script.
     undo: Option<(String, String)>,
     /// The members that the fault itself takes down.
@@ -50,6 +52,9 @@ impl Put {
             let (data, kept) = data_of(lab, &host);
             fs::rename(kept, data).unwrap();
             lab.mend(&Fault::StopEtcd, &host).unwrap();
+        }
+        if let Some(filler) = self.filler.take() {
+            fs::remove_file(filler).unwrap();
         }
         if let Some((host, script)) = self.undo.take() {
             on(lab, &host, &script);
@@ -129,11 +134,6 @@ fn scripts(cell: &Cell) -> Option<(String, String)> {
             let (folder, left) = ("/var/lib/inodes", "$(df --output=iavail / | tail -n 1)");
             let take = format!("mkdir {folder}; cd {folder}; seq {left} | xargs touch || true");
             (format!("{take}; [ {left} -lt 16 ]"), format!("rm -r {folder}"))
-        }
-        Inject::DataDiskLow => {
-            let (disk, low) = ("/var/lib/etcd", "/var/lib/etcd/low");
-            let free = format!("$(df --block-size=1 --output=avail {disk} | tail -n 1)");
-            (format!("fallocate -l $(({free} - (40 << 20))) {low}"), format!("rm {low}"))
         }
         Inject::LittleMemory => {
             let (memory, little) = ("/proc/meminfo", "/run/meminfo");
@@ -348,7 +348,6 @@ pub(crate) fn put(
         | Inject::StagedSpoiled
         | Inject::Masked
         | Inject::NoInodes
-        | Inject::DataDiskLow
         | Inject::LittleMemory
         | Inject::NoExec
         | Inject::OtherData
@@ -379,6 +378,15 @@ pub(crate) fn put(
             let (data, hidden) = data_of(lab, &host);
             fs::rename(data, hidden).unwrap();
             return (run.end(), Put { hidden: Some(host), ..Put::default() });
+        }
+        Inject::DataDiskLow => {
+            let filler = data_of(lab, &host).1.with_file_name("filler");
+            let disk = rustix::fs::statvfs(filler.parent().unwrap()).unwrap();
+            let more = disk.f_bavail * disk.f_frsize - (40 << 20);
+            // By this process itself, which is no stranger to the disk.
+            let file = fs::File::create(&filler).unwrap();
+            rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, more).unwrap();
+            return (run.end(), Put { filler: Some(filler), ..Put::default() });
         }
         Inject::PowerCut => {
             lab.fault(&Fault::PowerCut, &host).unwrap();

@@ -127,7 +127,8 @@ async fn look(call: &Call<'_>) -> Result<Outcome, Failure> {
         same_data(&survey).await.map_err(|reason| refused(call.host, reason))?.say(call)?;
     }
     let needed = swapped || files.needed();
-    let cluster_needed = needed || cluster_needed(&view, &target);
+    // A way may begin with a restart of what runs already, for a snapshot; what lies behind that needs all of this too.
+    let cluster_needed = needed || hops(call).len() > 1 || cluster_needed(&view, &target);
     one_way(call, &survey, &version, &target)?;
     if cluster_needed {
         let size = facts.data.size(&call.probe).await?;
@@ -139,8 +140,7 @@ async fn look(call: &Call<'_>) -> Result<Outcome, Failure> {
         if let Some(change) = &call.change {
             // Beside the program, and where copies and receipts are written.
             room::takes_writes(change, [&place.staged, &backup::scratch(call.run)]).await?;
-            let hops = call.args.get("path").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-            v2_entries::no_content(call, change, (&facts, &next), &version, hops).await?;
+            v2_entries::no_content(call, change, (&facts, &next), &version, hops(call)).await?;
         }
     }
     let roll = json!({
@@ -154,10 +154,14 @@ async fn look(call: &Call<'_>) -> Result<Outcome, Failure> {
     Ok(Outcome { result, ..Outcome::default() })
 }
 
+/// The hops of the run.
+fn hops<'c>(call: &'c Call<'_>) -> &'c [Value] {
+    call.args.get("path").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
 /// The highest version on the way of the run.
 fn last(call: &Call<'_>, target: &Version) -> Version {
-    let hops = call.args.get("path").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let to = hops.iter().filter_map(|hop| parsed(hop.get("to")?.as_str()?));
+    let to = hops(call).iter().filter_map(|hop| parsed(hop.get("to")?.as_str()?));
     to.chain([target.clone()]).max().unwrap_or_else(|| target.clone())
 }
 
