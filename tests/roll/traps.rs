@@ -77,24 +77,9 @@ fn trap_b_3_6_panics_on_v2_entries_in_the_log() {
 fn v2_entries_behind_the_last_snapshot_are_seen_before_a_member_is_stopped() {
     let _turn = own_turn();
     let lab = lab("trap-b2").etcd("3.5.35").enable_v2(true).release("3.6.16").start().unwrap();
-    let restart = |edit: &str| {
-        for host in lab.members() {
-            said(&lab, &host.name, &format!("{edit} && systemctl restart etcd"));
-            lab.wait_healthy(quorate_lab::HEALTHY).unwrap();
-        }
-    };
+    let restart = |edit: &str| restarted(&lab, edit);
     restart("echo ETCD_SNAPSHOT_COUNT=100 >>/etc/default/etcd");
-    // So that the snapshots are told from the start of the last process, by ages in whole seconds. One is taken in 150 writes, and none
-    // after what follows.
-    older_than(&lab, 5);
-    said(&lab, FIRST, "for n in $(seq 150); do ETCDCTL_API=3 etcdctl put /v3/$n $n >/dev/null || exit 1; done");
-    for host in lab.members() {
-        let taken = || match said(&lab, &host.name, "ls /var/lib/etcd/member/snap").contains(".snap") {
-            true => Ok(()),
-            false => Err("none".to_owned()),
-        };
-        wait_until("a snapshot", quorate_lab::HEALTHY, taken).unwrap();
-    }
+    with_snapshots(&lab);
     said(&lab, FIRST, "export ETCDCTL_API=2; etcdctl set /trap 1 && etcdctl rm /trap");
     let (state, before) = (tempfile::tempdir().unwrap(), starts(&lab));
     let ran = Roll::new(&lab, &lab.inventory(), &lab.ssh_config(), state.path()).to("3.6.16", &lab).run();
@@ -112,6 +97,47 @@ fn v2_entries_behind_the_last_snapshot_are_seen_before_a_member_is_stopped() {
     // What it says helps.
     restart("sed -i /ENABLE_V2/d /etc/default/etcd");
     quorate_passes(&lab, "3.6.16");
+}
+
+/// Content of the v2 store in the snapshots of members that do not serve it any more: no further snapshot is without it.
+#[test]
+fn v2_content_in_a_snapshot_is_seen_before_anything_is_restarted() {
+    let _turn = own_turn();
+    let lab = lab("trap-b3").etcd("3.5.35").enable_v2(true).release("3.6.16").start().unwrap();
+    restarted(&lab, "echo ETCD_SNAPSHOT_COUNT=100 >>/etc/default/etcd");
+    said(&lab, FIRST, "ETCDCTL_API=2 etcdctl set /trap 1");
+    with_snapshots(&lab);
+    restarted(&lab, "sed -i /ENABLE_V2/d /etc/default/etcd");
+    let (state, before) = (tempfile::tempdir().unwrap(), starts(&lab));
+    let ran = Roll::new(&lab, &lab.inventory(), &lab.ssh_config(), state.path()).to("3.6.16", &lab).run();
+    assert_eq!(starts(&lab), before, "{ran}");
+    ran.ended(3).says(&["its v2 store has content, on which 3.6.16 does not start", "put `enable-v2=true` into"]);
+    // What it says helps.
+    restarted(&lab, "echo ETCD_ENABLE_V2=true >>/etc/default/etcd");
+    said(&lab, FIRST, "ETCDCTL_API=2 etcdctl rm /trap");
+    quorate_passes(&lab, "3.6.16");
+}
+
+/// Every member restarted after a change to its host, one after the other.
+fn restarted(lab: &Lab, edit: &str) {
+    for host in lab.members() {
+        said(lab, &host.name, &format!("{edit} && systemctl restart etcd"));
+        lab.wait_healthy(quorate_lab::HEALTHY).unwrap();
+    }
+}
+
+/// Has every member take a snapshot, with one every 100 entries. So that they are told from the start of the last process, by ages in whole seconds, that is old
+/// enough first. One is taken in 150 writes, and none after what follows.
+fn with_snapshots(lab: &Lab) {
+    older_than(lab, 5);
+    said(lab, FIRST, "for n in $(seq 150); do ETCDCTL_API=3 etcdctl put /v3/$n $n >/dev/null || exit 1; done");
+    for host in lab.members() {
+        let taken = || match said(lab, &host.name, "ls /var/lib/etcd/member/snap").contains(".snap") {
+            true => Ok(()),
+            false => Err("none".to_owned()),
+        };
+        wait_until("a snapshot", quorate_lab::HEALTHY, taken).unwrap();
+    }
 }
 
 /// Waits until each member's process has run for so many seconds.
