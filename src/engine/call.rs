@@ -39,7 +39,8 @@ impl Ready<'_> {
             };
             self.engine.connections.forget(host).await;
             let (since, why) = (*lost.get_or_insert_with(Instant::now), self.anew(failure));
-            if !self.row.begins_anew || !self.engine.connections.once_more(attempt, since, &why).await {
+            let may = self.row.begins_anew && failure.lost;
+            if !may || !self.engine.connections.once_more(attempt, since, &why).await {
                 break answer;
             }
             // Whatever the lost one did: "before any change" is not said any more.

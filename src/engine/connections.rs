@@ -146,7 +146,8 @@ pub(super) fn fault_of(error: &ConnectError) -> Fault {
 
 /// A failure to connect, as a module's failure.
 pub(super) fn failure_of(error: &ConnectError) -> Failure {
-    Failure::new(fault_of(error), error.to_string())
+    let lost = matches!(error, ConnectError::Unreachable { .. });
+    Failure { lost, ..Failure::new(fault_of(error), error.to_string()) }
 }
 
 /// The connection variables of a host, rendered.
@@ -258,5 +259,20 @@ impl NoSession {
     fn nobody(&self) -> ExecError {
         let detail = "this module works on the control machine and has no session".to_owned();
         ExecError::Local { host: self.0.clone(), detail }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_that_was_refused_is_no_lost_link() {
+        let (host, detail) = (|| "h1".to_owned(), || "why".to_owned());
+        let silent = failure_of(&ConnectError::Unreachable { host: host(), via: None, detail: detail() });
+        assert_eq!((silent.fault, silent.lost), (Fault::Unreachable, true));
+        let refused =
+            failure_of(&ConnectError::LoginRefused { host: host(), user: "ops".to_owned(), detail: detail() });
+        assert_eq!((refused.fault, refused.lost), (Fault::Unreachable, false));
     }
 }

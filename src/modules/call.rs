@@ -39,6 +39,9 @@ pub struct Failure {
     pub msg: String,
     /// Return values beside `msg`.
     pub result: Map<String, Value>,
+    /// Whether a link that was cut is all that is wrong: what was begun over it may go well over the next one. Never so of a login, a host key
+    /// or a password that was refused, which are not shown a second time.
+    pub lost: bool,
 }
 
 /// The other hosts of the play, for modules that look at a whole cluster.
@@ -113,7 +116,13 @@ impl Failure {
     /// A failure of that kind with no return values.
     #[must_use]
     pub fn new(fault: Fault, msg: impl Into<String>) -> Self {
-        Self { fault, msg: msg.into(), result: Map::new() }
+        Self { fault, msg: msg.into(), result: Map::new(), lost: false }
+    }
+
+    /// That of a link that was cut.
+    #[must_use]
+    pub fn lost(msg: impl Into<String>) -> Self {
+        Self { lost: true, ..Self::new(Fault::Unreachable, msg) }
     }
 
     /// The same with return values.
@@ -135,6 +144,27 @@ impl From<crate::remote::RemoteError> for Failure {
             RemoteError::Fenced { .. } => Fault::Locked,
             _ => Fault::Failed,
         };
-        Self::new(fault, error.to_string())
+        let lost = matches!(&error, RemoteError::Exec(ExecError::Lost { .. }));
+        Self { lost, ..Self::new(fault, error.to_string()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::remote::RemoteError;
+    use crate::transport::ExecError;
+
+    #[test]
+    fn a_password_that_was_refused_is_no_lost_link_though_both_leave_a_host_unreachable() {
+        let (host, act) = (|| "h1".to_owned(), String::new);
+        let lost = ExecError::Lost { host: host(), detail: act(), started: true };
+        let wrong = ExecError::BecomeRefused { host: host() };
+        let of = |error: RemoteError| {
+            let failure = Failure::from(error);
+            (failure.fault, failure.lost)
+        };
+        assert_eq!(of(lost.into()), (Fault::Unreachable, true));
+        assert_eq!(of(wrong.into()), (Fault::Unreachable, false));
     }
 }

@@ -204,7 +204,7 @@ impl Facts {
         let host = self.host();
         let view = match self.client.view().await {
             Ok(view) => view,
-            Err(error) if error.lost() => return Err(Failure::new(Fault::Unreachable, format!("{host}: {error}"))),
+            Err(error) if error.lost() => return Err(Failure::lost(format!("{host}: {error}"))),
             // Which file it is that is over, the handshake does not say.
             Err(error) if error.tls() => {
                 let probe = self.client.probe();

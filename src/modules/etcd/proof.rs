@@ -225,7 +225,7 @@ pub(super) async fn wait(
             Err(error) => error,
         };
         if error.lost() {
-            return Err(Failure::new(Fault::Unreachable, format!("{host}: {error}")));
+            return Err(Failure::lost(format!("{host}: {error}")));
         }
         if probe.unit(unit).await?.main_pid().is_none() {
             return Err(died(probe, unit).await?);
