@@ -14,12 +14,12 @@ use super::survey::PAUSE;
 const LOOKS: usize = 10;
 
 /// The failure of something that looks at a host's member before anything is changed, with what it means for the cluster: where the quorum is
-/// lost for certain that comes first, whatever it was that was found first.
+/// lost for certain that is what it is, whatever it was that was found.
 pub(super) async fn or_lost<T>(fleet: &dyn Fleet, unit: &str, found: Result<T, Failure>) -> Result<T, Failure> {
     match found {
         Err(failure) if failure.fault == Fault::Refused => match lost(fleet, unit).await {
             Some(words) => {
-                Err(Failure { fault: Fault::QuorumLost, msg: format!("{words}\n{}", failure.msg), ..failure })
+                Err(Failure { fault: Fault::QuorumLost, msg: format!("{}\n{words}", failure.msg), ..failure })
             }
             None => Err(failure),
         },
@@ -47,8 +47,13 @@ async fn lost(fleet: &dyn Fleet, unit: &str) -> Option<String> {
             tokio::time::sleep(PAUSE).await;
         }
         let known = join_all(hosts.iter().map(|host| known(fleet, unit, host))).await;
-        let known: Vec<Known> = known.into_iter().flatten().collect();
+        let mut known: Vec<Known> = known.into_iter().flatten().collect();
         words = Some(too_few(hosts.len(), &known)?);
+        // Members that are stopped are no matter of a moment.
+        known.retain(|one| !matches!(one, Known::Answers { leader: false, .. }));
+        if too_few(hosts.len(), &known).is_some() {
+            break;
+        }
     }
     words
 }
