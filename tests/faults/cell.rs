@@ -243,7 +243,14 @@ pub(crate) fn judged(stand: &Stand, cell: &Cell) -> Row {
     let (began, at) = (Instant::now(), results::now());
     let tried = catch_unwind(AssertUnwindSafe(|| tried(stand, cell)));
     let (seen, wrong) = match tried {
-        Ok(evidence) => (seen(&evidence), checks::wrong(&evidence)),
+        Ok(evidence) => {
+            let wrong = checks::wrong(&evidence);
+            if !wrong.is_empty() {
+                let resumed: Vec<&str> = evidence.resumes.iter().map(|run| run.text.as_str()).collect();
+                eprintln!("{}: the run:\n{}\ngone on with:\n{}", cell.id, evidence.run.text, resumed.join("\n"));
+            }
+            (seen(&evidence), wrong)
+        }
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));

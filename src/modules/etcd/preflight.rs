@@ -32,7 +32,6 @@ use super::same_data::same_data;
 use super::stage;
 use super::survey::{PAUSE, Survey, patience, survey};
 use super::tool::Tool;
-use super::v2_entries;
 use super::{ACCEPT_DOWNTIME, BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// Its row.
@@ -140,7 +139,6 @@ async fn look(call: &Call<'_>) -> Result<Outcome, Failure> {
         if let Some(change) = &call.change {
             // Beside the program, and where copies and receipts are written.
             room::takes_writes(change, [&place.staged, &backup::scratch(call.run)]).await?;
-            v2_entries::no_content(call, change, (&facts, &next), &version, hops(call)).await?;
         }
     }
     let roll = json!({

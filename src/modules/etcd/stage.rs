@@ -20,6 +20,7 @@ use super::rewriting::{Hop, KEEP_V2, REWRITE_OPTIONS};
 use super::rules::{RULES, rules};
 use super::tool::Tool;
 use super::usage;
+use super::v2_entries;
 use super::{BINARY, BINARY_SHA256, ORIGIN, RELEASES, UNIT, VERSION};
 
 /// Its row.
@@ -97,6 +98,15 @@ impl Module for EtcdStage {
             }
             if call.change.is_some() || missing.is_empty() {
                 let next = next_flags(&call.probe, &facts).await?;
+                if let Some(change) = &call.change {
+                    let runs = facts.view().await?.version.server;
+                    // Here and not in the preflight: a copy is made for it, and a refusal there leaves a host as it was.
+                    let found = v2_entries::no_content(&call, change, (&facts, &next), (&runs, &version)).await;
+                    found.map_err(|failure| match failure.fault {
+                        Fault::Refused if !missing.is_empty() => Failure { fault: Fault::Failed, ..failure },
+                        _ => failure,
+                    })?;
+                }
                 usage::compare(&call, [&facts.flags, &next], (&rules(&call)?, &version), &facts, &place).await?;
             }
             Ok(Outcome { changed: !missing.is_empty() || !to_put.is_empty(), result, ..Outcome::default() })
