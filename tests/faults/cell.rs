@@ -1,5 +1,6 @@
 //! One cell from its begin to its end: reset, load, run, fault, end, resume twice; and the evidence of it.
 
+use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -247,7 +248,13 @@ pub(crate) fn judged(stand: &Stand, cell: &Cell) -> Row {
             let wrong = checks::wrong(&evidence);
             if !wrong.is_empty() {
                 let resumed: Vec<&str> = evidence.resumes.iter().map(|run| run.text.as_str()).collect();
-                eprintln!("{}: the run:\n{}\ngone on with:\n{}", cell.id, evidence.run.text, resumed.join("\n"));
+                let _ = writeln!(
+                    io::stderr(),
+                    "{}: the run:\n{}\ngone on with:\n{}",
+                    cell.id,
+                    evidence.run.text,
+                    resumed.join("\n")
+                );
             }
             (seen(&evidence), wrong)
         }
