@@ -77,8 +77,7 @@ fn trap_b_3_6_panics_on_v2_entries_in_the_log() {
 fn v2_entries_behind_the_last_snapshot_are_seen_before_a_member_is_stopped() {
     let _turn = own_turn();
     let lab = lab("trap-b2").etcd("3.5.35").enable_v2(true).release("3.6.16").start().unwrap();
-    let restart = |edit: &str| restarted(&lab, edit);
-    restart("echo ETCD_SNAPSHOT_COUNT=100 >>/etc/default/etcd");
+    restarted(&lab, "echo ETCD_SNAPSHOT_COUNT=100 >>/etc/default/etcd");
     with_snapshots(&lab);
     said(&lab, FIRST, "export ETCDCTL_API=2; etcdctl set /trap 1 && etcdctl rm /trap");
     let (state, before) = (tempfile::tempdir().unwrap(), starts(&lab));
@@ -95,7 +94,7 @@ fn v2_entries_behind_the_last_snapshot_are_seen_before_a_member_is_stopped() {
         assert_eq!(said(&lab, &host.name, "ls /var/lib/quorate/backups"), "", "{}: {ran}", host.name);
     }
     // What it says helps.
-    restart("sed -i /ENABLE_V2/d /etc/default/etcd");
+    restarted(&lab, "sed -i /ENABLE_V2/d /etc/default/etcd");
     quorate_passes(&lab, "3.6.16");
 }
 
@@ -127,8 +126,8 @@ fn restarted(lab: &Lab, edit: &str) {
     }
 }
 
-/// Has every member take a snapshot, with one every 100 entries. So that they are told from the start of the last process, by ages in whole seconds, that is old
-/// enough first. One is taken in 150 writes, and none after what follows.
+/// Has every member that takes a snapshot every 100 entries take one: in 150 writes, and none after what follows. So that it is told from the start
+/// of the last process, by ages in whole seconds, that is old enough first.
 fn with_snapshots(lab: &Lab) {
     older_than(lab, 5);
     said(lab, FIRST, "for n in $(seq 150); do ETCDCTL_API=3 etcdctl put /v3/$n $n >/dev/null || exit 1; done");
