@@ -398,8 +398,9 @@ fn the_table_is_in_itself_as_it_should_be() {
     assert_eq!(ids.len(), cells.len(), "an id is there twice");
     for cell in &cells {
         assert!(!cell.new.is_empty() && cell.new.iter().all(|new| *new <= 3), "{}", cell.id);
-        // The way to 3.6 has a round of restarts before the hop, so the first guard is not what it is elsewhere; the preflight is before both.
-        let of_the_hop = cell.step.in_window() || matches!(cell.step, Step::Record | Step::Preflight);
+        // The way to 3.6 has a round of restarts before the hop, so the first guard is not what it is elsewhere; what comes before both is as elsewhere.
+        let before = matches!(cell.step, Step::Preflight | Step::Upload | Step::Backup);
+        let of_the_hop = before || cell.step.in_window() || cell.step == Step::Record;
         assert!(cell.pair == Pair::first() || of_the_hop, "{}", cell.id);
         // The programs that are none say that they are of the first pair.
         let program = cell.inject.program().is_some();

@@ -255,11 +255,8 @@ async fn take(
     size: u64,
 ) -> Result<(Manifest, PathBuf), Failure> {
     let private = Attributes { mode: Some(0o700), ..Attributes::default() };
-    change.mkdir(&scratch.parent(), &private, true).await?;
-    // Left by a run that was killed in the middle; it was of this run only if this run is tried again.
-    change.remove(scratch, true).await?;
-    change.mkdir(scratch, &private, false).await?;
-    // Of the run that this one goes on with it is known that nobody comes back for it.
+    // Of the run that this one goes on with, and of a call that was lost, it is known that nobody comes back for it. Before this call has
+    // anything there itself.
     let lost = (call.attempt > 1).then_some(call.run);
     for run in call.resumes.into_iter().chain(lost) {
         let ran =
@@ -271,6 +268,10 @@ async fn take(
             ));
         }
     }
+    change.mkdir(&scratch.parent(), &private, true).await?;
+    // Left by a run that was killed in the middle; it was of this run only if this run is tried again.
+    change.remove(scratch, true).await?;
+    change.mkdir(scratch, &private, false).await?;
     let swept = change.script("remove old scratch copies", SWEEP, &[FOLDER], None).await?;
     if !swept.success() {
         (call.say)(Kind::Warning {

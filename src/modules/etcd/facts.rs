@@ -84,7 +84,7 @@ impl Facts {
     /// A refusal when etcd does not run there as a unit whose process, data and log can be found.
     pub(super) async fn gather(fleet: &dyn Fleet, probe: &Probe, unit: &str) -> Result<Self, Failure> {
         let host = probe.name().to_owned();
-        let unit = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
+        let unit = unit_name(unit);
         let state = probe.unit(&unit).await?;
         if !state.exists() {
             return Err(refused(&host, format!("systemd knows no unit {unit} (LoadState {})", state.load_state())));
@@ -208,7 +208,7 @@ impl Facts {
             // Which file it is that is over, the handshake does not say.
             Err(error) if error.tls() => {
                 let probe = self.client.probe();
-                certificates::hold(probe, self, probe.outlook().await?.clock).await?;
+                certificates::hold(probe, self, probe.outlook().await?.clock, None).await?;
                 return Err(refused(&host, error));
             }
             // The first releases lack what is asked for; then the release is the reason, not what was missing.
@@ -294,6 +294,11 @@ impl Facts {
         self.state.timeout_stop().unwrap_or(Duration::from_secs(90)).min(Duration::from_secs(600))
             + Duration::from_secs(15)
     }
+}
+
+/// A unit's full name: one without its kind is a service, as systemctl takes it.
+pub(super) fn unit_name(unit: &str) -> String {
+    if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") }
 }
 
 /// The machine that the host is, asked once in a run.

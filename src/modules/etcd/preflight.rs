@@ -67,13 +67,13 @@ struct EtcdPreflight;
 impl Module for EtcdPreflight {
     fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
         Box::pin(async move {
-            let found = look(&call).await;
+            let found = preflight(&call).await;
             quorum::or_lost(call.fleet, call.text("unit").unwrap_or("etcd"), found).await
         })
     }
 }
 
-async fn look(call: &Call<'_>) -> Result<Outcome, Failure> {
+async fn preflight(call: &Call<'_>) -> Result<Outcome, Failure> {
     let target = version_argument(call)?;
     let unit = call.text("unit").unwrap_or("etcd");
     at_work::wait(call, unit).await?;
@@ -86,7 +86,7 @@ async fn look(call: &Call<'_>) -> Result<Outcome, Failure> {
         auth_hop::allowed(call, &rules, &facts, (&version, &target)).await?;
     }
     let clock = outlook::say(call).await?;
-    for text in certificates::hold(&call.probe, &facts, clock).await? {
+    for text in certificates::hold(&call.probe, &facts, clock, Some((&version, &last(call, &target)))).await? {
         (call.say)(Kind::Warning { text })?;
     }
     let hop = Hop::from(&version, &target);
@@ -97,9 +97,6 @@ async fn look(call: &Call<'_>) -> Result<Outcome, Failure> {
     let next = next_start(&call.probe, &facts).await?;
     self::options(call, &facts, &next, hop)?;
     data_dir(call, &facts)?;
-    for text in certificates::name_their_member(&call.probe, (&facts.cwd, &next), &last(call, &target)).await? {
-        (call.say)(Kind::Warning { text })?;
-    }
     let files = Files::plan(call, &facts, hop).await?;
     let binary = stage::obtain_unless_running(call, &facts, &target).await?;
     let place = Place::find(&call.probe, &facts, &target).await?;
@@ -160,7 +157,7 @@ fn hops<'c>(call: &'c Call<'_>) -> &'c [Value] {
 /// The highest version on the way of the run.
 fn last(call: &Call<'_>, target: &Version) -> Version {
     let to = hops(call).iter().filter_map(|hop| parsed(hop.get("to")?.as_str()?));
-    to.chain([target.clone()]).max().unwrap_or_else(|| target.clone())
+    to.fold(target.clone(), Version::max)
 }
 
 /// What the options of the process and of its next start say against the target; with `files`, or where they are said otherwise, those are

@@ -6,7 +6,7 @@ use crate::etcd;
 use crate::events::Fault;
 use crate::modules::{Failure, Fleet};
 
-use super::facts::Facts;
+use super::facts::{Facts, unit_name};
 use super::survey::PAUSE;
 
 /// For how many looks a cluster must be without its quorum: with a leader that is being elected, which takes one to two seconds, members are
@@ -76,17 +76,15 @@ fn too_few(hosts: usize, known: &[Known]) -> Option<String> {
 
 async fn known(fleet: &dyn Fleet, unit: &str, host: &str) -> Option<Known> {
     let probe = fleet.probe(host).await.ok()?;
-    let name = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
+    if let Ok(facts) = Facts::gather(fleet, &probe, unit).await {
+        let member = facts.view().await.ok()?;
+        let (members, leader) = (member.members.len(), member.leader.is_some());
+        return Some(Known::Answers { host: host.to_owned(), members, leader });
+    }
+    let name = unit_name(unit);
     let state = probe.unit(&name).await.ok()?;
-    if !state.exists() {
-        return None;
-    }
-    if state.main_pid().is_none() {
-        return Some(Known::Stopped(format!("on {host} {name} is {}", state.active_state())));
-    }
-    let member = Facts::gather(fleet, &probe, unit).await.ok()?.view().await.ok()?;
-    let (members, leader) = (member.members.len(), member.leader.is_some());
-    Some(Known::Answers { host: host.to_owned(), members, leader })
+    let stopped = state.exists() && state.main_pid().is_none();
+    stopped.then(|| Known::Stopped(format!("on {host} {name} is {}", state.active_state())))
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ async fn restart(call: &Call<'_>) -> Result<Outcome, Failure> {
     let view = facts.view().await?;
     let version = view.version.server.clone();
     preflight::unit(call, &facts, &version)?;
-    certificates::hold(&call.probe, &facts, call.probe.outlook().await?.clock).await?;
+    certificates::hold(&call.probe, &facts, call.probe.outlook().await?.clock, None).await?;
     room::for_the_member(&call.probe, &facts.data).await?;
     let place = Place::find(&call.probe, &facts, &version).await?;
     same_program(call, &place).await?;

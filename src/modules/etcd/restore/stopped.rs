@@ -10,7 +10,7 @@ use crate::modules::{Call, Failure};
 use crate::remote::{Probe, RemotePath, UnitState};
 
 use super::super::config_file;
-use super::super::facts::refused;
+use super::super::facts::{refused, unit_name};
 use super::super::next_start::{is_read, next_command};
 use super::super::seen::Seen;
 use super::archive::Backup;
@@ -66,7 +66,7 @@ impl Stopped {
     /// Asks the host; refuses a member that runs and one whose settings a restore does not know to handle.
     pub(super) async fn gather(probe: &Probe, unit: &str) -> Result<Self, Failure> {
         let host = probe.name();
-        let unit = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
+        let unit = unit_name(unit);
         let state = probe.unit(&unit).await?;
         if !state.exists() || state.load_state() != "loaded" {
             return Err(refused(
