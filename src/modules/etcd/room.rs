@@ -18,8 +18,8 @@ pub(super) async fn at(probe: &Probe, path: &RemotePath) -> Result<Space, Failur
     }
 }
 
-/// What a member's own disk must have free: its log goes on in the next file once one is full, and that file's room is taken at once (64 MB:
-/// `SegmentSizeBytes` in etcd's wal, preallocated from 2.3 on). A log that finds no room ends the process; 2.0.5 then leaves half a record in
+/// What a member's own disk must have free: its log goes on in the next file once one is full, and that file's room is taken at once, 64 MB
+/// (segments of 3.x; those of 2.x grow as far). A log that finds no room ends the process; 2.0.5 then leaves half a record in
 /// it and never starts again (seen in the lab 2026-11-28).
 const SEGMENT: u64 = 64 << 20;
 

@@ -99,9 +99,8 @@ impl Module for EtcdStage {
             if call.change.is_some() || missing.is_empty() {
                 let next = next_flags(&call.probe, &facts).await?;
                 if let Some(change) = &call.change {
-                    let runs = facts.view().await?.version.server;
                     // Here and not in the preflight: a copy is made for it, and a refusal there leaves a host as it was.
-                    let found = v2_entries::no_content(&call, change, (&facts, &next), (&runs, &version)).await;
+                    let found = v2_entries::no_content(&call, change, (&facts, &next), &version).await;
                     found.map_err(|failure| match failure.fault {
                         Fault::Refused if !missing.is_empty() => Failure { fault: Fault::Failed, ..failure },
                         _ => failure,

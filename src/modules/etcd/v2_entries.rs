@@ -68,12 +68,16 @@ pub(super) async fn no_content(
     call: &Call<'_>,
     change: &Change,
     (facts, next): (&Facts, &Flags),
-    (runs, to): (&Version, &Version),
+    to: &Version,
 ) -> Result<(), Failure> {
-    if !leaves_v2_behind(runs, to) || *runs < LOOKS_AT_ALL || facts.flags.tells_v2() == Some(true) {
+    if minor_of(to) != (3, 6) {
         return Ok(());
     }
-    match looked(call, change, facts, runs).await? {
+    let runs = facts.view().await?.version.server;
+    if !leaves_v2_behind(&runs, to) || runs < LOOKS_AT_ALL || facts.flags.tells_v2() == Some(true) {
+        return Ok(());
+    }
+    match looked(call, change, facts, &runs).await? {
         Said::Left(left, text) if left != V2Left::Entries => {
             judged(call, V2Left::Content, etcd::skips_v2_check(next, to), to, &text)
         }
